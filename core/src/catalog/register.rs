@@ -1,0 +1,125 @@
+//! Making a table while no reader sees it: its row is there, with `import_id` set, until the end.
+
+use crate::sql::{Batch, Database, DatabaseError, Statement, Value};
+use crate::{Error, ErrorKind, Result};
+
+use super::quoted;
+use super::table::plan_drop;
+
+const REGISTER: &str = "
+INSERT INTO dl_tables (table_uuid, name, location, import_id) VALUES (?1, ?2, ?3, ?4)";
+
+const FIRST_IDS: &str = "
+UPDATE dl_tables SET next_file_id = table_id << 40, next_remove_id = table_id << 40
+WHERE import_id = ?1 RETURNING table_id";
+
+const RIVALS: &str = "
+SELECT table_id, name, location, import_id, current_version, next_file_id FROM dl_tables WHERE name = ?1 OR location = ?2
+ORDER BY table_id";
+
+/// A table that is to be made.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// UUID of the import: random, made by the host.
+    pub import_id: String,
+    /// UUID of the table: random, made by the host.
+    pub table_id: String,
+    /// Unique in the catalog.
+    pub name: String,
+    /// URL of the table's folder, without a slash at its end.
+    pub location: String,
+}
+
+/// What became of a [`Registration`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Registered {
+    /// The table's key. Nobody sees it before the import is finished.
+    Begun(i64),
+    /// An import, running or dead, holds the name or location.
+    Held(UnfinishedImport),
+}
+
+/// An import that has not finished. Two equal ones a while apart: it is dead or stands still.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnfinishedImport {
+    key: i64,
+    import_id: String,
+    progress: (Option<i64>, Option<i64>),
+}
+
+/// Begins a table.
+///
+/// # Errors
+/// [`Conflict`](ErrorKind::Conflict) when a table of that name or location is registered.
+pub async fn register(database: &impl Database, table: &Registration) -> Result<Registered> {
+    let rivals = Statement::new(RIVALS, vec![table.name.as_str().into(), table.location.as_str().into()]);
+    let mut results = database.batch(Batch::read(vec![rivals])).await?;
+    if let Some(mut row) = results.remove(0).rows.into_iter().next() {
+        let (key, name, location) = (row.integer(0)?, row.text(1)?, row.text(2)?);
+        return match row.optional_text(3)? {
+            Some(import_id) => Ok(Registered::Held(UnfinishedImport {
+                key,
+                import_id,
+                progress: (row.optional_integer(4)?, row.optional_integer(5)?),
+            })),
+            None => Err(already_registered(table, &name, &location)),
+        };
+    }
+    let params: Vec<Value> = vec![
+        table.table_id.as_str().into(),
+        table.name.as_str().into(),
+        table.location.as_str().into(),
+        table.import_id.as_str().into(),
+    ];
+    let batch = Batch::write(vec![
+        Statement::new(REGISTER, params),
+        Statement::new(FIRST_IDS, [table.import_id.as_str().into()]),
+    ]);
+    match database.batch(batch).await {
+        Ok(mut results) => {
+            let row = results.pop().and_then(|result| result.rows.into_iter().next());
+            let row = row.ok_or_else(|| Error::new(ErrorKind::Internal, "registering a table gave no key"))?;
+            Ok(Registered::Begun(row.integer(0)?))
+        }
+        Err(DatabaseError::Unique(_)) => Err(Error::new(
+            ErrorKind::Conflict,
+            format!("another import of {} began at the same moment", quoted(&table.location)),
+        )
+        .hint("wait until it has ended; `dl tables` shows the table then")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn already_registered(table: &Registration, name: &str, location: &str) -> Error {
+    let error = if location == table.location {
+        Error::new(
+            ErrorKind::Conflict,
+            format!("{} is registered already, as table {}", quoted(location), quoted(name)),
+        )
+        .hint("`dl import --incremental` brings it up to date; `dl drop` forgets it")
+    } else {
+        Error::new(
+            ErrorKind::Conflict,
+            format!("the name {} is taken by the table at {}", quoted(name), quoted(location)),
+        )
+        .hint("choose another name with --name")
+    };
+    error.table(name)
+}
+
+/// Deletes what a dead import left, so that its table can be registered anew. An import that lives on after
+/// all finds its table gone and fails with that.
+///
+/// # Errors
+/// Those of the database.
+pub async fn take_over(database: &impl Database, import: &UnfinishedImport) -> Result<()> {
+    // Keys are never used twice, so this meets the rows of that import only.
+    Ok(database.batch(Batch::write(plan_drop(import.key))).await.map(drop)?)
+}
+
+impl UnfinishedImport {
+    /// Whether it is the import with this id.
+    pub fn is(&self, import_id: &str) -> bool {
+        self.import_id == import_id
+    }
+}

@@ -1,0 +1,141 @@
+use crate::sql::{Batch, Database, ResultSet, Row, Statement, Value};
+use crate::{Error, ErrorKind, Result};
+
+/// A table that the catalog knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// The catalog's own key.
+    pub key: i64,
+    /// UUID: the table's id for everyone else.
+    pub table_id: String,
+    /// Unique in the catalog.
+    pub name: String,
+    /// URL of the table's folder.
+    pub location: String,
+    /// The first version that can be read.
+    pub earliest_version: i64,
+    /// The latest version.
+    pub version: i64,
+}
+
+/// Which table is meant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TableSelector {
+    /// By its name or UUID.
+    Named(String),
+    /// The only one of the catalog.
+    Only,
+}
+
+impl TableSelector {
+    /// The parameter of [`MATCHING_TABLES`].
+    pub(crate) fn param(&self) -> Value {
+        match self {
+            TableSelector::Named(name) => name.as_str().into(),
+            TableSelector::Only => Value::Null,
+        }
+    }
+}
+
+/// ?1 name, UUID or NULL for any.
+pub(crate) const MATCHING_TABLES: &str = "
+SELECT table_id, table_uuid, name, location, earliest_version, current_version FROM dl_tables
+WHERE import_id IS NULL AND (?1 IS NULL OR name = ?1 OR table_uuid = ?1)
+ORDER BY name = ?1 DESC, table_id LIMIT 2";
+
+const ALL_TABLES: &str = "
+SELECT table_id, table_uuid, name, location, earliest_version, current_version FROM dl_tables
+WHERE import_id IS NULL ORDER BY name";
+
+/// Forgetting a table: children before their parent. ?1 table.
+const DROP: [&str; 10] = [
+    "DELETE FROM dl_add_files WHERE file_id >= ?1 << 40 AND file_id < (?1 + 1) << 40",
+    "DELETE FROM dl_remove_files WHERE remove_id >= ?1 << 40 AND remove_id < (?1 + 1) << 40",
+    "DELETE FROM dl_metadata_updates WHERE table_id = ?1",
+    "DELETE FROM dl_protocol_updates WHERE table_id = ?1",
+    "DELETE FROM dl_txn_actions WHERE table_id = ?1",
+    "DELETE FROM dl_domain_metadata WHERE table_id = ?1",
+    "DELETE FROM dl_cdc_files WHERE table_id = ?1",
+    "DELETE FROM dl_unknown_actions WHERE table_id = ?1",
+    "DELETE FROM dl_mirror_status WHERE table_id = ?1",
+    "DELETE FROM dl_table_versions WHERE table_id = ?1",
+];
+
+const DROP_TABLE: &str = "DELETE FROM dl_tables WHERE table_id = ?1";
+
+impl Table {
+    fn from_row(mut row: Row) -> Result<Self> {
+        Ok(Table {
+            key: row.integer(0)?,
+            table_id: row.text(1)?,
+            name: row.text(2)?,
+            location: row.text(3)?,
+            earliest_version: row.integer(4)?,
+            version: row.integer(5)?,
+        })
+    }
+}
+
+/// The statements that delete all rows of a table.
+pub(crate) fn plan_drop(key: i64) -> Vec<Statement> {
+    DROP.into_iter().chain([DROP_TABLE]).map(|sql| Statement::new(sql, [key.into()])).collect()
+}
+
+/// All tables, by name.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_tables(database: &impl Database) -> Result<Vec<Table>> {
+    let mut results = database.batch(Batch::read(vec![Statement::new(ALL_TABLES, [])])).await?;
+    results.remove(0).rows.into_iter().map(Table::from_row).collect()
+}
+
+/// The table that `selector` means.
+///
+/// # Errors
+/// [`NotFound`](ErrorKind::NotFound) when there is none, [`Invalid`](ErrorKind::Invalid) when
+/// [`Only`](TableSelector::Only) meets several.
+pub async fn find_table(database: &impl Database, selector: &TableSelector) -> Result<Table> {
+    let statement = Statement::new(MATCHING_TABLES, [selector.param()]);
+    let mut results = database.batch(Batch::read(vec![statement])).await?;
+    one_table(results.remove(0), selector)
+}
+
+/// The table in the answer to [`MATCHING_TABLES`].
+pub(crate) fn one_table(result: ResultSet, selector: &TableSelector) -> Result<Table> {
+    let several = result.rows.len() > 1;
+    let Some(row) = result.rows.into_iter().next() else {
+        return Err(match selector {
+            TableSelector::Named(name) => {
+                Error::new(ErrorKind::NotFound, format!("the catalog has no table {}", quoted(name))).table(name.clone())
+            }
+            TableSelector::Only => Error::new(ErrorKind::NotFound, "the catalog has no tables"),
+        }
+        .hint("`dl tables` lists what is there; `dl import` brings a table in"));
+    };
+    if several && *selector == TableSelector::Only {
+        return Err(Error::invalid("the catalog has several tables and none was named")
+            .hint("name one with --table; `dl tables` lists them"));
+    }
+    Table::from_row(row)
+}
+
+/// A name for a message: quoted, control characters escaped, shortened.
+pub(crate) fn quoted(name: &str) -> String {
+    const LONGEST: usize = 100;
+    let mut short: String = name.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if name.chars().count() > LONGEST {
+        short.push('…');
+    }
+    format!("`{short}`")
+}
+
+/// Forgets a table; its files and its log stay.
+///
+/// # Errors
+/// As [`find_table`].
+pub async fn drop_table(database: &impl Database, selector: &TableSelector) -> Result<Table> {
+    let table = find_table(database, selector).await?;
+    database.batch(Batch::write(plan_drop(table.key))).await?;
+    Ok(table)
+}

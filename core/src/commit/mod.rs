@@ -1,0 +1,83 @@
+//! Committing to a table: one batch that happens wholly or not at all.
+//!
+//! The version is allocated inside the batch, so blind appends never lose a race. A commit that removes
+//! files, or changes what others rely on, carries guards; when one does not hold, the answer names the commit
+//! that won.
+
+mod check;
+mod conflict;
+mod plan;
+pub(crate) mod write;
+
+pub use conflict::{Conflict, ConflictKind};
+pub use plan::{CommitPlan, plan_commit};
+
+use crate::action::Action;
+use crate::catalog::TableSelector;
+use crate::snapshot::{At, snapshot};
+use crate::sql::{Batch, Database, DatabaseError};
+use crate::{Error, Result};
+
+/// What a writer wants to commit.
+#[derive(Clone, Debug)]
+pub struct CommitRequest {
+    /// The commit's actions. A `commitInfo` among them is kept, its missing fields filled in.
+    pub actions: Vec<Action>,
+    /// The version that the writer looked at when it decided what to remove; `None`: it only adds, or names
+    /// the files that it removes and minds no others.
+    pub read_version: Option<i64>,
+    /// Name of the operation, such as `WRITE`; overrides the one in `commitInfo`.
+    pub operation: Option<String>,
+    /// UUID. Sent again with the same id, a commit happens once.
+    pub commit_id: String,
+    /// The time, in milliseconds since the epoch.
+    pub now_ms: i64,
+}
+
+/// What became of a commit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It is version `version`; perhaps by an earlier sending of the same commit.
+    Committed {
+        /// The version.
+        version: i64,
+        /// Its time, in milliseconds since the epoch.
+        timestamp_ms: i64,
+    },
+    /// Another commit was first; nothing happened.
+    Conflicted(Conflict),
+    /// The answer was lost: send the same request again to learn, or to commit.
+    Unknown,
+}
+
+/// Commits to a table: reads its state, plans, runs the batch.
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) for an unknown table; [`Invalid`](crate::ErrorKind::Invalid) or
+/// [`Unsupported`](crate::ErrorKind::Unsupported) for a commit that the table's rules forbid; those of the database.
+pub async fn commit(database: &impl Database, selector: &TableSelector, request: &CommitRequest) -> Result<Outcome> {
+    let state = snapshot(database, selector, At::Latest).await?;
+    let plan = plan_commit(&state, request, &database.limits())
+        .map_err(|error| error.context(format!("committing to table {}", crate::catalog::quoted(&state.table.name))).table(&state.table.name))?;
+    apply_commit(database, &plan).await
+}
+
+/// Runs a planned commit.
+///
+/// # Errors
+/// Those of the database; [`Invalid`](crate::ErrorKind::Invalid) when the commit removes a file that never was in the table.
+pub async fn apply_commit(database: &impl Database, plan: &CommitPlan) -> Result<Outcome> {
+    match database.batch(plan.batch.clone()).await {
+        Ok(mut results) => {
+            let row = results.pop().and_then(|result| result.rows.into_iter().next());
+            let row = row.ok_or_else(|| Error::corrupt("the commit's batch gave no version"))?;
+            Ok(Outcome::Committed { version: row.integer(0)?, timestamp_ms: row.integer(1)? })
+        }
+        Err(DatabaseError::AnswerLost(_)) => Ok(Outcome::Unknown),
+        Err(error @ (DatabaseError::Guard(_) | DatabaseError::Unique(_))) => {
+            let results = database.batch(Batch::read(plan.explanation.clone())).await?;
+            conflict::explain(plan, error, results)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,51 @@
+//! Whether a log and the catalog tell the same of a version.
+
+use crate::Result;
+use crate::action::Action;
+use crate::catalog::Table;
+use crate::mirror::{commit_actions, read_commit};
+use crate::sql::Database;
+
+const PAGE: usize = 8192;
+
+/// A version's actions as the catalog has them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CatalogCommit {
+    /// False when the version is known from a checkpoint only.
+    pub is_known: bool,
+    /// All actions.
+    pub actions: Vec<Action>,
+}
+
+/// Reads all actions of a version.
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) when the version is not there; those of the database.
+pub async fn read_catalog_commit(database: &impl Database, table: &Table, version: i64) -> Result<CatalogCommit> {
+    let commit = read_commit(database, table, version).await?;
+    let mut actions = commit.actions.clone();
+    let mut cursor = Some(commit.start());
+    while let Some(at) = cursor {
+        let (page, next) = commit_actions(database, &commit, at, PAGE).await?;
+        actions.extend(page);
+        cursor = next;
+    }
+    Ok(CatalogCommit { is_known: commit.is_known, actions })
+}
+
+/// Whether two commits are the same, whatever the order of their actions and fields.
+pub fn same_actions(left: &[Action], right: &[Action]) -> bool {
+    let sorted = |actions: &[Action]| {
+        let mut texts: Vec<String> = actions.iter().map(normal_form).collect();
+        texts.sort_unstable();
+        texts
+    };
+    sorted(left) == sorted(right)
+}
+
+/// `serde_json::Value` sorts the fields. Numbers beyond its precision may fall together: no reason to
+/// call two commits different.
+fn normal_form(action: &Action) -> String {
+    let text = action.to_json();
+    serde_json::from_str::<serde_json::Value>(&text).map_or(text, |value| value.to_string())
+}

@@ -1,0 +1,314 @@
+//! Turning the actions of a log into batches for the catalog.
+//!
+//! A host reads the files of a [`LogPlan`](crate::log::LogPlan) in order and tells the planner what is in
+//! them; the planner answers with batches to run, in order. It holds no table in memory: only the actions
+//! that the next batch will carry.
+
+mod agree;
+mod timestamps;
+
+pub use agree::{CatalogCommit, read_catalog_commit, same_actions};
+
+use crate::action::{Action, CommitInfo, Metadata, Protocol};
+use crate::commit::write::{VersionStart, VersionWriter};
+use crate::sql::{Batch, Limits, Statement};
+use crate::{Error, Result};
+
+use timestamps::version_timestamp;
+
+/// Actions of one batch, at the most; and bytes of their larger texts.
+const BATCH_ACTIONS: usize = 8192;
+const BATCH_BYTES: usize = 8 << 20;
+
+/// A timestamp below all others, for state that has none.
+const NO_TIMESTAMP: i64 = i64::MIN / 2;
+
+const SET_VERSION: &str = "UPDATE dl_tables SET current_version = ?2 WHERE table_id = ?1";
+
+const GUARD_IMPORT: &str = "
+INSERT INTO dl_guard (guard) SELECT 'import_superseded'
+WHERE NOT EXISTS (SELECT 1 FROM dl_tables WHERE table_id = ?1 AND import_id = ?2)";
+
+const GUARD_VERSION: &str = "
+INSERT INTO dl_guard (guard) SELECT 'version_moved'
+WHERE NOT EXISTS (SELECT 1 FROM dl_tables WHERE table_id = ?1 AND current_version = ?2 AND import_id IS NULL)";
+
+/// What came before the earliest version and is not part of its state. ?1 table, ?2 earliest version,
+/// ?3 version of the checkpoint that the history began with.
+const FORGET: [&str; 6] = [
+    "DELETE FROM dl_add_files
+     WHERE file_id >= ?1 << 40 AND file_id < (?1 + 1) << 40 AND removed_version <= ?2",
+    "DELETE FROM dl_table_versions WHERE table_id = ?1 AND version < ?2",
+    "DELETE FROM dl_cdc_files WHERE table_id = ?1 AND version < ?2",
+    "DELETE FROM dl_unknown_actions WHERE table_id = ?1 AND version < ?2 AND version >= ?3",
+    "DELETE FROM dl_metadata_updates WHERE table_id = ?1 AND version < (
+       SELECT max(version) FROM dl_metadata_updates WHERE table_id = ?1 AND version <= ?2)",
+    "DELETE FROM dl_protocol_updates WHERE table_id = ?1 AND version < (
+       SELECT max(version) FROM dl_protocol_updates WHERE table_id = ?1 AND version <= ?2)",
+];
+
+const FINISH: &str = "UPDATE dl_tables SET earliest_version = ?2, import_id = NULL WHERE table_id = ?1";
+
+/// How an import guards its batches.
+#[derive(Clone, Debug)]
+enum Guard {
+    /// The table is being made by this import.
+    Import(String),
+    /// The table is at this version, before the first commit of the batch.
+    Version(i64),
+}
+
+/// Plans the batches of an import. Call [`begin_version`](Self::begin_version), [`actions`](Self::actions)
+/// any number of times and [`end_version`](Self::end_version) for each file, then
+/// [`finish`](Self::finish) or, for a table that was there before, [`flush`](Self::flush).
+pub struct ImportPlanner {
+    key: i64,
+    limits: Limits,
+    guard: Guard,
+    earliest_version: i64,
+    checkpoint_version: Option<i64>,
+    statements: Vec<Statement>,
+    pending: Vec<Action>,
+    pending_bytes: usize,
+    pending_count: usize,
+    current: Option<Current>,
+    is_empty: bool,
+    metadata: Option<Metadata>,
+    protocol: Option<Protocol>,
+}
+
+/// The version that is being written.
+struct Current {
+    version: i64,
+    file: String,
+    modified_ms: i64,
+    writer: VersionWriter,
+    commit_info: Option<CommitInfo>,
+}
+
+impl ImportPlanner {
+    /// For a table that [`register`](crate::catalog::register) has begun. Versions before `earliest_version`
+    /// are needed for its state only and forgotten at the end.
+    pub fn new(key: i64, import_id: String, earliest_version: i64, limits: Limits) -> Self {
+        Self::with_guard(key, Guard::Import(import_id), earliest_version, limits)
+    }
+
+    /// For commits that follow the current version of a table: each batch holds whole versions.
+    pub fn incremental(table: &crate::catalog::Table, metadata: Metadata, protocol: Protocol, limits: Limits) -> Self {
+        let mut planner = Self::with_guard(table.key, Guard::Version(table.version), table.earliest_version, limits);
+        planner.metadata = Some(metadata);
+        planner.protocol = Some(protocol);
+        planner.is_empty = false;
+        planner
+    }
+
+    fn with_guard(key: i64, guard: Guard, earliest_version: i64, limits: Limits) -> Self {
+        ImportPlanner {
+            key,
+            limits,
+            guard,
+            earliest_version,
+            checkpoint_version: None,
+            statements: Vec::new(),
+            pending: Vec::new(),
+            pending_bytes: 0,
+            pending_count: 0,
+            current: None,
+            is_empty: true,
+            metadata: None,
+            protocol: None,
+        }
+    }
+
+    /// Begins with the state that a checkpoint holds. Its rows get the version before the checkpoint's, so that
+    /// the commit of the checkpoint's own version can come on top.
+    pub fn begin_checkpoint(&mut self, version: i64, file: &str) {
+        self.checkpoint_version = Some(version);
+        self.begin(version - 1, file, NO_TIMESTAMP, Source::State);
+    }
+
+    /// Ends the checkpoint. Where no commit file tells of its version, that version is made here;
+    /// `modified_ms` is the checkpoint's time.
+    ///
+    /// # Errors
+    /// As [`end_version`](Self::end_version).
+    pub fn end_checkpoint(&mut self, own_commit_follows: bool, modified_ms: i64) -> Result<Option<Batch>> {
+        self.end()?;
+        if let (Some(version), false) = (self.checkpoint_version, own_commit_follows) {
+            self.begin(version, "the checkpoint", modified_ms, Source::State);
+            self.end_version()?;
+        }
+        Ok(self.full_batch())
+    }
+
+    /// Begins a version. `modified_ms` is the file's time; `compacted` says that the file stands for several commits.
+    pub fn begin_version(&mut self, version: i64, file: &str, modified_ms: i64, compacted: bool) {
+        self.begin(version, file, modified_ms, if compacted { Source::State } else { Source::Commit });
+    }
+
+    fn begin(&mut self, version: i64, file: &str, modified_ms: i64, source: Source) {
+        let writer = VersionWriter::new(self.key, self.limits, !self.is_empty);
+        self.statements.push(Statement::new(SET_VERSION, [self.key.into(), version.into()]));
+        self.statements.push(writer.begin(VersionStart {
+            timestamp_ms: modified_ms,
+            commit_id: None,
+            commit_info: None,
+            commit_known: matches!(source, Source::Commit),
+            in_commit_timestamp: false,
+        }));
+        self.current = Some(Current { version, file: file.to_owned(), modified_ms, writer, commit_info: None });
+    }
+
+    /// Takes some of the version's actions; a batch to run when enough came together.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) or [`Unsupported`](crate::ErrorKind::Unsupported) when an action cannot be taken.
+    pub fn actions(&mut self, actions: Vec<Action>) -> Result<Option<Batch>> {
+        for action in actions {
+            match &action {
+                Action::Metadata(metadata) => self.metadata = Some(metadata.clone()),
+                Action::Protocol(protocol) => {
+                    crate::table_features::check_readable(protocol).map_err(|error| self.at_file(error))?;
+                    self.protocol = Some(protocol.clone());
+                }
+                Action::CommitInfo(info) => {
+                    if let Some(current) = &mut self.current {
+                        current.commit_info = Some(info.clone());
+                    }
+                    continue;
+                }
+                Action::Add(add) => {
+                    if add.size < 0 {
+                        return Err(self.at_file(Error::corrupt(format!(
+                            "the size of {} is {}",
+                            crate::catalog::quoted(&add.path),
+                            add.size
+                        ))));
+                    }
+                    self.pending_bytes += add.path.len() + add.stats.as_ref().map_or(0, String::len);
+                }
+                _ => {}
+            }
+            self.pending.push(action);
+            self.pending_count += 1;
+        }
+        // Whole versions only where readers watch the table.
+        if matches!(self.guard, Guard::Import(_)) && self.is_batch_full() {
+            self.write_pending()?;
+            return Ok(self.take_batch());
+        }
+        Ok(None)
+    }
+
+    fn is_batch_full(&self) -> bool {
+        self.pending_count >= BATCH_ACTIONS || self.pending_bytes >= BATCH_BYTES
+    }
+
+    /// Ends the version; a batch to run when enough came together.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when the table has no metadata or protocol by now.
+    pub fn end_version(&mut self) -> Result<Option<Batch>> {
+        if let Some(current) = &self.current {
+            for (action, is_there) in [("metaData", self.metadata.is_some()), ("protocol", self.protocol.is_some())] {
+                if !is_there && current.version >= self.earliest_version {
+                    return Err(self.at_file(
+                        Error::corrupt(format!("the table has no `{action}` action at version {}", current.version))
+                            .version(current.version)
+                            .hint("the first version of a table must hold one; the log is not complete"),
+                    ));
+                }
+            }
+        }
+        self.end()?;
+        Ok(self.full_batch())
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.write_pending()?;
+        if let Some(current) = self.current.take() {
+            let timestamp = version_timestamp(
+                current.version,
+                current.modified_ms,
+                current.commit_info.as_ref(),
+                self.metadata.as_ref(),
+                self.protocol.as_ref(),
+            );
+            if current.commit_info.is_some() || timestamp != current.modified_ms {
+                self.statements.push(current.writer.describe(timestamp, current.commit_info.as_ref()));
+            }
+            self.statements.extend(current.writer.end());
+            self.is_empty = false;
+        }
+        Ok(())
+    }
+
+    fn full_batch(&mut self) -> Option<Batch> {
+        // Many small commits share a batch, too.
+        if self.is_batch_full() || self.statements.len() >= BATCH_ACTIONS { self.take_batch() } else { None }
+    }
+
+    /// The last batch of an import: what is left, and the table becomes visible.
+    pub fn finish(mut self) -> Batch {
+        let params = vec![self.key.into(), self.earliest_version.into()];
+        let mut with_checkpoint = params.clone();
+        with_checkpoint.push(self.checkpoint_version.unwrap_or(0).into());
+        for sql in FORGET {
+            let params = if sql.contains("?3") { &with_checkpoint } else { &params };
+            self.statements.push(Statement::new(sql, params.clone()));
+        }
+        self.statements.push(Statement::new(FINISH, params));
+        self.take_batch().unwrap_or_else(|| Batch::write(Vec::new()))
+    }
+
+    /// What is left of an incremental import, if anything.
+    pub fn flush(mut self) -> Option<Batch> {
+        self.take_batch()
+    }
+
+    fn write_pending(&mut self) -> Result<()> {
+        let pending = std::mem::take(&mut self.pending);
+        if let Some(current) = &mut self.current {
+            self.statements.extend(current.writer.actions(&pending)?);
+        }
+        Ok(())
+    }
+
+    fn take_batch(&mut self) -> Option<Batch> {
+        self.pending_bytes = 0;
+        self.pending_count = 0;
+        if self.statements.is_empty() {
+            return None;
+        }
+        let guard = match &mut self.guard {
+            Guard::Import(import_id) => {
+                Statement::new(GUARD_IMPORT, vec![self.key.into(), import_id.as_str().into()])
+            }
+            Guard::Version(version) => {
+                let guard = Statement::new(GUARD_VERSION, [self.key.into(), (*version).into()]);
+                let last = self.statements.iter().rev().find(|statement| statement.sql == SET_VERSION);
+                if let Some(crate::sql::Value::Integer(last)) = last.and_then(|statement| statement.params.get(1)) {
+                    *version = *last;
+                }
+                guard
+            }
+        };
+        let mut statements = vec![guard];
+        statements.append(&mut self.statements);
+        Some(Batch::write(statements))
+    }
+
+    fn at_file(&self, error: Error) -> Error {
+        match &self.current {
+            Some(current) => error.context(format!("reading {}", current.file)).path(&current.file),
+            None => error,
+        }
+    }
+}
+
+enum Source {
+    /// A commit: its actions are what the version did.
+    Commit,
+    /// A checkpoint or compacted log: its actions are a state, or several commits in one.
+    State,
+}

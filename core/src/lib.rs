@@ -1,0 +1,19 @@
+//! Delta Lake's metadata plane in SQL.
+#![warn(missing_docs)]
+
+pub mod action;
+pub mod catalog;
+pub mod commit;
+mod error;
+pub mod import;
+pub mod log;
+pub mod mirror;
+pub mod predicate;
+pub mod schema;
+pub mod snapshot;
+pub mod sql;
+pub mod stats;
+pub mod table_features;
+pub mod time;
+
+pub use error::{Error, ErrorKind, Result};

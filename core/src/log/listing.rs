@@ -1,0 +1,110 @@
+use std::collections::BTreeMap;
+
+use super::{LogFileKind, parse_file_name};
+
+/// A file of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Its name in `_delta_log`.
+    pub name: String,
+    /// The version in its name.
+    pub version: i64,
+    /// What it holds.
+    pub kind: LogFileKind,
+    /// Bytes.
+    pub size: u64,
+    /// Last modified, in milliseconds since the epoch.
+    pub modified_ms: i64,
+}
+
+/// A complete checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The version whose state it holds.
+    pub version: i64,
+    /// One file, or the parts in order.
+    pub files: Vec<LogFile>,
+}
+
+/// The files of a log that take part in reading it.
+#[derive(Clone, Debug, Default)]
+pub struct LogListing {
+    pub(super) commits: BTreeMap<i64, LogFile>,
+    /// By first version, each with its last version.
+    pub(super) compacted: BTreeMap<i64, Vec<(i64, LogFile)>>,
+    /// The best complete checkpoint of a version.
+    pub(super) checkpoints: BTreeMap<i64, Checkpoint>,
+}
+
+impl LogListing {
+    /// From names, sizes in bytes and times of modification in milliseconds since the epoch, of the objects
+    /// directly in `_delta_log`, in any order; those that are no log files are passed over.
+    pub fn new(objects: impl IntoIterator<Item = (String, u64, i64)>) -> Self {
+        let mut listing = LogListing::default();
+        let mut candidates: BTreeMap<i64, Vec<LogFile>> = BTreeMap::new();
+        for (name, size, modified_ms) in objects {
+            let Some((version, kind)) = parse_file_name(&name) else { continue };
+            let file = LogFile { name, version, kind, size, modified_ms };
+            match file.kind {
+                LogFileKind::Commit => {
+                    listing.commits.insert(version, file);
+                }
+                LogFileKind::CompactedTo(end) => listing.compacted.entry(version).or_default().push((end, file)),
+                _ => candidates.entry(version).or_default().push(file),
+            }
+        }
+        for (version, files) in candidates {
+            if let Some(files) = complete_checkpoint(files) {
+                listing.checkpoints.insert(version, Checkpoint { version, files });
+            }
+        }
+        listing
+    }
+
+    /// Whether there is nothing to read.
+    pub fn is_empty(&self) -> bool {
+        self.commits.is_empty() && self.checkpoints.is_empty() && self.compacted.is_empty()
+    }
+
+    /// The newest version that the log knows of.
+    pub fn latest_version(&self) -> Option<i64> {
+        let compacted = self.compacted.values().flatten().map(|(end, _)| *end).max();
+        let commit = self.commits.keys().next_back().copied();
+        let checkpoint = self.checkpoints.keys().next_back().copied();
+        commit.max(checkpoint).max(compacted)
+    }
+
+    /// The version of the newest complete checkpoint.
+    pub fn checkpoint_version(&self) -> Option<i64> {
+        self.checkpoints.keys().next_back().copied()
+    }
+
+    /// The commit file of a version.
+    pub fn commit(&self, version: i64) -> Option<&LogFile> {
+        self.commits.get(&version)
+    }
+}
+
+/// One complete checkpoint of those that a version has: a single file if there is one, else all parts
+/// (protocol: readers must ignore a multi-part checkpoint with missing parts).
+fn complete_checkpoint(files: Vec<LogFile>) -> Option<Vec<LogFile>> {
+    let rank = |file: &LogFile| match file.kind {
+        LogFileKind::ClassicCheckpoint => 0,
+        LogFileKind::UuidCheckpointParquet => 1,
+        LogFileKind::UuidCheckpointJson => 2,
+        _ => 3,
+    };
+    if let Some(single) = files.iter().filter(|file| rank(file) < 3).min_by_key(|file| (rank(file), file.name.clone())) {
+        return Some(vec![single.clone()]);
+    }
+    let mut by_parts: BTreeMap<u64, BTreeMap<u64, LogFile>> = BTreeMap::new();
+    for file in files {
+        if let LogFileKind::CheckpointPart { part, parts } = file.kind {
+            by_parts.entry(parts).or_default().insert(part, file);
+        }
+    }
+    by_parts
+        .into_iter()
+        .find(|(parts, found)| found.len() as u64 == *parts)
+        .map(|(_, found)| found.into_values().collect())
+}

@@ -1,0 +1,275 @@
+//! Which files of a log to read for which versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Checkpoint, LogFile, LogListing};
+use crate::{Error, ErrorKind, Result};
+
+/// How much of a log is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryMode {
+    /// The state at the latest version.
+    Latest,
+    /// Every version that the log still holds the commits for.
+    Full,
+}
+
+/// One commit file, or a compacted one in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The version after the step.
+    pub version: i64,
+    /// The file.
+    pub file: LogFile,
+    /// Whether the file stands for several commits.
+    pub compacted: bool,
+}
+
+/// What to read: the checkpoint if any, then the steps in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogPlan {
+    /// The state to begin with.
+    pub checkpoint: Option<Checkpoint>,
+    /// The commit of the checkpoint's own version comes first, where that version is the earliest one and
+    /// its commit file is still there: it tells what the version did, its state is in the checkpoint.
+    pub steps: Vec<Step>,
+    /// The first version that can be read afterwards; what comes before is needed for its state only.
+    pub earliest_version: i64,
+    /// The last version.
+    pub latest_version: i64,
+}
+
+impl LogListing {
+    /// What to read to know the table's latest state, or all its versions.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) when there is no log, [`Corrupt`](ErrorKind::Corrupt) when the latest
+    /// version cannot be reached, naming what is missing.
+    pub fn plan(&self, mode: HistoryMode) -> Result<LogPlan> {
+        let Some(latest) = self.latest_version() else {
+            return Err(Error::new(ErrorKind::NotFound, "no Delta log: there are no commit files and no checkpoints")
+                .hint("name the folder that holds 00000000000000000000.json, as a rule <table>/_delta_log"));
+        };
+        match mode {
+            HistoryMode::Latest => self.plan_state(latest, Prefer::Compacted),
+            HistoryMode::Full => self.plan_full(latest),
+        }
+        .ok_or_else(|| self.gap(latest))
+    }
+
+    /// The commits after `version`, which the caller already has.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) when one is missing.
+    pub fn plan_after(&self, version: i64) -> Result<Vec<Step>> {
+        let latest = self.latest_version().unwrap_or(version);
+        let mut steps = Vec::new();
+        for next in version + 1..=latest {
+            let file = self.commits.get(&next).ok_or_else(|| {
+                Error::corrupt(format!(
+                    "the log goes on to version {latest}, but the commit file of version {next} is missing"
+                ))
+                .version(next)
+                .hint("the log was cleaned up past the catalog's version: drop the table and import it again")
+            })?;
+            steps.push(Step { version: next, file: file.clone(), compacted: false });
+        }
+        Ok(steps)
+    }
+
+    fn plan_full(&self, latest: i64) -> Option<LogPlan> {
+        let first_commit = self.first_of_chain(latest);
+        if first_commit == 0 {
+            return Some(self.with_own_commit(None, self.commit_steps(0, latest), 0, latest));
+        }
+        // The state that the first commit of the chain stands on, else the next checkpoint within the chain.
+        if let Some(plan) = self.plan_state(first_commit - 1, Prefer::Commits) {
+            let mut steps = plan.steps;
+            steps.extend(self.commit_steps(first_commit, latest));
+            return Some(LogPlan { steps, latest_version: latest, ..plan });
+        }
+        let (&version, checkpoint) = self.checkpoints.range(first_commit..).find(|(version, _)| **version <= latest)?;
+        Some(self.with_own_commit(Some(checkpoint), self.commit_steps(version + 1, latest), version, latest))
+    }
+
+    /// The state at `version`: the newest checkpoint from which the commits lead there.
+    fn plan_state(&self, version: i64, prefer: Prefer) -> Option<LogPlan> {
+        for (&from, checkpoint) in self.checkpoints.range(..=version).rev() {
+            if let Some(steps) = self.cover(from + 1, version, prefer) {
+                return Some(self.with_own_commit(Some(checkpoint), steps, version, version));
+            }
+        }
+        let steps = self.cover(0, version, prefer)?;
+        Some(self.with_own_commit(None, steps, version, version))
+    }
+
+    fn with_own_commit(
+        &self,
+        checkpoint: Option<&Checkpoint>,
+        mut steps: Vec<Step>,
+        earliest_version: i64,
+        latest_version: i64,
+    ) -> LogPlan {
+        let own = checkpoint.filter(|checkpoint| checkpoint.version == earliest_version);
+        if let Some(file) = own.and_then(|checkpoint| self.commits.get(&checkpoint.version)) {
+            steps.insert(0, Step { version: file.version, file: file.clone(), compacted: false });
+        }
+        LogPlan { checkpoint: checkpoint.cloned(), steps, earliest_version, latest_version }
+    }
+
+    /// The smallest version from which all commit files up to `latest` are there; `latest + 1` without its own.
+    fn first_of_chain(&self, latest: i64) -> i64 {
+        let mut first = latest + 1;
+        for &version in self.commits.keys().rev() {
+            if version + 1 != first {
+                break;
+            }
+            first = version;
+        }
+        first
+    }
+
+    fn commit_steps(&self, from: i64, to: i64) -> Vec<Step> {
+        let range = if from <= to { Some(self.commits.range(from..=to)) } else { None };
+        range
+            .into_iter()
+            .flatten()
+            .map(|(&version, file)| Step { version, file: file.clone(), compacted: false })
+            .collect()
+    }
+
+    /// Steps that lead from before `from` to `to`, `None` when commits are missing.
+    fn cover(&self, from: i64, to: i64, prefer: Prefer) -> Option<Vec<Step>> {
+        if from > to {
+            return Some(Vec::new());
+        }
+        // Backwards: from which versions `to` can be reached, and by which step.
+        let mut reachable: BTreeMap<i64, Step> = BTreeMap::new();
+        let reaches = |map: &BTreeMap<i64, Step>, next: i64| next == to + 1 || map.contains_key(&next);
+        let commits = self.commits.range(from..=to).map(|(&version, _)| version);
+        let starts: BTreeSet<i64> =
+            commits.chain(self.compacted.range(from..=to).map(|(&version, _)| version)).collect();
+        for start in starts.into_iter().rev() {
+            let commit = self.commits.get(&start).filter(|_| reaches(&reachable, start + 1));
+            let commit = commit.map(|file| Step { version: start, file: file.clone(), compacted: false });
+            let compacted = self.compacted.get(&start).into_iter().flatten();
+            let compacted = compacted
+                .filter(|(end, _)| *end <= to && reaches(&reachable, end + 1))
+                .max_by_key(|(end, _)| *end)
+                .map(|(end, file)| Step { version: *end, file: file.clone(), compacted: true });
+            let step = match prefer {
+                Prefer::Commits => commit.or(compacted),
+                Prefer::Compacted => compacted.or(commit),
+            };
+            if let Some(step) = step {
+                reachable.insert(start, step);
+            }
+        }
+        let mut steps = Vec::new();
+        let mut next = from;
+        while next <= to {
+            let step = reachable.remove(&next)?;
+            next = step.version + 1;
+            steps.push(step);
+        }
+        Some(steps)
+    }
+
+    fn gap(&self, latest: i64) -> Error {
+        let first = self.first_of_chain(latest);
+        let missing = (first - 1).max(0);
+        let mut found = self.commits.keys().next().map_or("no commit files".into(), |&low| {
+            format!("commit files from version {low}")
+        });
+        if self.checkpoints.is_empty() {
+            found.push_str(" and no complete checkpoint");
+        }
+        Error::corrupt(format!(
+            "the log has a gap: the commit file of version {missing} is missing, and no complete checkpoint bridges it \
+             to the latest version {latest} (found {found})"
+        ))
+        .version(missing)
+        .hint("restore the missing file, or a checkpoint at or after that version")
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Prefer {
+    Commits,
+    Compacted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing(names: &[&str]) -> LogListing {
+        let full = names.iter().map(|name| {
+            let padded: Vec<String> = name
+                .split('.')
+                .enumerate()
+                .map(|(index, part)| match part.parse::<u64>() {
+                    Ok(number) if index == 0 || name.contains("compacted") => format!("{number:020}"),
+                    Ok(number) => format!("{number:010}"),
+                    Err(_) => part.to_owned(),
+                })
+                .collect();
+            (padded.join("."), 1, 1)
+        });
+        LogListing::new(full)
+    }
+
+    fn check(names: &[&str], mode: HistoryMode, expected: &str) {
+        let shown = match listing(names).plan(mode) {
+            Ok(plan) => {
+                let checkpoint = plan.checkpoint.map_or("-".into(), |c| format!("c{}x{}", c.version, c.files.len()));
+                let steps: Vec<_> = plan
+                    .steps
+                    .iter()
+                    .map(|s| if s.compacted { format!("{}..{}", s.file.version, s.version) } else { s.version.to_string() })
+                    .collect();
+                format!("{checkpoint} [{}] {}..{}", steps.join(" "), plan.earliest_version, plan.latest_version)
+            }
+            Err(error) => format!("{}: {error}", error.kind().as_str()),
+        };
+        assert!(shown.starts_with(expected), "{names:?}: expected {expected}, found {shown}");
+    }
+
+    #[test]
+    fn plans() {
+        use HistoryMode::{Full, Latest};
+        let commits = ["0.json", "1.json", "2.json"];
+        check(&commits, Full, "- [0 1 2] 0..2");
+        check(&commits, Latest, "- [0 1 2] 2..2");
+        let with_checkpoint = ["0.json", "1.json", "1.checkpoint.parquet", "2.json"];
+        check(&with_checkpoint, Full, "- [0 1 2] 0..2");
+        check(&with_checkpoint, Latest, "c1x1 [2] 2..2");
+        // Cleaned up: the history begins at the checkpoint, whose own commit is still there or not.
+        check(&["1.json", "1.checkpoint.parquet", "2.json"], Full, "c1x1 [1 2] 1..2");
+        check(&["1.checkpoint.parquet", "2.json"], Full, "c1x1 [2] 1..2");
+        check(&["1.json", "2.json", "3.json", "2.checkpoint.parquet"], Full, "c2x1 [2 3] 2..3");
+        check(&["2.checkpoint.parquet", "1.json"], Full, "c2x1 [] 2..2");
+        check(&["2.checkpoint.parquet"], Full, "c2x1 [] 2..2");
+        check(&["2.checkpoint.parquet"], Latest, "c2x1 [] 2..2");
+        check(&["5.checkpoint.parquet", "5.json"], Latest, "c5x1 [5] 5..5");
+        // Gaps.
+        check(&["0.json", "2.json"], Full, "corrupt: the log has a gap: the commit file of version 1 is missing");
+        check(&["0.json", "2.json"], Latest, "corrupt: the log has a gap");
+        check(&["1.json", "2.json"], Full, "corrupt: the log has a gap: the commit file of version 0 is missing");
+        check(&["0.json", "2.json", "2.checkpoint.parquet", "3.json"], Full, "c2x1 [2 3] 2..3");
+        // Parts: all or none.
+        check(
+            &["1.json", "1.checkpoint.1.2.parquet", "1.checkpoint.2.2.parquet"],
+            Full,
+            "c1x2 [1] 1..1",
+        );
+        check(&["1.json", "1.checkpoint.1.2.parquet"], Full, "corrupt");
+        // Compacted logs save reading, or stand in for commits that are gone.
+        let compacted = ["0.json", "1.json", "2.json", "3.json", "1.2.compacted.json"];
+        check(&compacted, Latest, "- [0 1..2 3] 3..3");
+        check(&compacted, Full, "- [0 1 2 3] 0..3");
+        check(&["0.json", "1.2.compacted.json", "3.json"], Full, "- [0 1..2 3] 2..3");
+        check(&["0.json", "1.2.compacted.json", "2.4.compacted.json", "1.json"], Latest, "- [0 1 2..4] 4..4");
+        check(&[], Full, "not_found: no Delta log");
+    }
+}

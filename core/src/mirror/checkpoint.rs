@@ -1,0 +1,195 @@
+//! A classic checkpoint of the V1 spec (protocol section "Checkpoint Schema").
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow_json::reader::{Decoder, ReaderBuilder};
+use arrow_schema::{DataType, Field, Fields, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+
+use crate::action::Action;
+use crate::{Error, ErrorKind, Result};
+
+/// What a written checkpoint holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CheckpointSummary {
+    /// All actions.
+    pub actions: i64,
+    /// Its add actions.
+    pub add_files: i64,
+}
+
+/// Writes actions to a Parquet checkpoint, row group by row group.
+pub struct CheckpointWriter<W: Write + Send> {
+    writer: ArrowWriter<W>,
+    decoder: Decoder,
+    summary: CheckpointSummary,
+}
+
+const ROWS_PER_BATCH: usize = 4096;
+const ROWS_PER_GROUP: usize = 32 * 1024;
+
+impl<W: Write + Send> CheckpointWriter<W> {
+    /// A writer into `sink`.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable) when the sink fails.
+    pub fn new(sink: W) -> Result<Self> {
+        let schema = Arc::new(checkpoint_schema());
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
+            .build();
+        let writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties)).map_err(failed)?;
+        let decoder = ReaderBuilder::new(schema).with_batch_size(ROWS_PER_BATCH).build_decoder().map_err(failed)?;
+        Ok(CheckpointWriter { writer, decoder, summary: CheckpointSummary::default() })
+    }
+
+    /// Writes some actions.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable) when the sink fails.
+    pub fn write(&mut self, actions: &[Action]) -> Result<()> {
+        for action in actions {
+            self.summary.actions += 1;
+            self.summary.add_files += i64::from(matches!(action, Action::Add(_)));
+            let line = action.to_json();
+            let mut rest = line.as_bytes();
+            while !rest.is_empty() {
+                let taken = self.decoder.decode(rest).map_err(failed)?;
+                rest = &rest[taken..];
+                if !rest.is_empty() || self.decoder.len() >= ROWS_PER_BATCH {
+                    self.flush()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        if let Some(batch) = self.decoder.flush().map_err(failed)? {
+            self.writer.write(&batch).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the footer and gives the sink back.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable) when the sink fails.
+    pub fn finish(mut self) -> Result<(W, CheckpointSummary)> {
+        self.flush()?;
+        Ok((self.writer.into_inner().map_err(failed)?, self.summary))
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("writing a checkpoint: {error}"))
+        .hint("check the space on the disk; nothing was published, run the mirror again")
+}
+
+fn checkpoint_schema() -> Schema {
+    Schema::new(vec![
+        action("txn", vec![text("appId"), long("version"), long("lastUpdated")]),
+        action(
+            "add",
+            vec![
+                text("path"),
+                string_map("partitionValues"),
+                long("size"),
+                long("modificationTime"),
+                boolean("dataChange"),
+                text("stats"),
+                string_map("tags"),
+                deletion_vector(),
+                long("baseRowId"),
+                long("defaultRowCommitVersion"),
+                text("clusteringProvider"),
+            ],
+        ),
+        action(
+            "remove",
+            vec![
+                text("path"),
+                long("deletionTimestamp"),
+                boolean("dataChange"),
+                boolean("extendedFileMetadata"),
+                string_map("partitionValues"),
+                long("size"),
+                text("stats"),
+                string_map("tags"),
+                deletion_vector(),
+                long("baseRowId"),
+                long("defaultRowCommitVersion"),
+            ],
+        ),
+        action(
+            "metaData",
+            vec![
+                text("id"),
+                text("name"),
+                text("description"),
+                action("format", vec![text("provider"), string_map("options")]),
+                text("schemaString"),
+                text_list("partitionColumns"),
+                long("createdTime"),
+                string_map("configuration"),
+            ],
+        ),
+        action(
+            "protocol",
+            vec![
+                integer("minReaderVersion"),
+                integer("minWriterVersion"),
+                text_list("readerFeatures"),
+                text_list("writerFeatures"),
+            ],
+        ),
+        action("domainMetadata", vec![text("domain"), text("configuration"), boolean("removed")]),
+    ])
+}
+
+fn action(name: &str, fields: Vec<Field>) -> Field {
+    Field::new(name, DataType::Struct(Fields::from(fields)), true)
+}
+
+fn text(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, true)
+}
+
+fn long(name: &str) -> Field {
+    Field::new(name, DataType::Int64, true)
+}
+
+fn integer(name: &str) -> Field {
+    Field::new(name, DataType::Int32, true)
+}
+
+fn boolean(name: &str) -> Field {
+    Field::new(name, DataType::Boolean, true)
+}
+
+fn text_list(name: &str) -> Field {
+    Field::new(name, DataType::List(Arc::new(text("element"))), true)
+}
+
+fn string_map(name: &str) -> Field {
+    let entries = Fields::from(vec![Field::new("key", DataType::Utf8, false), text("value")]);
+    let entries = Field::new("key_value", DataType::Struct(entries), false);
+    Field::new(name, DataType::Map(Arc::new(entries), false), true)
+}
+
+fn deletion_vector() -> Field {
+    action(
+        "deletionVector",
+        vec![
+            text("storageType"),
+            text("pathOrInlineDv"),
+            integer("offset"),
+            integer("sizeInBytes"),
+            long("cardinality"),
+        ],
+    )
+}

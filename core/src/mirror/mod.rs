@@ -1,0 +1,13 @@
+//! Writing the catalog out as a `_delta_log`: what each file holds. A host puts the files into place.
+
+#[cfg(feature = "parquet")]
+mod checkpoint;
+mod commit;
+mod last_checkpoint;
+mod state;
+
+#[cfg(feature = "parquet")]
+pub use checkpoint::{CheckpointSummary, CheckpointWriter};
+pub use commit::{ActionCursor, StoredCommit, commit_actions, read_commit};
+pub use last_checkpoint::LastCheckpoint;
+pub use state::{CheckpointState, Retention, StateCursor, state_actions};

@@ -1,0 +1,79 @@
+use crate::Result;
+use crate::action::{Add, StringMap};
+use crate::sql::{Batch, Database, Row, Statement};
+
+use super::{Snapshot, parse_stored};
+
+/// ?1 after this file id, ?2 before this one, ?3 version, ?4 rows at the most.
+const PAGE: &str = "
+SELECT file_id, path, size, modification_time, data_change, partition_values, stats, deletion_vector, tags,
+  base_row_id, default_row_commit_version, clustering_provider, extra
+FROM dl_add_files
+WHERE file_id > ?1 AND file_id < ?2 AND version <= ?3 AND (removed_version IS NULL OR removed_version > ?3)
+ORDER BY file_id LIMIT ?4";
+
+/// The columns of a query that [`add_from_row`] reads, after its first.
+pub(crate) const ADD_COLUMNS: usize = 13;
+
+/// Where the next page of a snapshot's files begins. A snapshot never changes, so pages fit together
+/// however long a reader takes and whatever is committed meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileCursor(i64);
+
+impl FileCursor {
+    /// Before the snapshot's first file.
+    pub fn start(snapshot: &Snapshot) -> Self {
+        FileCursor((snapshot.table.key << 40) - 1)
+    }
+}
+
+/// Some of a snapshot's files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FilePage {
+    /// In the order in which they were added.
+    pub files: Vec<Add>,
+    /// The next page, if there is one.
+    pub next: Option<FileCursor>,
+}
+
+/// Up to `limit` files of a snapshot after `cursor`.
+///
+/// # Errors
+/// Those of the database; [`Corrupt`](crate::ErrorKind::Corrupt) when a row cannot be read.
+pub async fn files(
+    database: &impl Database,
+    snapshot: &Snapshot,
+    cursor: FileCursor,
+    limit: usize,
+) -> Result<FilePage> {
+    let params =
+        vec![cursor.0.into(), snapshot.end_file_id.into(), snapshot.version.into(), (limit as i64).into()];
+    let mut results = database.batch(Batch::read(vec![Statement::new(PAGE, params)])).await?;
+    let rows = results.remove(0).rows;
+    let next = match rows.last() {
+        Some(row) if rows.len() == limit => Some(FileCursor(row.integer(0)?)),
+        _ => None,
+    };
+    let files = rows.into_iter().map(|row| add_from_row(row, &snapshot.table.name)).collect::<Result<_>>()?;
+    Ok(FilePage { files, next })
+}
+
+/// Reads the columns of [`PAGE`].
+pub(crate) fn add_from_row(mut row: Row, table: &str) -> Result<Add> {
+    debug_assert_eq!(row.0.len(), ADD_COLUMNS);
+    let json = |row: &mut Row, column: usize| row.optional_text(column);
+    Ok(Add {
+        path: row.text(1)?,
+        size: row.integer(2)?,
+        modification_time: row.integer(3)?,
+        data_change: row.integer(4)? != 0,
+        partition_values: parse_stored::<StringMap>("partitionValues", table, row.text(5)?)?,
+        stats: row.optional_text(6)?,
+        deletion_vector: json(&mut row, 7)?.map(|text| parse_stored("deletionVector", table, text)).transpose()?,
+        tags: json(&mut row, 8)?.map(|text| parse_stored("tags", table, text)).transpose()?,
+        base_row_id: row.optional_integer(9)?,
+        default_row_commit_version: row.optional_integer(10)?,
+        clustering_provider: row.optional_text(11)?,
+        extra: json(&mut row, 12)?.map(|text| parse_stored("add", table, text)).transpose()?.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,205 @@
+//! A table as of a version: metadata, protocol, transactions, domains, totals; then its files by pages.
+
+mod files;
+mod history;
+
+pub(crate) use files::add_from_row;
+pub use files::{FileCursor, FilePage, files};
+pub use history::{HistoryEntry, HistoryPage, history};
+
+use crate::action::{CommitInfo, DomainMetadata, Metadata, Protocol, Txn};
+use crate::catalog::{MATCHING_TABLES, Table, TableSelector, one_table};
+use crate::sql::{Batch, Database, ResultSet, Statement, Value};
+use crate::{Error, ErrorKind, Result};
+
+/// Which version of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// The newest.
+    Latest,
+    /// This one.
+    Version(i64),
+    /// The newest that is not later than this time, in milliseconds since the epoch.
+    Timestamp(i64),
+}
+
+impl At {
+    /// The parameters `?2` and `?3` of a query on [`target!`].
+    fn params(self) -> [Value; 2] {
+        match self {
+            At::Latest => [Value::Null, Value::Null],
+            At::Version(version) => [version.into(), Value::Null],
+            At::Timestamp(timestamp) => [Value::Null, timestamp.into()],
+        }
+    }
+}
+
+/// The table and version meant by `?1` (name, UUID, or NULL for the only one), `?2` (version or NULL) and
+/// `?3` (timestamp or NULL).
+macro_rules! target {
+    ($query:literal) => {
+        concat!(
+            "WITH target (table_id, version) AS (
+               SELECT t.table_id, CASE WHEN ?2 IS NOT NULL THEN ?2 WHEN ?3 IS NULL THEN t.current_version ELSE (
+                 SELECT v.version FROM dl_table_versions v
+                 WHERE v.table_id = t.table_id AND v.timestamp_ms <= ?3 AND v.version >= t.earliest_version
+                 ORDER BY v.timestamp_ms DESC LIMIT 1) END
+               FROM dl_tables t WHERE t.import_id IS NULL AND (?1 IS NULL OR t.name = ?1 OR t.table_uuid = ?1)
+               ORDER BY t.name = ?1 DESC, t.table_id LIMIT 1
+             ) ",
+            $query
+        )
+    };
+}
+pub(crate) use target;
+
+const VERSION: &str = target!(
+    "SELECT v.version, v.timestamp_ms, v.file_count, v.size_bytes, v.row_count, v.files_without_row_count,
+       v.end_file_id, v.commit_info
+     FROM target JOIN dl_table_versions v ON v.table_id = target.table_id AND v.version = target.version"
+);
+
+const METADATA: &str = target!(
+    "SELECT m.metadata FROM target JOIN dl_metadata_updates m
+       ON m.table_id = target.table_id AND m.version <= target.version ORDER BY m.version DESC LIMIT 1"
+);
+
+const PROTOCOL: &str = target!(
+    "SELECT p.protocol FROM target JOIN dl_protocol_updates p
+       ON p.table_id = target.table_id AND p.version <= target.version ORDER BY p.version DESC LIMIT 1"
+);
+
+const TXNS: &str = target!(
+    "SELECT a.txn FROM target JOIN dl_txn_actions a ON a.table_id = target.table_id AND a.version <= target.version
+     WHERE NOT EXISTS (SELECT 1 FROM dl_txn_actions later WHERE later.table_id = a.table_id
+       AND later.app_id = a.app_id AND later.version > a.version AND later.version <= target.version)
+     ORDER BY a.app_id"
+);
+
+const DOMAINS: &str = target!(
+    "SELECT d.domain_metadata FROM target
+     JOIN dl_domain_metadata d ON d.table_id = target.table_id AND d.version <= target.version
+     WHERE d.removed = 0 AND NOT EXISTS (SELECT 1 FROM dl_domain_metadata later WHERE later.table_id = d.table_id
+       AND later.domain = d.domain AND later.version > d.version AND later.version <= target.version)
+     ORDER BY d.domain"
+);
+
+const TIME_RANGE: &str = target!(
+    "SELECT min(v.timestamp_ms), max(v.timestamp_ms) FROM target JOIN dl_tables t ON t.table_id = target.table_id
+     JOIN dl_table_versions v ON v.table_id = t.table_id AND v.version >= t.earliest_version"
+);
+
+/// A table as of a version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The table, as it is now.
+    pub table: Table,
+    /// The snapshot's version.
+    pub version: i64,
+    /// Milliseconds since the epoch; strictly increasing with the version.
+    pub timestamp_ms: i64,
+    /// Live files.
+    pub file_count: i64,
+    /// Their sizes, summed.
+    pub size_bytes: i64,
+    /// Rows in the files, without those that deletion vectors delete; `None` when a file does not say.
+    pub row_count: Option<i64>,
+    /// What the version's commit said of itself.
+    pub commit_info: Option<CommitInfo>,
+    /// In force at the version.
+    pub metadata: Metadata,
+    /// In force at the version.
+    pub protocol: Protocol,
+    /// The latest `txn` of each application, by `appId`.
+    pub transactions: Vec<Txn>,
+    /// The domains in force, by name.
+    pub domain_metadata: Vec<DomainMetadata>,
+    end_file_id: i64,
+}
+
+/// The snapshot at `at`, in one batch.
+///
+/// # Errors
+/// [`NotFound`](ErrorKind::NotFound) for an unknown table, or a version or time before the earliest or after
+/// the latest one, with the range in the message; a time after the latest version means the latest version.
+pub async fn snapshot(database: &impl Database, selector: &TableSelector, at: At) -> Result<Snapshot> {
+    let [version, timestamp] = at.params();
+    let params = vec![selector.param(), version, timestamp];
+    let mut statements = vec![Statement::new(MATCHING_TABLES, [selector.param()])];
+    for sql in [VERSION, METADATA, PROTOCOL, TXNS, DOMAINS, TIME_RANGE] {
+        statements.push(Statement::new(sql, params.clone()));
+    }
+    let mut results = database.batch(Batch::read(statements)).await?.into_iter();
+    let mut next = || results.next().unwrap_or_default();
+
+    let table = one_table(next(), selector)?;
+    let version_row = next();
+    let (metadata, protocol, txns, domains, time_range) = (next(), next(), next(), next(), next());
+    let Some(mut row) = version_row.rows.into_iter().next().filter(|row| is_readable(row, &table)) else {
+        return Err(out_of_range(&table, at, time_range));
+    };
+    let name = &table.name;
+    let files_without_row_count = row.integer(5)?;
+    Ok(Snapshot {
+        version: row.integer(0)?,
+        timestamp_ms: row.integer(1)?,
+        file_count: row.integer(2)?,
+        size_bytes: row.integer(3)?,
+        row_count: if files_without_row_count == 0 { Some(row.integer(4)?) } else { None },
+        end_file_id: row.integer(6)?,
+        commit_info: row.optional_text(7)?.map(|text| parse_stored("commitInfo", name, text)).transpose()?,
+        metadata: one_action("metaData", name, metadata)?,
+        protocol: one_action("protocol", name, protocol)?,
+        transactions: all_actions("txn", name, txns)?,
+        domain_metadata: all_actions("domainMetadata", name, domains)?,
+        table,
+    })
+}
+
+fn is_readable(row: &crate::sql::Row, table: &Table) -> bool {
+    row.integer(0).is_ok_and(|version| version >= table.earliest_version)
+}
+
+fn out_of_range(table: &Table, at: At, time_range: ResultSet) -> Error {
+    let range = format!("versions {} to {}", table.earliest_version, table.version);
+    let asked = match at {
+        At::Latest => "its latest version".to_owned(),
+        At::Version(version) => format!("version {version}"),
+        At::Timestamp(timestamp) => format!("a version at or before {}", crate::time::format_ms(timestamp)),
+    };
+    let times = time_range.rows.first().and_then(|row| {
+        Some((row.optional_integer(0).ok()??, row.optional_integer(1).ok()??))
+    });
+    let times = times.map_or(String::new(), |(first, last)| {
+        format!(", from {} to {}", crate::time::format_ms(first), crate::time::format_ms(last))
+    });
+    let error = Error::new(
+        ErrorKind::NotFound,
+        format!("table {} has not {asked}: it can be read at {range}{times}", crate::catalog::quoted(&table.name)),
+    )
+    .table(table.name.clone())
+    .hint("`dl history` lists the versions with their times");
+    match at {
+        At::Version(version) => error.version(version),
+        _ => error,
+    }
+}
+
+/// An action that the catalog stores as JSON.
+pub(crate) fn parse_stored<T: serde::de::DeserializeOwned>(action: &str, table: &str, text: String) -> Result<T> {
+    serde_json::from_str(&text).map_err(|error| {
+        Error::corrupt(format!("the catalog's `{action}` of table `{table}` is not readable: {error}")).table(table)
+    })
+}
+
+fn all_actions<T: serde::de::DeserializeOwned>(action: &str, table: &str, result: ResultSet) -> Result<Vec<T>> {
+    result.rows.into_iter().map(|mut row| parse_stored(action, table, row.text(0)?)).collect()
+}
+
+fn one_action<T: serde::de::DeserializeOwned>(action: &str, table: &str, result: ResultSet) -> Result<T> {
+    all_actions(action, table, result)?.into_iter().next().ok_or_else(|| {
+        Error::corrupt(format!("the catalog has no `{action}` of table `{table}`"))
+            .table(table)
+            .hint("the catalog was changed by other software; drop the table and import it again")
+    })
+}

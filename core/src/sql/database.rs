@@ -1,0 +1,113 @@
+use std::future::Future;
+
+use super::{Batch, ResultSet};
+use crate::{Error, ErrorKind};
+
+/// `Send` where threads are, nothing in a browser or an edge worker.
+#[cfg(not(target_arch = "wasm32"))]
+pub trait MaybeSend: Send {}
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Send> MaybeSend for T {}
+
+/// `Send` where threads are, nothing in a browser or an edge worker.
+#[cfg(target_arch = "wasm32")]
+pub trait MaybeSend {}
+#[cfg(target_arch = "wasm32")]
+impl<T> MaybeSend for T {}
+
+/// The one port to a SQL database.
+///
+/// 1. A batch takes effect wholly or not at all; its queries see one state of the database.
+/// 2. A batch of [`Write`](super::Access::Write) access is durable when the answer arrives.
+/// 3. Write batches happen one after the other, in some order.
+/// 4. There is one [`ResultSet`] for each statement, in order.
+pub trait Database {
+    /// Runs the statements in order.
+    ///
+    /// # Errors
+    /// A [`DatabaseError`], after which nothing of the batch has happened, but for
+    /// [`AnswerLost`](DatabaseError::AnswerLost).
+    fn batch(&self, batch: Batch) -> impl Future<Output = Result<Vec<ResultSet>, DatabaseError>> + MaybeSend;
+
+    /// What one statement may hold.
+    fn limits(&self) -> Limits;
+}
+
+/// How many rows travel in one statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowsEncoding {
+    /// As `VALUES`, a parameter a value; SQLite.
+    Values,
+    /// As one JSON parameter that `json_each` unfolds; D1, with its 100 parameters a statement.
+    Json,
+}
+
+/// What one statement may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How rows travel.
+    pub rows: RowsEncoding,
+    /// Parameters of a statement.
+    pub max_params: usize,
+    /// Bytes of one JSON parameter that carries rows.
+    pub max_json_bytes: usize,
+}
+
+impl Limits {
+    /// SQLite as bundled: the row count keeps a statement's program small, which is fastest.
+    pub const SQLITE: Limits = Limits { rows: RowsEncoding::Values, max_params: 1000, max_json_bytes: 0 };
+
+    /// Cloudflare D1, from its documented limits (2 MB a value).
+    pub const D1: Limits = Limits { rows: RowsEncoding::Json, max_params: 100, max_json_bytes: 1_000_000 };
+}
+
+/// Why a batch did not happen.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// A guard did not hold (`dl_guard`); its name.
+    Guard(String),
+    /// A unique index refused a row; its columns, as `table.column, table.column`.
+    Unique(String),
+    /// Another writer held the database for too long.
+    Busy(String),
+    /// The disk or the database is full.
+    Full(String),
+    /// The database may not be written.
+    ReadOnly(String),
+    /// It is not a database, or a damaged one.
+    NotADatabase(String),
+    /// It lacks the catalog's tables.
+    NoCatalog(String),
+    /// The connection broke before the answer came: the batch may have happened.
+    AnswerLost(String),
+    /// It cannot be reached or opened.
+    Unavailable(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl From<DatabaseError> for Error {
+    fn from(error: DatabaseError) -> Self {
+        use DatabaseError::*;
+        match error {
+            Guard(guard) => Error::new(ErrorKind::Conflict, format!("the catalog's guard `{guard}` did not hold")),
+            Unique(columns) => Error::new(ErrorKind::Conflict, format!("{columns} must be unique")),
+            Busy(text) => Error::new(ErrorKind::Unavailable, format!("the catalog is busy: {text}"))
+                .hint("another process holds the database; try again"),
+            Full(text) => Error::new(ErrorKind::Unavailable, format!("the catalog's disk is full: {text}"))
+                .hint("nothing was changed; free some space and try again"),
+            ReadOnly(text) => Error::new(ErrorKind::Denied, format!("the catalog cannot be written: {text}"))
+                .hint("check the permissions of the database file and of its folder"),
+            NotADatabase(text) => Error::corrupt(format!("the catalog is not a SQLite database, or a damaged one: {text}"))
+                .hint("check the path; restore the file from a backup if it was a catalog"),
+            NoCatalog(text) => Error::new(ErrorKind::NotFound, format!("the database holds no catalog: {text}"))
+                .hint("`dl migrate` makes one, and so does the first `dl import`"),
+            AnswerLost(text) => Error::new(ErrorKind::Unavailable, format!("the catalog's answer was lost: {text}"))
+                .hint("send the same commit again, with the same commit id: it happens once"),
+            Unavailable(text) => Error::new(ErrorKind::Unavailable, format!("the catalog cannot be reached: {text}"))
+                .hint("check the address and that the database is running"),
+            Other(text) => Error::new(ErrorKind::Internal, format!("the catalog's database: {text}")),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Table features (protocol section "Table Features"): what a table asks of those who read and write it.
+
+use crate::action::{Metadata, Protocol};
+use crate::{Error, ErrorKind, Result};
+
+/// The highest reader version that the protocol defines.
+pub const MAX_READER_VERSION: i64 = 3;
+/// The highest writer version that the protocol defines.
+pub const MAX_WRITER_VERSION: i64 = 7;
+
+/// Writer features whose rules a commit through the catalog keeps, or that ask nothing of the metadata plane:
+/// whoever writes the data files keeps them.
+const WRITER_FEATURES: &[&str] = &[
+    "allowColumnDefaults",
+    "appendOnly",
+    "changeDataFeed",
+    "checkConstraints",
+    "clustering",
+    "columnMapping",
+    "deletionVectors",
+    "domainMetadata",
+    "generatedColumns",
+    "identityColumns",
+    "inCommitTimestamp",
+    "invariants",
+    "timestampNtz",
+    "typeWidening",
+    "typeWidening-preview",
+    "v2Checkpoint",
+    "vacuumProtocolCheck",
+    "variantType",
+    "variantType-preview",
+    "variantShredding",
+    "variantShredding-preview",
+];
+
+/// Checks that a protocol is well-formed and of a reader version whose log can be read. Table features do not
+/// matter here: none of them changes which files a snapshot has.
+///
+/// # Errors
+/// [`Unsupported`](ErrorKind::Unsupported) for a newer reader version, [`Corrupt`](ErrorKind::Corrupt) when
+/// table features are missing that the versions demand.
+pub fn check_readable(protocol: &Protocol) -> Result<()> {
+    let reader = protocol.min_reader_version;
+    if reader > MAX_READER_VERSION {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("the table needs reader version {reader}, this release knows versions up to {MAX_READER_VERSION}"),
+        )
+        .hint("use a newer release"));
+    }
+    if reader < 1 || protocol.min_writer_version < 1 {
+        return Err(Error::corrupt(format!(
+            "the protocol action names reader version {reader} and writer version {}; both begin at 1",
+            protocol.min_writer_version
+        )));
+    }
+    if reader == MAX_READER_VERSION && protocol.reader_features.is_none() {
+        return Err(Error::corrupt("the protocol action has reader version 3 but no `readerFeatures`"));
+    }
+    Ok(())
+}
+
+/// Checks that this release can commit to a table with `protocol`.
+///
+/// # Errors
+/// [`Unsupported`](ErrorKind::Unsupported), naming the features or version that stand in the way.
+pub fn check_writable(protocol: &Protocol) -> Result<()> {
+    check_readable(protocol)?;
+    if protocol.min_writer_version > MAX_WRITER_VERSION {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "the table needs writer version {}, this release knows versions up to {MAX_WRITER_VERSION}",
+                protocol.min_writer_version
+            ),
+        )
+        .hint("use a newer release"));
+    }
+    let features = protocol.writer_features.iter().flatten();
+    let unknown: Vec<&str> =
+        features.map(String::as_str).filter(|feature| !WRITER_FEATURES.contains(feature)).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        format!("the table has features that this release does not write: {}", unknown.join(", ")),
+    )
+    .hint("it can be read; commit with the engine that made it, then `dl import --incremental`"))
+}
+
+/// Whether a table has a writer feature: listed, or implied by a writer version before table features.
+pub fn has_writer_feature(protocol: &Protocol, feature: &str) -> bool {
+    let listed = protocol.writer_features.iter().flatten().any(|name| name == feature);
+    let implied_from = match feature {
+        "appendOnly" | "invariants" => 2,
+        "checkConstraints" => 3,
+        "changeDataFeed" | "generatedColumns" => 4,
+        "columnMapping" => 5,
+        "identityColumns" => 6,
+        _ => MAX_WRITER_VERSION,
+    };
+    listed || (implied_from..MAX_WRITER_VERSION).contains(&protocol.min_writer_version)
+}
+
+/// Whether commits of the table carry in-commit timestamps.
+pub fn in_commit_timestamps_enabled(metadata: &Metadata, protocol: &Protocol) -> bool {
+    has_writer_feature(protocol, "inCommitTimestamp") && metadata.is_enabled("delta.enableInCommitTimestamps")
+}
+
+/// Whether the table refuses commits that remove rows.
+pub fn is_append_only(metadata: &Metadata, protocol: &Protocol) -> bool {
+    has_writer_feature(protocol, "appendOnly") && metadata.is_enabled("delta.appendOnly")
+}

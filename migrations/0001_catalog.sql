@@ -1,0 +1,163 @@
+-- The catalog: a Delta table's log in SQL.
+--
+-- `version` is a Delta version everywhere. Ids inside are integers; UUIDs and names stay in dl_tables.
+-- A file_id or remove_id is (table_id << 40) + a counter: the rows of a table lie side by side, grow with
+-- the version, and the actions of one version are one range of ids (dl_table_versions has its bounds).
+-- Columns that hold JSON say so; they keep the text of the action, numbers included, as it was written.
+
+CREATE TABLE dl_migrations (
+  version       INTEGER PRIMARY KEY,
+  name          TEXT NOT NULL,
+  applied_at_ms INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER) * 1000)
+);
+
+CREATE TABLE dl_tables (
+  table_id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  table_uuid       TEXT NOT NULL UNIQUE,
+  name             TEXT NOT NULL UNIQUE,
+  location         TEXT NOT NULL UNIQUE,  -- URL of the table's folder, without a slash at its end
+  earliest_version INTEGER,               -- the first version that can be read
+  current_version  INTEGER,
+  next_file_id     INTEGER,
+  next_remove_id   INTEGER,
+  import_id        TEXT                   -- set while an import writes the table: no reader sees it then
+);
+
+-- One row a version: what its commit said of itself, and the table's totals after it.
+CREATE TABLE dl_table_versions (
+  table_id                INTEGER NOT NULL REFERENCES dl_tables (table_id),
+  version                 INTEGER NOT NULL,
+  timestamp_ms            INTEGER NOT NULL,  -- strictly increasing with the version
+  commit_id               TEXT,
+  commit_info             TEXT,              -- JSON
+  commit_known            INTEGER NOT NULL,  -- 0: known from a checkpoint only, the commit's own actions are not
+  added_files             INTEGER NOT NULL,
+  removed_files           INTEGER NOT NULL,
+  first_file_id           INTEGER NOT NULL,  -- its add actions: first_file_id <= file_id < end_file_id
+  end_file_id             INTEGER NOT NULL,
+  first_remove_id         INTEGER NOT NULL,  -- its remove actions, likewise
+  end_remove_id           INTEGER NOT NULL,
+  file_count              INTEGER NOT NULL,  -- live files
+  size_bytes              INTEGER NOT NULL,
+  row_count               INTEGER NOT NULL,  -- of the files whose number of rows is known
+  files_without_row_count INTEGER NOT NULL,
+  PRIMARY KEY (table_id, version)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX dl_table_versions_commit_id ON dl_table_versions (table_id, commit_id) WHERE commit_id IS NOT NULL;
+CREATE INDEX dl_table_versions_timestamp ON dl_table_versions (table_id, timestamp_ms);
+
+-- One row an add action. A file is in the snapshot of version V when
+-- version <= V AND (removed_version IS NULL OR removed_version > V).
+-- Rows with a version before the table's earliest one are the state that its history begins with.
+CREATE TABLE dl_add_files (
+  file_id                    INTEGER PRIMARY KEY,
+  table_id                   INTEGER NOT NULL,
+  version                    INTEGER NOT NULL,
+  removed_version            INTEGER,
+  path                       TEXT NOT NULL,             -- as in the log, escapes included
+  dv_id                      TEXT NOT NULL DEFAULT '',  -- unique id of the deletion vector, '' without one
+  size                       INTEGER NOT NULL,
+  modification_time          INTEGER NOT NULL,
+  data_change                INTEGER NOT NULL,
+  row_count                  INTEGER,                   -- numRecords less the rows in the deletion vector
+  partition_values           TEXT NOT NULL,             -- JSON
+  stats                      TEXT,                      -- JSON
+  deletion_vector            TEXT,                      -- JSON
+  tags                       TEXT,                      -- JSON
+  base_row_id                INTEGER,
+  default_row_commit_version INTEGER,
+  clustering_provider        TEXT,
+  extra                      TEXT                       -- JSON: fields that the protocol does not name
+);
+-- Not only over live files: closing an interval then writes no index entry.
+CREATE UNIQUE INDEX dl_add_files_path ON dl_add_files (table_id, path, dv_id, version);
+
+CREATE TABLE dl_remove_files (
+  remove_id          INTEGER PRIMARY KEY,
+  table_id           INTEGER NOT NULL,
+  version            INTEGER NOT NULL,
+  path               TEXT NOT NULL,
+  dv_id              TEXT NOT NULL DEFAULT '',
+  deletion_timestamp INTEGER,
+  action             TEXT NOT NULL  -- JSON
+);
+
+CREATE TABLE dl_metadata_updates (
+  table_id INTEGER NOT NULL,
+  version  INTEGER NOT NULL,
+  metadata TEXT NOT NULL,  -- JSON
+  PRIMARY KEY (table_id, version)
+) WITHOUT ROWID;
+
+CREATE TABLE dl_protocol_updates (
+  table_id INTEGER NOT NULL,
+  version  INTEGER NOT NULL,
+  protocol TEXT NOT NULL,  -- JSON
+  PRIMARY KEY (table_id, version)
+) WITHOUT ROWID;
+
+CREATE TABLE dl_txn_actions (
+  table_id    INTEGER NOT NULL,
+  app_id      TEXT NOT NULL,
+  version     INTEGER NOT NULL,
+  txn_version INTEGER NOT NULL,
+  txn         TEXT NOT NULL,  -- JSON
+  PRIMARY KEY (table_id, app_id, version)
+) WITHOUT ROWID;
+CREATE INDEX dl_txn_actions_version ON dl_txn_actions (table_id, version);
+
+CREATE TABLE dl_domain_metadata (
+  table_id        INTEGER NOT NULL,
+  domain          TEXT NOT NULL,
+  version         INTEGER NOT NULL,
+  removed         INTEGER NOT NULL,
+  domain_metadata TEXT NOT NULL,  -- JSON
+  PRIMARY KEY (table_id, domain, version)
+) WITHOUT ROWID;
+CREATE INDEX dl_domain_metadata_version ON dl_domain_metadata (table_id, version);
+
+CREATE TABLE dl_cdc_files (
+  table_id INTEGER NOT NULL,
+  version  INTEGER NOT NULL,
+  ordinal  INTEGER NOT NULL,
+  action   TEXT NOT NULL,  -- JSON
+  PRIMARY KEY (table_id, version, ordinal)
+) WITHOUT ROWID;
+
+-- Actions that the protocol does not name: kept, and written out again.
+CREATE TABLE dl_unknown_actions (
+  table_id INTEGER NOT NULL,
+  version  INTEGER NOT NULL,
+  ordinal  INTEGER NOT NULL,
+  name     TEXT NOT NULL,
+  action   TEXT NOT NULL,  -- JSON
+  PRIMARY KEY (table_id, version, ordinal)
+) WITHOUT ROWID;
+
+CREATE TABLE dl_mirror_status (
+  table_id           INTEGER NOT NULL REFERENCES dl_tables (table_id),
+  target             TEXT NOT NULL,  -- URL
+  version            INTEGER,        -- the last version in the target
+  checkpoint_version INTEGER,
+  updated_at_ms      INTEGER NOT NULL,
+  last_error         TEXT,
+  PRIMARY KEY (table_id, target)
+) WITHOUT ROWID;
+
+-- Always empty. A batch inserts the name of a guard here when its condition does not hold: the check
+-- that bears the name then fails, and with it the whole batch.
+CREATE TABLE dl_guard (
+  guard TEXT NOT NULL,
+  CONSTRAINT table_not_found      CHECK (guard <> 'table_not_found'),
+  CONSTRAINT import_superseded    CHECK (guard <> 'import_superseded'),
+  CONSTRAINT version_moved        CHECK (guard <> 'version_moved'),
+  CONSTRAINT metadata_changed     CHECK (guard <> 'metadata_changed'),
+  CONSTRAINT protocol_changed     CHECK (guard <> 'protocol_changed'),
+  CONSTRAINT concurrent_append    CHECK (guard <> 'concurrent_append'),
+  CONSTRAINT removed_file_not_live CHECK (guard <> 'removed_file_not_live'),
+  CONSTRAINT concurrent_transaction CHECK (guard <> 'concurrent_transaction'),
+  CONSTRAINT known_guard CHECK (guard IN ('table_not_found', 'import_superseded', 'version_moved',
+    'metadata_changed', 'protocol_changed', 'concurrent_append', 'removed_file_not_live', 'concurrent_transaction'))
+);
+
+INSERT INTO dl_migrations (version, name) VALUES (1, 'catalog');

@@ -1,0 +1,176 @@
+//! Names and flags: a contract.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The log of your Delta tables in SQL: import, look, commit, mirror.
+#[derive(Parser)]
+#[command(name = "dl", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// A JSON document a line.
+    Ndjson,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Bring a table's log into the catalog; the catalog is made when it is not there.
+    Import(Import),
+    /// List the tables of the catalog.
+    Tables(Database),
+    /// Show a table as of a version: protocol, metadata, totals, transactions, domains.
+    Snapshot(At),
+    /// List the versions of a table, newest first.
+    History(History),
+    /// List the files of a table as of a version.
+    Files(Files),
+    /// Show the schema of a table as of a version.
+    Schema(At),
+    /// Commit actions to a table.
+    Commit(Commit),
+    /// Write what the log of a table lacks: commits, and a checkpoint when one is due.
+    Mirror(Mirror),
+    /// Forget a table in the catalog; its files and its log stay.
+    Drop(Drop),
+    /// Show the catalog's version and bring it up to date.
+    Migrate(Migrate),
+}
+
+#[derive(Args)]
+pub(crate) struct Database {
+    /// The catalog: a path, sqlite:///path or deltasql://sqlite/path; $NAME and ${NAME} are taken from the environment.
+    #[arg(long, value_name = "DB", env = "DL_DATABASE", hide_env_values = true)]
+    pub(crate) database: String,
+}
+
+#[derive(Args)]
+pub(crate) struct At {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// Name or UUID; not needed when the catalog has one table.
+    #[arg(long, value_name = "T")]
+    pub(crate) table: Option<String>,
+    /// As of this version.
+    #[arg(long, value_name = "V", conflicts_with = "timestamp", allow_negative_numbers = true)]
+    pub(crate) version: Option<i64>,
+    /// As of the newest version at this time: RFC 3339, a date, or milliseconds since 1970.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) timestamp: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Import {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// The table's `_delta_log`: a folder, or an URL (file://, s3://, gs://, az://, https://).
+    #[arg(long, value_name = "DIR_OR_URL")]
+    pub(crate) log_dir: String,
+    /// The folder that the paths in the log are relative to; by default the one that holds the log.
+    #[arg(long, value_name = "URL")]
+    pub(crate) table_location: Option<String>,
+    /// The table's name in the catalog; by default the last part of its location.
+    #[arg(long, value_name = "N")]
+    pub(crate) name: Option<String>,
+    /// All versions that the log still has, or the latest one only.
+    #[arg(long, value_enum, default_value_t = ImportMode::FullHistory)]
+    pub(crate) mode: ImportMode,
+    /// Take in what the log has and the catalog has not; the whole table when it is not registered yet.
+    #[arg(long)]
+    pub(crate) incremental: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportMode {
+    /// The latest version.
+    Latest,
+    /// Every version that the log still has.
+    FullHistory,
+}
+
+#[derive(Args)]
+pub(crate) struct History {
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// At the most so many versions.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+}
+
+#[derive(Args)]
+pub(crate) struct Files {
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// Only files that may hold matching rows, by partition values and statistics: "date = '2024-01-01' AND id > 10".
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(crate) r#where: Option<String>,
+    /// At the most so many files.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+}
+
+#[derive(Args)]
+pub(crate) struct Commit {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// Name or UUID.
+    #[arg(long, value_name = "T")]
+    pub(crate) table: String,
+    /// The actions, one a line as in a commit file; - for standard input.
+    #[arg(long, value_name = "FILE.ndjson|-")]
+    pub(crate) actions: PathBuf,
+    /// The version that the commit is based on; files added after it then conflict with removes.
+    #[arg(long, value_name = "V")]
+    pub(crate) read_version: Option<i64>,
+    /// The operation, such as WRITE or DELETE.
+    #[arg(long, value_name = "OP")]
+    pub(crate) operation: Option<String>,
+    /// Sent again with the same id, a commit happens once.
+    #[arg(long, value_name = "UUID")]
+    pub(crate) commit_id: Option<uuid::Uuid>,
+}
+
+#[derive(Args)]
+pub(crate) struct Mirror {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// Name or UUID.
+    #[arg(long, value_name = "T", conflicts_with = "all")]
+    pub(crate) table: Option<String>,
+    /// All tables.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The table's folder, in which `_delta_log` is written; by default the table's location.
+    #[arg(long, value_name = "URL", conflicts_with = "all")]
+    pub(crate) target: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Drop {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// Name or UUID.
+    #[arg(long, value_name = "T")]
+    pub(crate) table: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Migrate {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// Only show what would be applied.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}

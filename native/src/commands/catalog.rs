@@ -1,0 +1,89 @@
+//! `dl tables`, `dl drop`, `dl migrate`.
+
+use deltalakedb_core::catalog::{
+    MIGRATIONS, Table, TableSelector, catalog_version, drop_table, list_tables, plan_migrations,
+};
+use deltalakedb_core::{Error, Result};
+use serde_json::{Value, json};
+
+use crate::cli::{self, Format};
+use crate::database::{SqliteDatabase, open_catalog, open_or_create};
+use crate::output::{Column, Output};
+
+pub(super) async fn tables(args: cli::Database, output: &Output) -> Result<()> {
+    let database = open_catalog(&args.database).await?;
+    let tables = list_tables(&database).await?;
+    if output.format != Format::Table {
+        return output.json_list(&tables.iter().map(table_json).collect::<Vec<_>>());
+    }
+    if tables.is_empty() {
+        output.note("the catalog has no tables; `dl import` brings one in");
+        return Ok(());
+    }
+    let columns = [Column::Left("NAME"), Column::Right("VERSION"), Column::Right("EARLIEST"), Column::Left("LOCATION")];
+    let rows = tables.into_iter().map(|table| {
+        vec![table.name, table.version.to_string(), table.earliest_version.to_string(), table.location]
+    });
+    output.table(&columns, rows.collect())
+}
+
+pub(super) fn table_json(table: &Table) -> Value {
+    json!({
+        "table_id": table.table_id,
+        "name": table.name,
+        "location": table.location,
+        "version": table.version,
+        "earliest_version": table.earliest_version,
+    })
+}
+
+pub(super) async fn drop(args: cli::Drop, output: &Output) -> Result<()> {
+    let database = open_catalog(&args.database.database).await?;
+    let table = drop_table(&database, &TableSelector::Named(args.table)).await?;
+    if output.format != Format::Table {
+        return output.json(&table_json(&table));
+    }
+    output.note(&format!("forgot table {}; its files and log at {} are untouched", table.name, table.location));
+    Ok(())
+}
+
+pub(super) async fn migrate(args: cli::Migrate, output: &Output) -> Result<()> {
+    let database = open_or_create(&args.database.database)?;
+    let before = catalog_version(&database).await?;
+    let lacking = plan_migrations(before);
+    if !args.dry_run {
+        apply_migrations(&database).await?;
+    }
+    if output.format != Format::Table {
+        let migrations: Vec<_> =
+            lacking.iter().map(|migration| json!({ "version": migration.version, "name": migration.name })).collect();
+        return output.json(&json!({
+            "version_before": before,
+            "version": if args.dry_run { before } else { MIGRATIONS.len() as i64 },
+            "migrations": migrations,
+            "applied": !args.dry_run,
+        }));
+    }
+    let done = if args.dry_run { "would apply" } else { "applied" };
+    for migration in lacking {
+        output.note(&format!("{done} migration {}: {}", migration.version, migration.name));
+    }
+    if lacking.is_empty() {
+        output.note(&format!("the catalog is up to date, at version {before}"));
+    }
+    Ok(())
+}
+
+/// Brings a catalog up to date, an empty database included.
+pub(super) async fn apply_migrations(database: &SqliteDatabase) -> Result<()> {
+    for migration in plan_migrations(catalog_version(database).await?) {
+        let applied = database.migrate(migration.sql);
+        // Another process may have been first: what counts is the version.
+        if let Err(error) = applied
+            && catalog_version(database).await? < migration.version
+        {
+            return Err(Error::from(error).context(format!("applying migration {} ({})", migration.version, migration.name)));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! `dl files`.
+
+use std::io::Write;
+
+use deltalakedb_core::Result;
+use deltalakedb_core::action::Add;
+use deltalakedb_core::predicate::{FileView, Predicate};
+use deltalakedb_core::schema::Schema;
+use deltalakedb_core::snapshot::{FileCursor, Snapshot, files, snapshot};
+use deltalakedb_core::sql::Database;
+use deltalakedb_core::time::format_ms;
+
+use crate::cli::{self, Format};
+use crate::database::open_catalog;
+use crate::output::{Column, Output, bytes};
+
+const PAGE: usize = 4096;
+/// Rows of the table for people, unless --limit says otherwise.
+const SHOWN: usize = 1000;
+
+pub(super) async fn run(args: cli::Files, output: &Output) -> Result<()> {
+    let database = open_catalog(&args.at.database.database).await?;
+    let state = snapshot(&database, &args.at.selector(), args.at.at()?).await?;
+    let predicate = args.r#where.as_deref().map(|text| parse_predicate(text, &state)).transpose()?;
+    let limit = args.limit.unwrap_or(if output.format == Format::Table { SHOWN } else { usize::MAX });
+    let mut printer = Printer { output, state: &state, rows: Vec::new(), printed: 0 };
+    if output.format == Format::Json {
+        output.write(|out| out.write_all(b"["))?;
+    }
+    let mut is_cut = false;
+    let mut cursor = Some(FileCursor::start(&state));
+    'pages: while let Some(at) = cursor {
+        let page = next_page(&database, &state, at, predicate.is_none().then_some(limit - printer.printed)).await?;
+        cursor = page.next;
+        let mut matching = Vec::with_capacity(page.files.len());
+        for add in page.files {
+            if predicate.as_ref().is_some_and(|predicate| !may_match(predicate, &add)) {
+                continue;
+            }
+            if printer.printed + matching.len() == limit {
+                is_cut = true;
+                printer.print(matching)?;
+                break 'pages;
+            }
+            matching.push(add);
+        }
+        printer.print(matching)?;
+    }
+    printer.finish()?;
+    if is_cut && args.limit.is_none() {
+        output.note(&format!("only the first {SHOWN} files are shown; --limit shows more, --format ndjson all"));
+    }
+    Ok(())
+}
+
+/// A page of files, no larger than what is still wanted and one more, which tells that there are more.
+async fn next_page(
+    database: &impl Database,
+    state: &Snapshot,
+    cursor: FileCursor,
+    wanted: Option<usize>,
+) -> Result<deltalakedb_core::snapshot::FilePage> {
+    files(database, state, cursor, wanted.map_or(PAGE, |wanted| wanted.saturating_add(1).min(PAGE))).await
+}
+
+fn parse_predicate(text: &str, state: &Snapshot) -> Result<Predicate> {
+    let schema = Schema::of(&state.metadata)?;
+    Predicate::parse(text, &schema).map_err(|error| error.context("--where").table(&state.table.name))
+}
+
+fn may_match(predicate: &Predicate, add: &Add) -> bool {
+    predicate.may_match(&FileView {
+        partition_values: &add.partition_values.0,
+        stats: add.stats.as_deref(),
+        has_deletion_vector: add.deletion_vector.is_some(),
+    })
+}
+
+struct Printer<'a> {
+    output: &'a Output,
+    state: &'a Snapshot,
+    rows: Vec<Vec<String>>,
+    printed: usize,
+}
+
+impl Printer<'_> {
+    fn print(&mut self, files: Vec<Add>) -> Result<()> {
+        let first = self.printed == 0;
+        self.printed += files.len();
+        match self.output.format {
+            Format::Table => {
+                let rows: Vec<_> = files.iter().map(|add| self.row(add)).collect();
+                self.rows.extend(rows);
+                Ok(())
+            }
+            Format::Json => self.output.write(|out| {
+                for (index, add) in files.iter().enumerate() {
+                    out.write_all(if first && index == 0 { b"\n  " } else { b",\n  " })?;
+                    serde_json::to_writer(&mut *out, add)?;
+                }
+                Ok(())
+            }),
+            Format::Ndjson => self.output.write(|out| {
+                for add in &files {
+                    serde_json::to_writer(&mut *out, add)?;
+                    out.write_all(b"\n")?;
+                }
+                Ok(())
+            }),
+        }
+    }
+
+    fn row(&self, add: &Add) -> Vec<String> {
+        let partition = self.state.metadata.partition_columns.iter().map(|column| {
+            let value = add.partition_values.value(column).unwrap_or("null");
+            format!("{column}={value}")
+        });
+        vec![
+            add.path.clone(),
+            bytes(add.size),
+            add.row_count().map_or("-".to_owned(), |rows| rows.to_string()),
+            format_ms(add.modification_time),
+            partition.collect::<Vec<_>>().join(" "),
+            if add.deletion_vector.is_some() { "yes" } else { "" }.to_owned(),
+        ]
+    }
+
+    fn finish(self) -> Result<()> {
+        match self.output.format {
+            Format::Table => {
+                let columns = [
+                    Column::Left("PATH"),
+                    Column::Right("SIZE"),
+                    Column::Right("ROWS"),
+                    Column::Left("MODIFIED"),
+                    Column::Left("PARTITION"),
+                    Column::Left("DELETION VECTOR"),
+                ];
+                self.output.table(&columns, self.rows)
+            }
+            Format::Json => {
+                let end: &[u8] = if self.printed == 0 { b"]\n" } else { b"\n]\n" };
+                self.output.write(|out| out.write_all(end))
+            }
+            Format::Ndjson => Ok(()),
+        }
+    }
+}

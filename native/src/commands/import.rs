@@ -1,0 +1,124 @@
+//! `dl import`.
+
+use deltalakedb_core::catalog::{MIGRATIONS, catalog_version};
+use deltalakedb_core::log::HistoryMode;
+use deltalakedb_core::snapshot::{At, snapshot};
+use deltalakedb_core::{Error, ErrorKind, Result};
+use serde_json::json;
+
+use super::catalog::apply_migrations;
+use crate::cli::{self, Format, ImportMode};
+use crate::database::{SqliteDatabase, open_or_create};
+use crate::import::{Imported, import_increment, import_table, table_at};
+use crate::output::Output;
+use crate::store::{LogStore, parse_location};
+
+/// Bytes of a name, at the most: it is shown in tables and addresses.
+const LONGEST_NAME: usize = 512;
+
+pub(super) async fn run(args: cli::Import, output: &Output) -> Result<()> {
+    let log = LogStore::of_log(&args.log_dir).await?;
+    let location = match &args.table_location {
+        Some(location) => parse_location("--table-location", location)?.as_str().trim_end_matches('/').to_owned(),
+        None => log.table_location(),
+    };
+    // Before anything is made: a log that is not there must not leave a catalog behind.
+    log.list().await.map_err(|error| error.context("importing"))?;
+    let database = open_or_create(&args.database.database)?;
+    prepare(&database).await?;
+
+    let registered = if args.incremental { table_at(&database, &location).await? } else { None };
+    let imported = match registered {
+        Some(table) => import_increment(&database, &log, table).await?,
+        None => {
+            let name = table_name(args.name.as_deref(), &location)?;
+            let mode = match args.mode {
+                ImportMode::Latest => HistoryMode::Latest,
+                ImportMode::FullHistory => HistoryMode::Full,
+            };
+            import_table(&database, &log, name, location, mode, output).await?
+        }
+    };
+    report(&database, &imported, output).await
+}
+
+/// An empty database becomes a catalog; an older catalog is its owner's to migrate.
+async fn prepare(database: &SqliteDatabase) -> Result<()> {
+    match catalog_version(database).await? {
+        0 => apply_migrations(database).await,
+        version if version < MIGRATIONS.len() as i64 => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("the catalog has version {version}, this release needs {}", MIGRATIONS.len()),
+        )
+        .hint("`dl migrate` brings it up to date")),
+        _ => Ok(()),
+    }
+}
+
+fn table_name(given: Option<&str>, location: &str) -> Result<String> {
+    let name = match given {
+        Some(name) => name.to_owned(),
+        None => {
+            let last = location.rsplit('/').next().unwrap_or_default();
+            percent_decoded(last)
+        }
+    };
+    if name.trim().is_empty() {
+        return Err(Error::invalid("the table needs a name").hint("give one with --name"));
+    }
+    if name.len() > LONGEST_NAME {
+        return Err(Error::invalid(format!("the name has {} bytes; {LONGEST_NAME} are allowed", name.len()))
+            .hint("give a shorter one with --name"));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(Error::invalid("the name has control characters").hint("give another one with --name"));
+    }
+    Ok(name)
+}
+
+/// The last part of an URL as people read it.
+fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten();
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                at += 3;
+            }
+            None => {
+                out.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
+async fn report(database: &SqliteDatabase, imported: &Imported, output: &Output) -> Result<()> {
+    let table = &imported.table;
+    let selector = deltalakedb_core::catalog::TableSelector::Named(table.table_id.clone());
+    let state = snapshot(database, &selector, At::Latest).await?;
+    if output.format != Format::Table {
+        return output.json(&json!({
+            "table_id": table.table_id,
+            "name": table.name,
+            "location": table.location,
+            "version": table.version,
+            "earliest_version": table.earliest_version,
+            "versions_imported": imported.versions_imported,
+            "file_count": state.file_count,
+        }));
+    }
+    output.properties(&[
+        ("table", table.name.clone()),
+        ("table id", table.table_id.clone()),
+        ("location", table.location.clone()),
+        ("version", table.version.to_string()),
+        ("earliest version", table.earliest_version.to_string()),
+        ("versions imported", imported.versions_imported.to_string()),
+        ("files", state.file_count.to_string()),
+    ])
+}

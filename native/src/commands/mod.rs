@@ -1,0 +1,56 @@
+//! One file a command: from arguments to what is printed.
+
+mod catalog;
+mod commit;
+mod files;
+mod import;
+mod mirror;
+mod show;
+
+use deltalakedb_core::Result;
+use deltalakedb_core::catalog::TableSelector;
+use deltalakedb_core::snapshot::At;
+use deltalakedb_core::time::parse_ms;
+
+use crate::cli::{self, Cli, Command};
+use crate::output::Output;
+
+/// Runs a command.
+pub(crate) async fn run(cli: Cli, output: &Output) -> Result<()> {
+    match cli.command {
+        Command::Import(args) => import::run(args, output).await,
+        Command::Tables(args) => catalog::tables(args, output).await,
+        Command::Drop(args) => catalog::drop(args, output).await,
+        Command::Migrate(args) => catalog::migrate(args, output).await,
+        Command::Snapshot(args) => show::snapshot(args, output).await,
+        Command::History(args) => show::history(args, output).await,
+        Command::Schema(args) => show::schema(args, output).await,
+        Command::Files(args) => files::run(args, output).await,
+        Command::Commit(args) => commit::run(args, output).await,
+        Command::Mirror(args) => mirror::run(args, output).await,
+    }
+}
+
+fn selector(table: Option<&str>) -> TableSelector {
+    table.map_or(TableSelector::Only, |name| TableSelector::Named(name.to_owned()))
+}
+
+impl cli::At {
+    fn selector(&self) -> TableSelector {
+        selector(self.table.as_deref())
+    }
+
+    fn at(&self) -> Result<At> {
+        Ok(match (self.version, &self.timestamp) {
+            (Some(version), _) => At::Version(version),
+            (None, Some(time)) => At::Timestamp(parse_ms(time).map_err(|error| error.context("--timestamp"))?),
+            (None, None) => At::Latest,
+        })
+    }
+}
+
+/// The time, in milliseconds since the epoch.
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,169 @@
+//! `dl snapshot`, `dl history`, `dl schema`.
+
+use deltalakedb_core::Result;
+use deltalakedb_core::snapshot::{HistoryEntry, history as read_history, snapshot as read_snapshot};
+use deltalakedb_core::time::format_ms;
+use serde_json::{Value, json};
+
+use crate::cli::{self, Format};
+use crate::database::open_catalog;
+use crate::output::{Column, Output, bytes};
+
+pub(super) async fn snapshot(args: cli::At, output: &Output) -> Result<()> {
+    let database = open_catalog(&args.database.database).await?;
+    let state = read_snapshot(&database, &args.selector(), args.at()?).await?;
+    if output.format != Format::Table {
+        let transactions: Vec<Value> = state
+            .transactions
+            .iter()
+            .map(|txn| json!({ "appId": txn.app_id, "version": txn.version, "lastUpdated": txn.last_updated }))
+            .collect();
+        let domains: Vec<Value> = state
+            .domain_metadata
+            .iter()
+            .map(|domain| json!({ "domain": domain.domain, "configuration": domain.configuration }))
+            .collect();
+        return output.json(&json!({
+            "table_id": state.table.table_id,
+            "name": state.table.name,
+            "version": state.version,
+            "timestamp_ms": state.timestamp_ms,
+            "protocol": state.protocol,
+            "metadata": state.metadata,
+            "file_count": state.file_count,
+            "size_bytes": state.size_bytes,
+            "row_count": state.row_count,
+            "transactions": transactions,
+            "domain_metadata": domains,
+        }));
+    }
+    let (protocol, metadata) = (&state.protocol, &state.metadata);
+    let features: Vec<&str> = protocol
+        .writer_features
+        .iter()
+        .flatten()
+        .chain(protocol.reader_features.iter().flatten())
+        .map(String::as_str)
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+    let properties = metadata.configuration.0.iter();
+    let properties: Vec<String> =
+        properties.map(|(key, value)| format!("{key}={}", value.as_deref().unwrap_or("null"))).collect();
+    let transactions: Vec<String> =
+        state.transactions.iter().map(|txn| format!("{}@{}", txn.app_id, txn.version)).collect();
+    let domains: Vec<&str> = state.domain_metadata.iter().map(|domain| domain.domain.as_str()).collect();
+    output.properties(&[
+        ("table", state.table.name.clone()),
+        ("location", state.table.location.clone()),
+        ("version", state.version.to_string()),
+        ("time", format_ms(state.timestamp_ms)),
+        ("files", state.file_count.to_string()),
+        ("size", bytes(state.size_bytes)),
+        ("rows", state.row_count.map_or("not known".to_owned(), |rows| rows.to_string())),
+        ("protocol", format!("reader {}, writer {}", protocol.min_reader_version, protocol.min_writer_version)),
+        ("features", or_dash(features.join(", "))),
+        ("partitioned by", or_dash(metadata.partition_columns.join(", "))),
+        ("properties", or_dash(properties.join(", "))),
+        ("transactions", or_dash(transactions.join(", "))),
+        ("domains", or_dash(domains.join(", "))),
+    ])
+}
+
+pub(super) async fn history(args: cli::History, output: &Output) -> Result<()> {
+    let database = open_catalog(&args.at.database.database).await?;
+    let selector = args.at.selector();
+    let newest = match args.at.at()? {
+        deltalakedb_core::snapshot::At::Latest => None,
+        at => Some(read_snapshot(&database, &selector, at).await?.version),
+    };
+    let limit = args.limit.unwrap_or(usize::MAX).min(i64::MAX as usize);
+    let entries = read_history(&database, &selector, newest, limit).await?.entries;
+    if output.format != Format::Table {
+        return output.json_list(&entries.iter().map(entry_json).collect::<Vec<_>>());
+    }
+    let columns = [
+        Column::Right("VERSION"),
+        Column::Left("TIME"),
+        Column::Left("OPERATION"),
+        Column::Right("ADDED"),
+        Column::Right("REMOVED"),
+    ];
+    let count = |count: Option<i64>| count.map_or("-".to_owned(), |count| count.to_string());
+    let rows = entries.into_iter().map(|entry| {
+        vec![
+            entry.version.to_string(),
+            format_ms(entry.timestamp_ms),
+            entry.operation.unwrap_or_else(|| "-".to_owned()),
+            count(entry.added_files),
+            count(entry.removed_files),
+        ]
+    });
+    output.table(&columns, rows.collect())
+}
+
+fn entry_json(entry: &HistoryEntry) -> Value {
+    json!({
+        "version": entry.version,
+        "timestamp_ms": entry.timestamp_ms,
+        "operation": entry.operation,
+        "added_files": entry.added_files,
+        "removed_files": entry.removed_files,
+        "commit_info": entry.commit_info,
+        "commit_id": entry.commit_id,
+    })
+}
+
+pub(super) async fn schema(args: cli::At, output: &Output) -> Result<()> {
+    let database = open_catalog(&args.database.database).await?;
+    let state = read_snapshot(&database, &args.selector(), args.at()?).await?;
+    let parse = |error: serde_json::Error| {
+        deltalakedb_core::Error::corrupt(format!("the schema of table {} is not JSON: {error}", state.table.name))
+            .table(&state.table.name)
+            .version(state.version)
+    };
+    let text = state.metadata.schema_string.as_deref();
+    let schema: Value = serde_json::from_str(text.unwrap_or(r#"{"type":"struct","fields":[]}"#)).map_err(parse)?;
+    if output.format != Format::Table {
+        return output.json(&json!({
+            "table_id": state.table.table_id,
+            "name": state.table.name,
+            "version": state.version,
+            "schema": schema,
+            "partition_columns": state.metadata.partition_columns,
+        }));
+    }
+    let columns =
+        [Column::Left("COLUMN"), Column::Left("TYPE"), Column::Left("NULLABLE"), Column::Left("PARTITION")];
+    let mut rows = Vec::new();
+    field_rows(&schema, 0, &state.metadata.partition_columns, &mut rows);
+    output.table(&columns, rows)
+}
+
+/// A row a field, those of nested structs indented below it.
+fn field_rows(schema: &Value, depth: usize, partition_columns: &[String], rows: &mut Vec<Vec<String>>) {
+    for field in schema["fields"].as_array().into_iter().flatten() {
+        let name = field["name"].as_str().unwrap_or_default();
+        let is_partition = depth == 0 && partition_columns.iter().any(|column| column == name);
+        rows.push(vec![
+            format!("{}{name}", "  ".repeat(depth)),
+            type_text(&field["type"]),
+            if field["nullable"].as_bool().unwrap_or(true) { "yes" } else { "no" }.to_owned(),
+            if is_partition { "yes" } else { "" }.to_owned(),
+        ]);
+        if field["type"]["type"] == "struct" {
+            field_rows(&field["type"], depth + 1, partition_columns, rows);
+        }
+    }
+}
+
+fn type_text(data_type: &Value) -> String {
+    match data_type["type"].as_str() {
+        None => data_type.as_str().unwrap_or("?").to_owned(),
+        Some("struct") => "struct".to_owned(),
+        Some("array") => format!("array<{}>", type_text(&data_type["elementType"])),
+        Some("map") => format!("map<{}, {}>", type_text(&data_type["keyType"]), type_text(&data_type["valueType"])),
+        Some(other) => other.to_owned(),
+    }
+}

@@ -1,0 +1,87 @@
+//! The databases that `dl` opens.
+
+mod sqlite;
+
+pub(crate) use sqlite::SqliteDatabase;
+
+use std::path::{Path, PathBuf};
+
+use deltalakedb_core::catalog::{MIGRATIONS, catalog_version};
+use deltalakedb_core::{Error, ErrorKind, Result};
+
+use crate::expand::expand_env;
+
+/// Opens the catalog that `--database` names; it must be there and of this release's version.
+pub(crate) async fn open_catalog(argument: &str) -> Result<SqliteDatabase> {
+    let path = sqlite_path(argument)?;
+    if !path.exists() {
+        return Err(Error::new(ErrorKind::NotFound, format!("there is no database at {}", shown(argument)))
+            .hint("check the path; `dl import` makes a catalog"));
+    }
+    let database = SqliteDatabase::open(path).map_err(|error| opening(argument, error))?;
+    let version = catalog_version(&database).await.map_err(|error| opening(argument, error))?;
+    let newest = MIGRATIONS.len() as i64;
+    if version == 0 {
+        return Err(opening(argument, Error::new(ErrorKind::NotFound, "the database holds no catalog"))
+            .hint("`dl migrate` makes one in it, `dl import` too"));
+    }
+    if version < newest {
+        return Err(opening(
+            argument,
+            Error::new(ErrorKind::Unsupported, format!("the catalog has version {version}, this release needs {newest}")),
+        )
+        .hint("`dl migrate` brings it up to date"));
+    }
+    Ok(database)
+}
+
+/// Opens the database that `--database` names, as a new and empty file if need be.
+pub(crate) fn open_or_create(argument: &str) -> Result<SqliteDatabase> {
+    let path = sqlite_path(argument)?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("opening the catalog {}: there is no folder {}", shown(argument), folder.display()),
+        )
+        .hint("make the folder first"));
+    }
+    SqliteDatabase::create(path).map_err(|error| opening(argument, error))
+}
+
+fn opening(argument: &str, error: impl Into<Error>) -> Error {
+    error.into().context(format!("opening the catalog {}", shown(argument))).path(shown(argument))
+}
+
+/// The argument as it was typed: what the environment put in is not shown.
+fn shown(argument: &str) -> &str {
+    argument.split_once('?').map_or(argument, |(before, _)| before)
+}
+
+/// The file behind a path, `sqlite:///path` or `deltasql://sqlite/path`.
+fn sqlite_path(argument: &str) -> Result<PathBuf> {
+    let expanded = expand_env("--database", argument)?;
+    let path = match expanded.split_once("://") {
+        None => expanded.as_str(),
+        Some(("sqlite", path)) => path,
+        Some(("deltasql", rest)) => match rest.strip_prefix("sqlite") {
+            Some(path) if path.starts_with('/') => path,
+            _ => return Err(unknown_database(argument)),
+        },
+        Some(("file", path)) => path,
+        Some(_) => return Err(unknown_database(argument)),
+    };
+    if path.is_empty() || path.contains('\0') {
+        return Err(Error::invalid(format!("--database: `{}` names no file", shown(argument)))
+            .hint("write a path, sqlite:///path or deltasql://sqlite/path"));
+    }
+    if Path::new(path).is_dir() {
+        return Err(Error::invalid(format!("--database: {} is a folder", shown(argument)))
+            .hint("name a file in it, such as catalog.db"));
+    }
+    Ok(PathBuf::from(path))
+}
+
+fn unknown_database(argument: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("--database: this release cannot open `{}`", shown(argument)))
+        .hint("write a path, sqlite:///path or deltasql://sqlite/path")
+}

@@ -1,0 +1,243 @@
+//! The port on SQLite: one connection that writes, a few that read.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use deltalakedb_core::sql::{Access, Batch, Database, DatabaseError, Limits, ResultSet, Row, Statement, Value};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi, params_from_iter};
+
+type Result<T> = std::result::Result<T, DatabaseError>;
+
+/// How long a statement waits for another process's write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Idle connections that are kept for readers.
+const READERS: usize = 4;
+const STATEMENT_CACHE: usize = 128;
+
+/// A SQLite database file in WAL mode. Cloned, it shares its connections.
+#[derive(Clone)]
+pub(crate) struct SqliteDatabase(Arc<Shared>);
+
+struct Shared {
+    path: PathBuf,
+    writer: Mutex<Option<Connection>>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl SqliteDatabase {
+    /// Opens a file that is there. Nothing is written before the first write batch.
+    pub(crate) fn open(path: PathBuf) -> Result<Self> {
+        let database = SqliteDatabase(Arc::new(Shared {
+            path,
+            writer: Mutex::new(None),
+            readers: Mutex::new(Vec::new()),
+        }));
+        let reader = database.0.open_reader()?;
+        lock(&database.0.readers).push(reader);
+        Ok(database)
+    }
+
+    /// Opens a file, an empty one when it is not there.
+    pub(crate) fn create(path: PathBuf) -> Result<Self> {
+        let shared = Shared { path, writer: Mutex::new(None), readers: Mutex::new(Vec::new()) };
+        *lock(&shared.writer) = Some(shared.open_writer(OpenFlags::SQLITE_OPEN_CREATE)?);
+        Ok(SqliteDatabase(Arc::new(shared)))
+    }
+
+    /// Runs a migration's text, which holds several statements, in one transaction.
+    pub(crate) fn migrate(&self, sql: &str) -> Result<()> {
+        self.0.write(|connection| connection.execute_batch(sql).map_err(translate))
+    }
+}
+
+impl Database for SqliteDatabase {
+    async fn batch(&self, batch: Batch) -> Result<Vec<ResultSet>> {
+        let shared = self.0.clone();
+        let run = move || match batch.access {
+            Access::Read => shared.read(|connection| run_all(connection, batch.statements)),
+            Access::Write => shared.write(|connection| run_all(connection, batch.statements)),
+        };
+        match tokio::task::spawn_blocking(run).await {
+            Ok(result) => result,
+            Err(error) => Err(DatabaseError::AnswerLost(format!("the database thread ended: {error}"))),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::SQLITE
+    }
+}
+
+impl Shared {
+    fn read<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let idle = lock(&self.readers).pop();
+        let connection = idle.map_or_else(|| self.open_reader(), Ok)?;
+        let result = in_transaction(&connection, "BEGIN", run);
+        let mut readers = lock(&self.readers);
+        if readers.len() < READERS {
+            readers.push(connection);
+        }
+        result
+    }
+
+    fn write<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let mut writer = lock(&self.writer);
+        let connection = match writer.take() {
+            Some(connection) => connection,
+            None => self.open_writer(OpenFlags::empty())?,
+        };
+        let result = in_transaction(&connection, "BEGIN IMMEDIATE", run);
+        *writer = Some(connection);
+        result
+    }
+
+    fn open_writer(&self, create: OpenFlags) -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
+        let connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
+        set_up(&connection)?;
+        // A page of 8 KiB holds several files with their statistics; only a new database takes it.
+        // FULL: a commit is on the disk when it is acknowledged. 64 MiB of cache hold the index of paths.
+        connection
+            .execute_batch(
+                "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+                 PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;",
+            )
+            .map_err(translate)?;
+        Ok(connection)
+    }
+
+    fn open_reader(&self) -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
+        set_up(&connection)?;
+        match connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
+            Ok(()) => Ok(connection),
+            // A folder that may not be written cannot hold the file that readers share in WAL mode. Without
+            // a log left over, nobody is writing and the database may be read as it is.
+            Err(error) if is_cannot_open(&error) && !self.has_wal() => self.open_immutable(),
+            Err(error) => Err(translate(error)),
+        }
+    }
+
+    fn has_wal(&self) -> bool {
+        let mut wal = self.path.clone().into_os_string();
+        wal.push("-wal");
+        std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0)
+    }
+
+    fn open_immutable(&self) -> Result<Connection> {
+        let path = std::path::absolute(&self.path).map_err(|error| DatabaseError::Unavailable(error.to_string()))?;
+        let mut uri = url::Url::from_file_path(path)
+            .map_err(|()| DatabaseError::Unavailable("the path is not a file's".into()))?;
+        uri.set_query(Some("immutable=1"));
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        let connection = Connection::open_with_flags(uri.as_str(), flags).map_err(translate)?;
+        set_up(&connection)?;
+        Ok(connection)
+    }
+}
+
+fn set_up(connection: &Connection) -> Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(translate)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    connection.execute_batch("PRAGMA foreign_keys = ON").map_err(translate)
+}
+
+fn in_transaction<T>(
+    connection: &Connection,
+    begin: &'static str,
+    run: impl FnOnce(&Connection) -> Result<T>,
+) -> Result<T> {
+    connection.execute_batch(begin).map_err(translate)?;
+    let result = run(connection).and_then(|value| {
+        connection.execute_batch("COMMIT").map_err(translate)?;
+        Ok(value)
+    });
+    if result.is_err() && !connection.is_autocommit() {
+        // What failed is told; a rollback that fails, too, ends with the connection.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    result
+}
+
+fn run_all(connection: &Connection, statements: Vec<Statement>) -> Result<Vec<ResultSet>> {
+    statements.into_iter().map(|statement| run_one(connection, statement)).collect()
+}
+
+fn run_one(connection: &Connection, statement: Statement) -> Result<ResultSet> {
+    let mut prepared = connection.prepare_cached(&statement.sql).map_err(translate)?;
+    let params = params_from_iter(statement.params.into_iter().map(to_sqlite));
+    let columns = prepared.column_count();
+    if columns == 0 {
+        prepared.execute(params).map_err(translate)?;
+        return Ok(ResultSet::default());
+    }
+    let mut result = ResultSet::default();
+    let mut rows = prepared.query(params).map_err(translate)?;
+    while let Some(row) = rows.next().map_err(translate)? {
+        let values = (0..columns).map(|column| from_sqlite(row.get_ref(column).map_err(translate)?));
+        result.rows.push(Row(values.collect::<Result<_>>()?));
+    }
+    Ok(result)
+}
+
+fn to_sqlite(value: Value) -> rusqlite::types::Value {
+    use rusqlite::types::Value as Sqlite;
+    match value {
+        Value::Null => Sqlite::Null,
+        Value::Integer(value) => Sqlite::Integer(value),
+        Value::Real(value) => Sqlite::Real(value),
+        Value::Text(value) => Sqlite::Text(value),
+        Value::Blob(value) => Sqlite::Blob(value),
+    }
+}
+
+fn from_sqlite(value: ValueRef<'_>) -> Result<Value> {
+    Ok(match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(value) => Value::Integer(value),
+        ValueRef::Real(value) => Value::Real(value),
+        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Value::Text(text.to_owned()),
+            Err(error) => return Err(DatabaseError::NotADatabase(format!("a text is not UTF-8: {error}"))),
+        },
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+    })
+}
+
+fn is_cannot_open(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
+fn translate(error: rusqlite::Error) -> DatabaseError {
+    let rusqlite::Error::SqliteFailure(failure, message) = &error else {
+        return DatabaseError::Other(error.to_string());
+    };
+    let text = message.clone().unwrap_or_else(|| failure.to_string());
+    match (failure.code, failure.extended_code) {
+        (_, ffi::SQLITE_CONSTRAINT_CHECK) => match text.strip_prefix("CHECK constraint failed: ") {
+            Some(name) => DatabaseError::Guard(name.to_owned()),
+            None => DatabaseError::Other(text),
+        },
+        (_, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) => {
+            DatabaseError::Unique(text.trim_start_matches("UNIQUE constraint failed: ").to_owned())
+        }
+        (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => DatabaseError::Busy(text),
+        (ErrorCode::DiskFull, _) => DatabaseError::Full(text),
+        (ErrorCode::ReadOnly, _) => DatabaseError::ReadOnly(text),
+        (ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt, _) => DatabaseError::NotADatabase(text),
+        (ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::PermissionDenied, _) => {
+            DatabaseError::Unavailable(text)
+        }
+        _ if text.starts_with("no such table: dl_") => DatabaseError::NoCatalog(text),
+        _ => DatabaseError::Other(text),
+    }
+}
+
+/// A thread that panicked while it held a connection left it in a state that SQLite itself keeps sound.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,318 @@
+//! Bringing a log into the catalog: a reader and a writer side by side, batches between them.
+
+use std::time::Duration;
+
+use deltalakedb_core::action::Action;
+use deltalakedb_core::catalog::{
+    Registered, Registration, Table, TableSelector, UnfinishedImport, find_table, list_tables, register, take_over,
+};
+use deltalakedb_core::import::{ImportPlanner, read_catalog_commit, same_actions};
+use deltalakedb_core::log::{HistoryMode, LogFileKind, LogListing, LogPlan, Step, read_commit_line};
+use deltalakedb_core::snapshot::{At, snapshot};
+use deltalakedb_core::sql::{Batch, Database};
+use deltalakedb_core::{Error, ErrorKind, Result};
+use indicatif::ProgressBar;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::database::SqliteDatabase;
+use crate::output::Output;
+use crate::progress::bytes_bar;
+use crate::store::{Fetched, LogStore};
+
+/// Actions that are handed on at once.
+const PIECE: usize = 1024;
+/// How long an import that makes no progress is watched before it counts as dead.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(3);
+
+/// What an import did.
+pub(crate) struct Imported {
+    pub(crate) table: Table,
+    pub(crate) versions_imported: i64,
+}
+
+/// Imports a log as a new table.
+pub(crate) async fn import_table(
+    database: &SqliteDatabase,
+    log: &LogStore,
+    name: String,
+    location: String,
+    mode: HistoryMode,
+    output: &Output,
+) -> Result<Imported> {
+    let listing = LogListing::new(log.list().await?);
+    let plan = listing.plan(mode).map_err(|error| error.context(format!("importing {}", log.url())).path(log.url().as_str()))?;
+    let registration = Registration {
+        import_id: Uuid::new_v4().to_string(),
+        table_id: Uuid::new_v4().to_string(),
+        name,
+        location,
+    };
+    let key = begin(database, &registration, output).await?;
+    let planner =
+        ImportPlanner::new(key, registration.import_id.clone(), plan.earliest_version, database.limits());
+    let bar = bytes_bar(plan_bytes(&plan), &format!("importing {}", registration.name));
+    let result = run(database, log, bar, move |reader| read_plan(reader, &plan, planner)).await;
+    if let Err(error) = result {
+        // What the import had written is nobody's; a later import would sweep it, too.
+        if let Ok(Registered::Held(unfinished)) = register(database, &registration).await {
+            let _ = take_over_own(database, &unfinished, &registration).await;
+        }
+        return Err(superseded(error, &registration).context(format!("importing {}", log.url())));
+    }
+    let table = find_table(database, &TableSelector::Named(registration.table_id)).await?;
+    Ok(Imported { versions_imported: table.version - table.earliest_version + 1, table })
+}
+
+async fn take_over_own(
+    database: &SqliteDatabase,
+    unfinished: &UnfinishedImport,
+    registration: &Registration,
+) -> Result<()> {
+    if unfinished.is(&registration.import_id) { take_over(database, unfinished).await } else { Ok(()) }
+}
+
+/// Registers the table; what a dead import left is swept, a living one is left alone.
+async fn begin(database: &SqliteDatabase, registration: &Registration, output: &Output) -> Result<i64> {
+    loop {
+        let unfinished = match register(database, registration).await? {
+            Registered::Begun(key) => return Ok(key),
+            Registered::Held(unfinished) => unfinished,
+        };
+        output.note("an earlier import of this table did not finish; looking whether it is still running");
+        tokio::time::sleep(SIGN_OF_LIFE).await;
+        match register(database, registration).await? {
+            Registered::Begun(key) => return Ok(key),
+            Registered::Held(later) if later == unfinished => take_over(database, &later).await?,
+            Registered::Held(_) => {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!("another import of {} is running", registration.location),
+                )
+                .table(registration.name.clone())
+                .hint("wait until it has ended; `dl tables` shows the table then"));
+            }
+        }
+    }
+}
+
+fn superseded(error: Error, registration: &Registration) -> Error {
+    if error.kind() == ErrorKind::Conflict {
+        return Error::new(ErrorKind::Conflict, "another import took the table over, or the table was dropped")
+            .table(registration.name.clone())
+            .hint("`dl tables` shows what is there");
+    }
+    error
+}
+
+/// Takes in the commits that a registered table lacks.
+pub(crate) async fn import_increment(database: &SqliteDatabase, log: &LogStore, table: Table) -> Result<Imported> {
+    let doing = |error: Error| error.context(format!("importing {} into table {}", log.url(), table.name)).table(&table.name);
+    let listing = LogListing::new(log.list().await?);
+    check_agreement(database, log, &listing, &table).await.map_err(doing)?;
+    let steps = listing.plan_after(table.version).map_err(doing)?;
+    let versions_imported = steps.len() as i64;
+    let selector = TableSelector::Named(table.table_id.clone());
+    let state = snapshot(database, &selector, At::Latest).await?;
+    let planner = ImportPlanner::incremental(&table, state.metadata, state.protocol, database.limits());
+    let bar = bytes_bar(steps.iter().map(|step| step.file.size).sum(), &format!("importing {}", table.name));
+    run(database, log, bar, move |reader| read_increment(reader, &steps, planner)).await.map_err(|error| {
+        if error.kind() == ErrorKind::Conflict {
+            return doing(Error::new(ErrorKind::Conflict, "the table was committed to meanwhile")
+                .hint("run the import again"));
+        }
+        doing(error)
+    })?;
+    Ok(Imported { table: find_table(database, &selector).await?, versions_imported })
+}
+
+/// The table that is registered at a location.
+pub(crate) async fn table_at(database: &impl Database, location: &str) -> Result<Option<Table>> {
+    Ok(list_tables(database).await?.into_iter().find(|table| table.location == location))
+}
+
+/// The newest version that both the log and the catalog have must be the same in both.
+async fn check_agreement(database: &impl Database, log: &LogStore, listing: &LogListing, table: &Table) -> Result<()> {
+    let common = (table.earliest_version..=table.version).rev().find_map(|version| listing.commit(version));
+    let Some(file) = common else { return Ok(()) };
+    let ours = read_catalog_commit(database, table, file.version).await?;
+    let theirs = read_actions(log.fetch(&file.name).await?, &file.name)?;
+    if ours.is_known && !same_actions(&ours.actions, &theirs) {
+        return Err(Error::new(
+            ErrorKind::Conflict,
+            format!(
+                "the log and the catalog differ at version {}: the log has {}, the catalog has {}",
+                file.version,
+                describe(&theirs),
+                describe(&ours.actions)
+            ),
+        )
+        .version(file.version)
+        .path(&file.name)
+        .hint("another writer committed to the log; nothing was changed"));
+    }
+    Ok(())
+}
+
+/// Reads all actions of a commit file.
+pub(crate) fn read_actions(content: Fetched, name: &str) -> Result<Vec<Action>> {
+    let mut actions = Vec::new();
+    content.for_each_line(|number, line| read_commit_line(name, number, line, &mut actions))?;
+    Ok(actions)
+}
+
+/// A commit in a few words.
+pub(crate) fn describe(actions: &[Action]) -> String {
+    let count = |name: &str| actions.iter().filter(|action| action.name() == name).count();
+    let operation = actions.iter().find_map(|action| match action {
+        Action::CommitInfo(info) => info.operation(),
+        _ => None,
+    });
+    format!("{} ({} added, {} removed)", operation.as_deref().unwrap_or("a commit"), count("add"), count("remove"))
+}
+
+fn plan_bytes(plan: &LogPlan) -> u64 {
+    let checkpoint = plan.checkpoint.iter().flat_map(|checkpoint| &checkpoint.files);
+    checkpoint.chain(plan.steps.iter().map(|step| &step.file)).map(|file| file.size).sum()
+}
+
+/// Runs `read` on a thread of its own and applies the batches that it sends, in order.
+async fn run(
+    database: &SqliteDatabase,
+    log: &LogStore,
+    bar: ProgressBar,
+    read: impl FnOnce(&mut Reader) -> Result<()> + Send + 'static,
+) -> Result<()> {
+    let (sender, mut batches) = mpsc::channel(2);
+    let mut reader = Reader { log: log.clone(), batches: sender, handle: tokio::runtime::Handle::current(), bar };
+    let reading = tokio::task::spawn_blocking(move || read(&mut reader));
+    let mut applied = Ok(());
+    while let Some(batch) = batches.recv().await {
+        if let Err(error) = database.batch(batch).await {
+            applied = Err(error.into());
+            break;
+        }
+    }
+    drop(batches); // the reader stops at its next batch
+    let read = reading
+        .await
+        .unwrap_or_else(|error| Err(Error::new(ErrorKind::Internal, format!("the reading thread ended: {error}"))));
+    applied.and(read)
+}
+
+/// The reading side of an import.
+struct Reader {
+    log: LogStore,
+    batches: mpsc::Sender<Batch>,
+    handle: tokio::runtime::Handle,
+    bar: ProgressBar,
+}
+
+impl Reader {
+    fn fetch(&self, name: &str) -> Result<Fetched> {
+        self.handle.block_on(self.log.fetch(name))
+    }
+
+    fn send(&self, batch: Option<Batch>) -> Result<()> {
+        match batch {
+            Some(batch) => self.batches.blocking_send(batch).map_err(|_| {
+                Error::new(ErrorKind::Internal, "the writing side of the import ended")
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn read_plan(reader: &mut Reader, plan: &LogPlan, mut planner: ImportPlanner) -> Result<()> {
+    if let Some(checkpoint) = &plan.checkpoint {
+        let first = &checkpoint.files[0];
+        planner.begin_checkpoint(checkpoint.version, &first.name);
+        for file in &checkpoint.files {
+            let is_json = file.kind == LogFileKind::UuidCheckpointJson;
+            read_checkpoint(reader, &file.name, is_json, &mut planner)?;
+            reader.bar.inc(file.size);
+        }
+        let own_commit_follows = plan.steps.first().is_some_and(|step| step.file.version <= checkpoint.version);
+        let is_base_only = plan.earliest_version > checkpoint.version;
+        reader.send(planner.end_checkpoint(own_commit_follows || is_base_only, first.modified_ms)?)?;
+    }
+    read_steps(reader, &plan.steps, &mut planner)?;
+    reader.send(Some(planner.finish()))
+}
+
+fn read_increment(reader: &mut Reader, steps: &[Step], mut planner: ImportPlanner) -> Result<()> {
+    read_steps(reader, steps, &mut planner)?;
+    reader.send(planner.flush())
+}
+
+fn read_steps(reader: &mut Reader, steps: &[Step], planner: &mut ImportPlanner) -> Result<()> {
+    for step in steps {
+        planner.begin_version(step.version, &step.file.name, step.file.modified_ms, step.compacted);
+        read_lines(reader, &step.file.name, planner, |_| Ok(()))?;
+        reader.send(planner.end_version()?)?;
+        reader.bar.inc(step.file.size);
+    }
+    Ok(())
+}
+
+fn read_lines(
+    reader: &Reader,
+    name: &str,
+    planner: &mut ImportPlanner,
+    mut see: impl FnMut(&[Action]) -> Result<()>,
+) -> Result<()> {
+    let mut actions = Vec::with_capacity(PIECE);
+    reader.fetch(name)?.for_each_line(|number, line| {
+        read_commit_line(name, number, line, &mut actions)?;
+        if actions.len() >= PIECE {
+            let piece = std::mem::replace(&mut actions, Vec::with_capacity(PIECE));
+            see(&piece)?;
+            reader.send(planner.actions(piece)?)?;
+        }
+        Ok(())
+    })?;
+    see(&actions)?;
+    reader.send(planner.actions(actions)?)
+}
+
+/// Reads a checkpoint file, then the sidecars that it names.
+fn read_checkpoint(reader: &Reader, name: &str, is_json: bool, planner: &mut ImportPlanner) -> Result<()> {
+    let mut sidecars = Vec::new();
+    let mut see = |actions: &[Action]| {
+        for action in actions {
+            if let Action::Sidecar(sidecar) = action {
+                sidecars.push(sidecar_name(&sidecar.path)?);
+            }
+        }
+        Ok(())
+    };
+    if is_json {
+        read_lines(reader, name, planner, &mut see)?;
+    } else {
+        for actions in reader.fetch(name)?.checkpoint(name)? {
+            let actions = actions?;
+            see(&actions)?;
+            reader.send(planner.actions(actions)?)?;
+        }
+    }
+    for sidecar in sidecars {
+        let content = reader.fetch(&sidecar).map_err(|error| {
+            Error::corrupt(format!("the checkpoint {name} needs its sidecar {sidecar}: {error}"))
+                .path(&sidecar)
+                .hint("restore the file; where all commits are still there, `--mode full-history` needs no checkpoint")
+        })?;
+        for actions in content.checkpoint(&sidecar)? {
+            reader.send(planner.actions(actions?)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The object of a sidecar: a name in `_sidecars`, or an absolute URI that ends there.
+fn sidecar_name(path: &str) -> Result<String> {
+    let name = path.rsplit_once("/_sidecars/").map_or(path, |(_, name)| name);
+    if name.is_empty() || name.contains(['/', '\\']) || name.contains("..") {
+        return Err(Error::corrupt(format!("the sidecar path `{path}` is not one of this log")));
+    }
+    Ok(format!("_sidecars/{name}"))
+}

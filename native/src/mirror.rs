@@ -1,0 +1,229 @@
+//! Writing what a log lacks.
+
+use std::fs::File;
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+
+use deltalakedb_core::action::{Action, Metadata};
+use deltalakedb_core::catalog::{Table, TableSelector};
+use deltalakedb_core::import::{read_catalog_commit, same_actions};
+use deltalakedb_core::log::{LogListing, checkpoint_file_name, commit_file_name};
+use deltalakedb_core::mirror::{
+    CheckpointState, CheckpointWriter, LastCheckpoint, StateCursor, StoredCommit, commit_actions, read_commit,
+    state_actions,
+};
+use deltalakedb_core::snapshot::{At, snapshot};
+use deltalakedb_core::sql::Database;
+use deltalakedb_core::{Error, ErrorKind, Result};
+
+use crate::import::{describe, read_actions};
+use crate::progress::bytes_bar;
+use crate::store::{Fetched, LogStore, Put};
+
+const PAGE: usize = 4096;
+const CHECKPOINT_INTERVAL: &str = "delta.checkpointInterval";
+/// Commits between checkpoints, where the table does not say (protocol section "Table Properties").
+const DEFAULT_CHECKPOINT_INTERVAL: i64 = 10;
+
+/// What a mirror run wrote.
+pub(crate) struct Mirrored {
+    pub(crate) target: String,
+    /// The last version in the log.
+    pub(crate) version: i64,
+    pub(crate) commits_written: i64,
+    /// The checkpoint that was written, if one was due.
+    pub(crate) checkpoint_version: Option<i64>,
+}
+
+/// Writes to `log` the commits of `table` that it lacks, in order, then a checkpoint if one is due.
+pub(crate) async fn mirror_table(database: &impl Database, table: &Table, log: &LogStore, now_ms: i64) -> Result<Mirrored> {
+    let listing = LogListing::new(log.list().await?);
+    let mut mirrored = Mirrored {
+        target: log.url().to_string(),
+        version: table.version,
+        commits_written: 0,
+        checkpoint_version: None,
+    };
+    let first = match listing.latest_version() {
+        None => {
+            if begins_with_a_state(database, table).await? {
+                write_checkpoint(database, table, log, table.earliest_version, now_ms).await?;
+                mirrored.checkpoint_version = Some(table.earliest_version);
+            }
+            table.earliest_version
+        }
+        Some(latest) => {
+            check_same_table(database, table, log, &listing, latest).await?;
+            latest + 1
+        }
+    };
+    let bar = bytes_bar(0, &format!("mirroring {}", table.name));
+    for version in first..=table.version {
+        let commit = read_commit(database, table, version).await?;
+        if !commit.is_known {
+            continue; // known from the checkpoint that was just written
+        }
+        write_commit(database, log, &commit).await?;
+        mirrored.commits_written += 1;
+        bar.inc(1);
+    }
+    let newest_checkpoint = listing.checkpoint_version().max(mirrored.checkpoint_version);
+    if let Some(due) = due_checkpoint(database, table, first).await?.filter(|due| newest_checkpoint < Some(*due)) {
+        write_checkpoint(database, table, log, due, now_ms).await?;
+        mirrored.checkpoint_version = Some(due);
+    }
+    Ok(mirrored)
+}
+
+/// Whether the catalog knows the table's first version as a state, and not by the commits that led to it.
+async fn begins_with_a_state(database: &impl Database, table: &Table) -> Result<bool> {
+    Ok(table.earliest_version > 0 || !read_commit(database, table, 0).await?.is_known)
+}
+
+/// The log must be one of this table, and tell the same of the newest version that both have.
+async fn check_same_table(
+    database: &impl Database,
+    table: &Table,
+    log: &LogStore,
+    listing: &LogListing,
+    latest: i64,
+) -> Result<()> {
+    let differ = |version: i64, theirs: &[Action], ours: &[Action]| {
+        Error::new(
+            ErrorKind::Conflict,
+            format!(
+                "the log at {} is another one: at version {version} it has {}, the catalog has {}",
+                log.url(),
+                describe(theirs),
+                describe(ours)
+            ),
+        )
+        .version(version)
+        .hint("nothing was written; mirror to another folder, or import that log under another name")
+    };
+    let common = (table.earliest_version..=latest.min(table.version)).rev().find_map(|version| listing.commit(version));
+    if let Some(file) = common {
+        let theirs = read_actions(log.fetch(&file.name).await?, &file.name)?;
+        let ours = read_catalog_commit(database, table, file.version).await?;
+        if ours.is_known && !same_actions(&ours.actions, &theirs) {
+            return Err(differ(file.version, &theirs, &ours.actions));
+        }
+    }
+    if latest > table.version {
+        return Err(Error::new(
+            ErrorKind::Conflict,
+            format!(
+                "the log at {} goes on to version {latest}, the catalog ends at version {}: another writer committed there",
+                log.url(),
+                table.version
+            ),
+        )
+        .version(latest)
+        .hint("`dl import --incremental` takes those commits in"));
+    }
+    Ok(())
+}
+
+async fn write_commit(database: &impl Database, log: &LogStore, commit: &StoredCommit) -> Result<()> {
+    let mut file = temporary_file()?;
+    {
+        let mut out = BufWriter::new(&mut file);
+        write_lines(&mut out, &commit.actions)?;
+        let mut cursor = Some(commit.start());
+        while let Some(at) = cursor {
+            let (actions, next) = commit_actions(database, commit, at, PAGE).await?;
+            write_lines(&mut out, &actions)?;
+            cursor = next;
+        }
+        out.flush().map_err(no_space)?;
+    }
+    file.seek(SeekFrom::Start(0)).map_err(no_space)?;
+    let name = commit_file_name(commit.version);
+    match log.put_if_absent(&name, Fetched::File(file), commit.timestamp_ms).await? {
+        Put::Written => Ok(()),
+        Put::AlreadyThere => check_equal(database, log, commit, &name).await,
+    }
+}
+
+/// Another mirror may have been first; then the file says the same.
+async fn check_equal(database: &impl Database, log: &LogStore, commit: &StoredCommit, name: &str) -> Result<()> {
+    let theirs = read_actions(log.fetch(name).await?, name)?;
+    let mut ours = commit.actions.clone();
+    let mut cursor = Some(commit.start());
+    while let Some(at) = cursor {
+        let (actions, next) = commit_actions(database, commit, at, PAGE).await?;
+        ours.extend(actions);
+        cursor = next;
+    }
+    if same_actions(&ours, &theirs) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Conflict,
+        format!("{name} appeared in {} meanwhile, with {}; the catalog has {}", log.url(), describe(&theirs), describe(&ours)),
+    )
+    .version(commit.version)
+    .path(name)
+    .hint("another writer committed to the log; nothing was overwritten"))
+}
+
+fn write_lines(out: &mut impl Write, actions: &[Action]) -> Result<()> {
+    for action in actions {
+        serde_json::to_writer(&mut *out, action).map_err(std::io::Error::from).map_err(no_space)?;
+        out.write_all(b"\n").map_err(no_space)?;
+    }
+    Ok(())
+}
+
+/// The newest version from `first` on at which a checkpoint is due.
+async fn due_checkpoint(database: &impl Database, table: &Table, first: i64) -> Result<Option<i64>> {
+    let selector = TableSelector::Named(table.table_id.clone());
+    let state = snapshot(database, &selector, At::Latest).await?;
+    let interval = checkpoint_interval(&state.metadata);
+    let due = table.version - table.version % interval;
+    Ok((due >= first.max(1)).then_some(due))
+}
+
+fn checkpoint_interval(metadata: &Metadata) -> i64 {
+    let interval = metadata.configuration.value(CHECKPOINT_INTERVAL).and_then(|text| text.trim().parse().ok());
+    interval.filter(|&interval| interval > 0).unwrap_or(DEFAULT_CHECKPOINT_INTERVAL)
+}
+
+async fn write_checkpoint(
+    database: &impl Database,
+    table: &Table,
+    log: &LogStore,
+    version: i64,
+    now_ms: i64,
+) -> Result<()> {
+    let selector = TableSelector::Named(table.table_id.clone());
+    let state = CheckpointState::new(snapshot(database, &selector, At::Version(version)).await?, now_ms);
+    let mut writer = CheckpointWriter::new(temporary_file()?)?;
+    let mut cursor = Some(StateCursor::Head);
+    while let Some(at) = cursor {
+        let (actions, next) = state_actions(database, &state, at, PAGE).await?;
+        writer.write(&actions)?;
+        cursor = next;
+    }
+    let (mut file, summary) = writer.finish()?;
+    let size_in_bytes = file.stream_position().map_err(no_space)?;
+    file.seek(SeekFrom::Start(0)).map_err(no_space)?;
+    let timestamp_ms = state.snapshot().timestamp_ms;
+    log.put_if_absent(&checkpoint_file_name(version), Fetched::File(file), timestamp_ms).await?;
+    let last = LastCheckpoint {
+        version,
+        size: summary.actions,
+        size_in_bytes: i64::try_from(size_in_bytes).ok(),
+        num_of_add_files: Some(summary.add_files),
+    };
+    let text = serde_json::to_vec(&last).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+    log.put("_last_checkpoint", Fetched::Bytes(text.into())).await
+}
+
+fn temporary_file() -> Result<File> {
+    tempfile::tempfile().map_err(no_space)
+}
+
+fn no_space(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("writing a temporary file: {error}"))
+        .hint("check the space in the temporary folder (TMPDIR)")
+}

@@ -1,0 +1,102 @@
+//! A log in a folder of this machine.
+
+use std::fs::{File, Permissions};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use deltalakedb_core::{Error, ErrorKind, Result};
+
+use super::{Fetched, Put};
+
+/// What to do with a file of the same name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    Keep,
+    Replace,
+}
+
+pub(super) fn list(folder: &Path) -> Result<Vec<(String, u64, i64)>> {
+    let failed = |error: io::Error| io_error("listing", folder, &error);
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        // A link counts as what it leads to; a file that has just gone does not count.
+        let metadata = match std::fs::metadata(entry.path()) {
+            Ok(metadata) if metadata.is_file() => metadata,
+            Ok(_) => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(failed(error)),
+        };
+        let modified = metadata.modified().map_err(failed)?;
+        entries.push((name, metadata.len(), to_ms(modified)));
+    }
+    Ok(entries)
+}
+
+pub(super) fn open(folder: &Path, name: &str) -> Result<File> {
+    let path = folder.join(name);
+    File::open(&path).map_err(|error| io_error("reading", &path, &error))
+}
+
+/// Writes a file so that it is there whole or not at all, also after a power failure.
+pub(super) fn put(
+    folder: &Path,
+    name: &str,
+    content: Fetched,
+    modified_ms: Option<i64>,
+    existing: Existing,
+) -> Result<Put> {
+    let path = folder.join(name);
+    let failed = |error: io::Error| io_error("writing", &path, &error);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".tmp");
+    #[cfg(unix)]
+    builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
+    let mut temporary = builder.tempfile_in(folder).map_err(failed)?;
+    io::copy(&mut content.into_reader(), &mut temporary).map_err(failed)?;
+    if let Some(modified) = modified_ms.and_then(from_ms) {
+        temporary.as_file().set_modified(modified).map_err(failed)?;
+    }
+    temporary.as_file().sync_all().map_err(failed)?;
+    let persisted = match existing {
+        Existing::Keep => temporary.persist_noclobber(&path),
+        Existing::Replace => temporary.persist(&path),
+    };
+    match persisted {
+        Ok(_) => {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+            Ok(Put::Written)
+        }
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(Put::AlreadyThere),
+        Err(error) => Err(failed(error.error)),
+    }
+}
+
+pub(super) fn io_error(doing: &str, path: &Path, error: &io::Error) -> Error {
+    let (kind, hint) = match error.kind() {
+        io::ErrorKind::NotFound => (ErrorKind::NotFound, "check the path"),
+        io::ErrorKind::NotADirectory => (ErrorKind::Invalid, "name a folder"),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            (ErrorKind::Denied, "check the permissions of the folder and its files")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            (ErrorKind::Unavailable, "free some space and try again; nothing half-written was left in place")
+        }
+        _ => (ErrorKind::Unavailable, "check the disk and try again"),
+    };
+    Error::new(kind, format!("{doing} {}: {error}", path.display())).path(path.display().to_string()).hint(hint)
+}
+
+fn to_ms(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
+        Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
+    }
+}
+
+fn from_ms(ms: i64) -> Option<SystemTime> {
+    let distance = Duration::from_millis(ms.unsigned_abs());
+    if ms >= 0 { UNIX_EPOCH.checked_add(distance) } else { UNIX_EPOCH.checked_sub(distance) }
+}

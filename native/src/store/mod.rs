@@ -1,0 +1,255 @@
+//! Where logs are: local folders and object stores.
+
+mod fetch;
+mod local;
+
+pub(crate) use fetch::Fetched;
+
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use deltalakedb_core::{Error, ErrorKind, Result};
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, WriteMultipart};
+use url::Url;
+
+use crate::expand::expand_env;
+
+/// A folder of objects: a `_delta_log`.
+#[derive(Clone)]
+pub(crate) struct LogStore {
+    /// Without credentials.
+    url: Url,
+    place: Place,
+}
+
+#[derive(Clone)]
+enum Place {
+    /// On this machine: written with fsync and the catalog's times, which `object_store` does not do.
+    Folder(PathBuf),
+    Store(Arc<dyn ObjectStore>, Path),
+}
+
+/// What became of a put-if-absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    Written,
+    AlreadyThere,
+}
+
+/// Bytes of one part of an upload.
+const PART_BYTES: usize = 8 << 20;
+
+impl LogStore {
+    /// The log that `--log-dir` names: `_delta_log` itself, or the table's folder that holds it.
+    pub(crate) async fn of_log(argument: &str) -> Result<Self> {
+        let named = Self::open("--log-dir", argument)?;
+        if named.url.path().ends_with("/_delta_log") {
+            return Ok(named);
+        }
+        let inner = named.child("_delta_log")?;
+        let is_there = match &inner.place {
+            Place::Folder(folder) => folder.is_dir(),
+            Place::Store(..) => !inner.list().await?.is_empty(),
+        };
+        Ok(if is_there { inner } else { named })
+    }
+
+    /// The log in the table's folder `argument`; a local folder is made when it is not there.
+    pub(crate) fn of_table(argument: &str) -> Result<Self> {
+        let log = Self::open("--target", argument)?.child("_delta_log")?;
+        if let Place::Folder(folder) = &log.place {
+            std::fs::create_dir_all(folder).map_err(|error| local::io_error("making", folder, &error))?;
+        }
+        Ok(log)
+    }
+
+    fn open(what: &str, argument: &str) -> Result<Self> {
+        let mut url = parse_location(what, argument)?;
+        if url.scheme() == "file" {
+            let folder =
+                url.to_file_path().map_err(|()| Error::invalid(format!("{what}: {url} is not on this machine")))?;
+            return Ok(LogStore { url, place: Place::Folder(folder) });
+        }
+        let (store, prefix) = object_store::parse_url_opts(&url, store_variables())
+            .map_err(|error| store_error(error).context(format!("{what} {}", shown(argument))))?;
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.set_query(None);
+        Ok(LogStore { url, place: Place::Store(store.into(), prefix) })
+    }
+
+    fn child(&self, name: &str) -> Result<Self> {
+        let mut url = self.url.clone();
+        url.path_segments_mut()
+            .map_err(|()| Error::invalid(format!("{} cannot hold a log", self.url)))?
+            .pop_if_empty()
+            .push(name);
+        let place = match &self.place {
+            Place::Folder(folder) => Place::Folder(folder.join(name)),
+            Place::Store(store, prefix) => Place::Store(store.clone(), prefix.clone().join(name)),
+        };
+        Ok(LogStore { url, place })
+    }
+
+    /// The log's address, for messages.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The address of the table's folder, which holds the log, without a slash at its end.
+    pub(crate) fn table_location(&self) -> String {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().pop();
+        }
+        url.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// Names, sizes in bytes and times of modification in milliseconds of the objects directly in the log.
+    pub(crate) async fn list(&self) -> Result<Vec<(String, u64, i64)>> {
+        match &self.place {
+            Place::Folder(folder) => local::list(folder),
+            Place::Store(store, prefix) => {
+                let listed = store.list_with_delimiter(Some(prefix)).await;
+                let objects = listed.map_err(|error| self.failed("listing", error))?.objects;
+                let entries = objects.into_iter().filter_map(|object| {
+                    let modified_ms = object.last_modified.timestamp_millis();
+                    Some((object.location.filename()?.to_owned(), object.size, modified_ms))
+                });
+                Ok(entries.collect())
+            }
+        }
+    }
+
+    /// The content of an object.
+    pub(crate) async fn fetch(&self, name: &str) -> Result<Fetched> {
+        match &self.place {
+            Place::Folder(folder) => local::open(folder, name).map(Fetched::File),
+            Place::Store(store, prefix) => {
+                let doing = format!("reading {name} of");
+                let result =
+                    store.get(&object_path(prefix, name)?).await.map_err(|error| self.failed(&doing, error))?;
+                fetch::download(result).await.map_err(|error| error.context(format!("{doing} {}", self.url)))
+            }
+        }
+    }
+
+    /// Writes an object unless there is one of that name. On this machine it gets `modified_ms` as its time, so
+    /// that engines which travel by the time of files see the catalog's times.
+    pub(crate) async fn put_if_absent(&self, name: &str, content: Fetched, modified_ms: i64) -> Result<Put> {
+        match &self.place {
+            Place::Folder(folder) => local::put(folder, name, content, Some(modified_ms), local::Existing::Keep),
+            Place::Store(store, prefix) => {
+                let options = PutOptions { mode: PutMode::Create, ..Default::default() };
+                let payload = PutPayload::from(content.into_bytes()?);
+                match store.put_opts(&object_path(prefix, name)?, payload, options).await {
+                    Ok(_) => Ok(Put::Written),
+                    Err(object_store::Error::AlreadyExists { .. }) => Ok(Put::AlreadyThere),
+                    Err(error) => Err(self.failed(&format!("writing {name} to"), error)),
+                }
+            }
+        }
+    }
+
+    /// Writes an object, in the place of one of that name.
+    pub(crate) async fn put(&self, name: &str, content: Fetched) -> Result<()> {
+        match &self.place {
+            Place::Folder(folder) => local::put(folder, name, content, None, local::Existing::Replace).map(drop),
+            Place::Store(store, prefix) => {
+                let failed = |error| self.failed(&format!("writing {name} to"), error);
+                let upload = store.put_multipart(&object_path(prefix, name)?).await.map_err(failed)?;
+                let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
+                let mut chunks = content.into_chunks(PART_BYTES);
+                while let Some(chunk) = chunks.next()? {
+                    upload.wait_for_capacity(4).await.map_err(failed)?;
+                    upload.put(chunk);
+                }
+                upload.finish().await.map(drop).map_err(failed)
+            }
+        }
+    }
+
+    fn failed(&self, doing: &str, error: object_store::Error) -> Error {
+        store_error(error).context(format!("{doing} {}", self.url))
+    }
+}
+
+fn object_path(prefix: &Path, name: &str) -> Result<Path> {
+    let name = Path::parse(name).map_err(|error| Error::corrupt(format!("`{name}` names no object: {error}")))?;
+    Ok(Path::from_iter(prefix.parts().chain(name.parts())))
+}
+
+/// The settings of stores, by their conventional names in the environment.
+fn store_variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| {
+        let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
+        ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|prefix| name.starts_with(prefix)).then_some((name, value))
+    })
+}
+
+/// Reads all of a small answer.
+pub(crate) async fn collect(
+    stream: impl futures::Stream<Item = object_store::Result<bytes::Bytes>>,
+) -> object_store::Result<Vec<u8>> {
+    stream.try_fold(Vec::new(), |mut all, chunk| async move {
+        all.extend_from_slice(&chunk);
+        Ok(all)
+    })
+    .await
+}
+
+/// A path or URL as an URL without a slash at its end; variables of the environment are filled in.
+pub(crate) fn parse_location(what: &str, argument: &str) -> Result<Url> {
+    let expanded = expand_env(what, argument)?;
+    let invalid = |reason: String| {
+        Error::invalid(format!("{what}: {} is not a place for a log: {reason}", shown(argument)))
+            .hint("write a folder, or an URL such as file:///path, s3://bucket/path")
+    };
+    let mut url = match Url::parse(&expanded) {
+        // A drive letter or a plain name with a colon is no scheme.
+        Ok(url) if expanded.contains("://") => url,
+        _ => {
+            if expanded.is_empty() || expanded.contains('\0') {
+                return Err(invalid("it is no path".into()));
+            }
+            let absolute = std::path::absolute(FilePath::new(&expanded)).map_err(|error| invalid(error.to_string()))?;
+            let absolute = absolute.canonicalize().unwrap_or(absolute);
+            Url::from_file_path(&absolute).map_err(|()| invalid("it is no path".into()))?
+        }
+    };
+    let trimmed = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&trimmed);
+    Ok(url)
+}
+
+/// An argument in a message: without what may be secret in an URL, and not too long.
+fn shown(argument: &str) -> String {
+    let before_query = argument.split_once('?').map_or(argument, |(before, _)| before);
+    let public = match (before_query.split_once("://"), before_query.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => before_query.to_owned(),
+    };
+    let mut short: String = public.chars().take(200).flat_map(char::escape_debug).collect();
+    if short.len() < public.len() && public.chars().count() > 200 {
+        short.push('…');
+    }
+    short
+}
+
+fn store_error(error: object_store::Error) -> Error {
+    use object_store::Error as Store;
+    let (kind, hint) = match &error {
+        Store::NotFound { .. } => (ErrorKind::NotFound, "check the address"),
+        Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
+            (ErrorKind::Denied, "check the credentials in the environment (such as AWS_ACCESS_KEY_ID) and their rights")
+        }
+        Store::NotSupported { .. } | Store::NotImplemented { .. } => {
+            (ErrorKind::Unsupported, "use a folder, file://, s3://, gs://, az:// or https://")
+        }
+        Store::InvalidPath { .. } => (ErrorKind::Invalid, "check the address"),
+        _ => (ErrorKind::Unavailable, "check that the store can be reached, and its settings in the environment"),
+    };
+    Error::new(kind, error.to_string()).hint(hint)
+}

@@ -1,0 +1,342 @@
+//! `cargo xtask demo`: one walk through what `dl` does, on a bundled table.
+
+mod append;
+mod command;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::setup::{self, Part, python};
+use crate::tools::{Failure, Result, Tool, at};
+use crate::workspace::Workspace;
+use command::Dl;
+
+/// Written by Spark: eight versions, checkpoints, deletion vectors, an update and two restores.
+const TABLE: &str = "deletion-vectors";
+/// The version at which that table has two files, one of them with a deletion vector.
+const OLD_VERSION: &str = "4";
+
+/// Prints the heading of a step, with its number.
+struct Steps {
+    count: u32,
+}
+
+impl Steps {
+    fn begin(&mut self, title: &str, text: &str) {
+        self.count += 1;
+        let title = format!("{}. {title}", self.count);
+        println!("\n{title}\n{}", "-".repeat(title.len()));
+        println!("{text}");
+    }
+}
+
+/// Where the walk keeps its files.
+struct Places {
+    dir: PathBuf,
+    table: PathBuf,
+    log: PathBuf,
+    catalog: PathBuf,
+    second_catalog: PathBuf,
+}
+
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    setup::install(workspace, &[Part::CCompiler])?;
+    eprintln!("demo: building dl; the first time takes some minutes");
+    workspace
+        .cargo("building dl")
+        .args(["build", "--bin", "dl"])
+        .run()?;
+
+    let places = lay_out(workspace)?;
+    let dl = Dl::new(workspace.dl("debug"), &places.catalog);
+    println!("\nThe walk's files are in {}", places.dir.display());
+
+    let mut steps = Steps { count: 0 };
+    look(&dl, &places, &mut steps)?;
+    travel(&dl, &mut steps)?;
+    commit(&dl, &places, &mut steps)?;
+    mirror(&dl, &places, &mut steps)?;
+    read_back(&dl, &places, &mut steps)?;
+    read_with_delta_rs(workspace, &places, &mut steps)?;
+    what_next(&dl, &places);
+    Ok(())
+}
+
+/// A fresh folder with a copy of the table.
+fn lay_out(workspace: &Workspace) -> Result<Places> {
+    let dir = workspace.target.join("demo");
+    if dir.exists() {
+        fs::remove_dir_all(&dir).map_err(at("removing", &dir))?;
+    }
+    let table = dir.join("people");
+    copy_folder(&workspace.root.join("tests/tables").join(TABLE), &table)?;
+    Ok(Places {
+        log: table.join("_delta_log"),
+        catalog: dir.join("catalog.db"),
+        second_catalog: dir.join("second-catalog.db"),
+        table,
+        dir,
+    })
+}
+
+fn look(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
+    steps.begin(
+        "Import the table's log into an SQLite catalog",
+        "Spark wrote this table. Its log is read once, every version of it, into SQL.",
+    );
+    let log = places.log.to_string_lossy();
+    dl.show(&[
+        "import",
+        "--log-dir",
+        &log,
+        "--name",
+        "people",
+        "--mode",
+        "full-history",
+    ])?;
+
+    steps.begin("List the tables of the catalog", "One so far.");
+    dl.show(&["tables"])?;
+
+    steps.begin(
+        "Show the history",
+        "What each version did. The answer comes from SQL; the log is not read again.",
+    );
+    dl.show(&["history", "--table", "people"])?;
+
+    steps.begin(
+        "Show the latest snapshot",
+        "Protocol, metadata and totals, in one query.",
+    );
+    dl.show(&["snapshot", "--table", "people"])?;
+
+    steps.begin(
+        "Show the schema",
+        "As of the latest version; --version gives an older one.",
+    );
+    dl.show(&["schema", "--table", "people"])
+}
+
+fn travel(dl: &Dl, steps: &mut Steps) -> Result<()> {
+    steps.begin(
+        "List the files",
+        "These are what an engine reads at the latest version.",
+    );
+    dl.show(&["files", "--table", "people"])?;
+
+    steps.begin(
+        "Travel in time",
+        "At version 4 the table had two files, one of them with a deletion vector.",
+    );
+    dl.show(&["files", "--table", "people", "--version", OLD_VERSION])?;
+
+    steps.begin(
+        "List only the files that can hold a match",
+        "The second file's statistics say that its ids are all 8, so it is left out.",
+    );
+    dl.show(&[
+        "files",
+        "--table",
+        "people",
+        "--version",
+        OLD_VERSION,
+        "--where",
+        "id < 5",
+    ])
+}
+
+fn commit(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
+    let files = dl.ask(&["files", "--table", "people", "--format", "ndjson"])?;
+    let append = append::prepare(&places.table, &files)?;
+    let actions = places.dir.join("append.ndjson");
+    fs::write(&actions, format!("{}\n", append.action)).map_err(at("writing", &actions))?;
+
+    steps.begin(
+        "Commit",
+        &format!(
+            "An engine would now write a Parquet file; here a copy of one is the new file:\n  {}\n\
+             The commit is one add action, as the Delta protocol has it:\n{}",
+            append.file.display(),
+            indented(&narrowed(&format!("{:#}", append.action)))
+        ),
+    );
+    let actions = actions.to_string_lossy();
+    dl.show(&[
+        "commit",
+        "--table",
+        "people",
+        "--operation",
+        "WRITE",
+        "--actions",
+        &actions,
+    ])?;
+    println!();
+    dl.show(&["files", "--table", "people"])
+}
+
+fn mirror(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
+    let before = file_names(&places.log)?;
+    steps.begin(
+        "Mirror the commit into the table's log",
+        "The new version is in SQL alone until now. After this every Delta reader sees it.",
+    );
+    dl.show(&["mirror", "--table", "people"])?;
+    let mut new_names = file_names(&places.log)?;
+    new_names.retain(|name| !before.contains(name));
+    if new_names.is_empty() {
+        return Err(Failure::new(
+            "mirroring",
+            format!("{} has no new file", places.log.display()),
+        )
+        .hint("the mirror should have written the new version's commit file"));
+    }
+    println!(
+        "New in {}:\n  {}",
+        places.log.display(),
+        new_names.join("\n  ")
+    );
+    Ok(())
+}
+
+fn read_back(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
+    steps.begin(
+        "Read the mirror back",
+        "The mirrored log goes into a second, empty catalog. Both must list the same files.",
+    );
+    let second = dl.with_database(&places.second_catalog);
+    let log = places.log.to_string_lossy();
+    second.show(&[
+        "import",
+        "--log-dir",
+        &log,
+        "--name",
+        "people",
+        "--mode",
+        "full-history",
+    ])?;
+
+    let files = &["files", "--table", "people", "--format", "ndjson"];
+    let (written, read) = (
+        sorted_lines(&dl.ask(files)?)?,
+        sorted_lines(&second.ask(files)?)?,
+    );
+    if written != read {
+        let wrong = format!(
+            "the catalogs differ\nfirst:\n{}\nsecond:\n{}",
+            indented(&written.join("\n")),
+            indented(&read.join("\n"))
+        );
+        return Err(Failure::new("reading the mirror back", wrong)
+            .hint("the mirror or the import loses something; run `cargo xtask test`"));
+    }
+    println!("Equal: both list the same {} files.", written.len());
+    Ok(())
+}
+
+fn read_with_delta_rs(workspace: &Workspace, places: &Places, steps: &mut Steps) -> Result<()> {
+    steps.begin(
+        "Read the table with delta-rs",
+        "It knows nothing of the catalog; it reads the mirrored log.",
+    );
+    if !python::is_complete(workspace)? {
+        println!("Left out: delta-rs is not installed here. `cargo xtask setup` installs it.");
+        return Ok(());
+    }
+    Tool::new(
+        python::interpreter(workspace),
+        "reading the mirrored table with delta-rs",
+    )
+    .arg(workspace.root.join("xtask/src/demo/read_with_delta_rs.py"))
+    .arg(&places.table)
+    .run()
+}
+
+fn what_next(dl: &Dl, places: &Places) {
+    let (program, catalog) = (dl.program().display(), places.catalog.display());
+    println!("\nThe walk is done; its files stay until the next one. What to try next:\n");
+    println!("A table of your own, and what else there is:");
+    println!("  {program} import --database {catalog} --log-dir <table>/_delta_log");
+    println!("  {program} --help");
+    println!("The catalog by hand:");
+    println!("  sqlite3 {catalog} .schema");
+    println!("The binary to keep, and every check and comparison:");
+    println!("  cargo build --release --bin dl");
+    println!("  cargo xtask test");
+}
+
+/// The lines as JSON with sorted keys, in one order.
+fn sorted_lines(ndjson: &str) -> Result<Vec<String>> {
+    let parsed: std::result::Result<Vec<Value>, _> =
+        ndjson.lines().map(serde_json::from_str).collect();
+    let values = parsed.map_err(|error| {
+        Failure::new(
+            "reading `dl files --format ndjson`",
+            format!("a line is not JSON: {error}"),
+        )
+    })?;
+    let mut lines: Vec<_> = values.iter().map(Value::to_string).collect();
+    lines.sort();
+    Ok(lines)
+}
+
+/// Long lines are cut, for the eye; the file has them whole.
+fn narrowed(text: &str) -> String {
+    const WIDTH: usize = 90;
+    let cut = |line: &str| match line.char_indices().nth(WIDTH) {
+        Some((at, _)) => format!("{}...", &line[..at]),
+        None => line.to_owned(),
+    };
+    text.lines().map(cut).collect::<Vec<_>>().join("\n")
+}
+
+fn indented(text: &str) -> String {
+    text.lines()
+        .map(|line| format!("  {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn file_names(dir: &Path) -> Result<Vec<String>> {
+    let entries = fs::read_dir(dir).map_err(at("listing", dir))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(
+            entry
+                .map_err(at("listing", dir))?
+                .file_name()
+                .to_string_lossy()
+                .into_owned(),
+        );
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).map_err(at("creating", to))?;
+    for entry in fs::read_dir(from).map_err(at("listing", from))? {
+        let entry = entry.map_err(at("listing", from))?;
+        let (source, copy) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy_folder(&source, &copy)?;
+        } else {
+            copy_file(&source, &copy)?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies the modification time too, as it is a commit's time where the log has none.
+fn copy_file(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to).map_err(at("copying", from))?;
+    let modified = fs::metadata(from).and_then(|metadata| metadata.modified());
+    let file = fs::File::options()
+        .write(true)
+        .open(to)
+        .map_err(at("opening", to))?;
+    modified
+        .and_then(|time| file.set_modified(time))
+        .map_err(at("dating", to))
+}

@@ -1,0 +1,68 @@
+//! The project's own commands: `cargo xtask <command>`.
+
+mod demo;
+mod setup;
+mod test;
+mod tools;
+mod wasm;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::tools::Result;
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Work on deltalakedb"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Installs what the build and the tests need, or says which command does.
+    Setup {
+        /// Only say what is missing; exit 1 if anything is.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Imports a bundled table, shows it, commits to it, mirrors it and reads the mirror back.
+    Demo,
+    /// Runs every check, test and comparison.
+    Test(test::Options),
+    /// Builds the core for wasm32-unknown-unknown and checks that it stays pure.
+    Wasm,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            eprintln!("\nxtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Setup { check: true } => setup::check(&workspace, setup::Part::ALL),
+        Command::Setup { check: false } => {
+            setup::install(&workspace, setup::Part::ALL).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Demo => demo::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Command::Test(options) => test::run(&workspace, &options),
+        Command::Wasm => {
+            setup::install(&workspace, &[setup::Part::WasmTarget])?;
+            wasm::run(&workspace).map(|()| ExitCode::SUCCESS)
+        }
+    }
+}
