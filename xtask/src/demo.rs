@@ -2,6 +2,7 @@
 
 mod append;
 mod command;
+mod folder;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use crate::setup::{self, Part, python};
 use crate::tools::{Failure, Result, Tool, at};
 use crate::workspace::Workspace;
 use command::Dl;
+use folder::{copy_folder, file_names};
 
 /// Written by Spark: eight versions, checkpoints, deletion vectors, an update and two restores.
 const TABLE: &str = "deletion-vectors";
@@ -126,25 +128,36 @@ fn travel(dl: &Dl, steps: &mut Steps) -> Result<()> {
     );
     dl.show(&["files", "--table", "people"])?;
 
+    let old = ["files", "--table", "people", "--version", OLD_VERSION];
     steps.begin(
         "Travel in time",
         "At version 4 the table had two files, one of them with a deletion vector.",
     );
-    dl.show(&["files", "--table", "people", "--version", OLD_VERSION])?;
+    dl.show(&old)?;
+    expect_files(dl, &old, 2)?;
 
+    let some = [&old[..], &["--where", "id < 5"]].concat();
     steps.begin(
         "List only the files that can hold a match",
-        "The second file's statistics say that its ids are all 8, so it is left out.",
+        "By its statistics, the second file has no id but 8, so it is left out.",
     );
-    dl.show(&[
-        "files",
-        "--table",
-        "people",
-        "--version",
-        OLD_VERSION,
-        "--where",
-        "id < 5",
-    ])
+    dl.show(&some)?;
+    expect_files(dl, &some, 1)
+}
+
+/// What the walk says of the files must be so.
+fn expect_files(dl: &Dl, command: &[&str], expected: usize) -> Result<()> {
+    let listed = dl.ask(&[command, &["--format", "ndjson"]].concat())?;
+    let found = listed.lines().count();
+    if found == expected {
+        return Ok(());
+    }
+    let doing = format!("checking `dl {}`", command.join(" "));
+    Err(Failure::new(
+        doing,
+        format!("files listed: expected {expected}, found {found}"),
+    )
+    .hint("either `dl` is wrong, or the bundled table is another one now"))
 }
 
 fn commit(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
@@ -172,7 +185,6 @@ fn commit(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
         "--actions",
         &actions,
     ])?;
-    println!();
     dl.show(&["files", "--table", "people"])
 }
 
@@ -244,26 +256,33 @@ fn read_with_delta_rs(workspace: &Workspace, places: &Places, steps: &mut Steps)
         println!("Left out: delta-rs is not installed here. `cargo xtask setup` installs it.");
         return Ok(());
     }
-    Tool::new(
-        python::interpreter(workspace),
-        "reading the mirrored table with delta-rs",
-    )
-    .arg(workspace.root.join("xtask/src/demo/read_with_delta_rs.py"))
-    .arg(&places.table)
-    .run()
+    let python = python::interpreter(workspace);
+    let script = workspace.root.join("xtask/src/demo/read_with_delta_rs.py");
+    print_command(&[&python, &script, &places.table]);
+    Tool::new(&python, "reading the mirrored table with delta-rs")
+        .arg(script)
+        .arg(&places.table)
+        .quiet()
+        .run()
+}
+
+fn print_command(words: &[&Path]) {
+    let words: Vec<_> = words
+        .iter()
+        .map(|word| word.display().to_string())
+        .collect();
+    println!("\n$ {}\n", command::folded(&words));
 }
 
 fn what_next(dl: &Dl, places: &Places) {
-    let (program, catalog) = (dl.program().display(), places.catalog.display());
     println!("\nThe walk is done; its files stay until the next one. What to try next:\n");
-    println!("A table of your own, and what else there is:");
-    println!("  {program} import --database {catalog} --log-dir <table>/_delta_log");
-    println!("  {program} --help");
-    println!("The catalog by hand:");
-    println!("  sqlite3 {catalog} .schema");
-    println!("The binary to keep, and every check and comparison:");
-    println!("  cargo build --release --bin dl");
-    println!("  cargo xtask test");
+    println!("- Import a table of your own:");
+    println!("    {} import \\", dl.program().display());
+    println!("    --database {} \\", places.catalog.display());
+    println!("    --log-dir /path/to/table/_delta_log");
+    println!("- See all commands: {} --help", dl.program().display());
+    println!("- Build the binary to keep: cargo build --release --bin dl");
+    println!("- Run every check and comparison: cargo xtask test");
 }
 
 /// The lines as JSON with sorted keys, in one order.
@@ -296,47 +315,4 @@ fn indented(text: &str) -> String {
         .map(|line| format!("  {line}"))
         .collect::<Vec<_>>()
         .join("\n")
-}
-
-fn file_names(dir: &Path) -> Result<Vec<String>> {
-    let entries = fs::read_dir(dir).map_err(at("listing", dir))?;
-    let mut names = Vec::new();
-    for entry in entries {
-        names.push(
-            entry
-                .map_err(at("listing", dir))?
-                .file_name()
-                .to_string_lossy()
-                .into_owned(),
-        );
-    }
-    names.sort();
-    Ok(names)
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to).map_err(at("creating", to))?;
-    for entry in fs::read_dir(from).map_err(at("listing", from))? {
-        let entry = entry.map_err(at("listing", from))?;
-        let (source, copy) = (entry.path(), to.join(entry.file_name()));
-        if source.is_dir() {
-            copy_folder(&source, &copy)?;
-        } else {
-            copy_file(&source, &copy)?;
-        }
-    }
-    Ok(())
-}
-
-/// Copies the modification time too, as it is a commit's time where the log has none.
-fn copy_file(from: &Path, to: &Path) -> Result<()> {
-    fs::copy(from, to).map_err(at("copying", from))?;
-    let modified = fs::metadata(from).and_then(|metadata| metadata.modified());
-    let file = fs::File::options()
-        .write(true)
-        .open(to)
-        .map_err(at("opening", to))?;
-    modified
-        .and_then(|time| file.set_modified(time))
-        .map_err(at("dating", to))
 }

@@ -62,7 +62,7 @@ impl Dl {
 }
 
 /// The words on lines that a shell joins again; an option stays with its value.
-fn folded(words: &[String]) -> String {
+pub(super) fn folded(words: &[String]) -> String {
     let mut pieces: Vec<String> = Vec::new();
     for word in words {
         let word = quoted(word);
