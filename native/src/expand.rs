@@ -11,9 +11,9 @@ pub(crate) fn expand(what: &str, text: &str, lookup: impl Fn(&str) -> Option<Str
         out.push_str(&rest[..at]);
         rest = &rest[at + 1..];
         let (name, after) = if let Some(braced) = rest.strip_prefix('{') {
-            braced.split_once('}').ok_or_else(|| {
-                Error::invalid(format!("{what}: a `${{` has no `}}`")).hint("write ${NAME}")
-            })?
+            braced
+                .split_once('}')
+                .ok_or_else(|| Error::invalid(format!("{what}: a `${{` has no `}}`")).hint("write ${NAME}"))?
         } else {
             let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
             rest.split_at(end)

@@ -41,16 +41,13 @@ pub(crate) async fn import_table(
     output: &Output,
 ) -> Result<Imported> {
     let listing = LogListing::new(log.list().await?);
-    let plan = listing.plan(mode).map_err(|error| error.context(format!("importing {}", log.url())).path(log.url().as_str()))?;
-    let registration = Registration {
-        import_id: Uuid::new_v4().to_string(),
-        table_id: Uuid::new_v4().to_string(),
-        name,
-        location,
-    };
+    let plan = listing
+        .plan(mode)
+        .map_err(|error| error.context(format!("importing {}", log.url())).path(log.url().as_str()))?;
+    let registration =
+        Registration { import_id: Uuid::new_v4().to_string(), table_id: Uuid::new_v4().to_string(), name, location };
     let key = begin(database, &registration, output).await?;
-    let planner =
-        ImportPlanner::new(key, registration.import_id.clone(), plan.earliest_version, database.limits());
+    let planner = ImportPlanner::new(key, registration.import_id.clone(), plan.earliest_version, database.limits());
     let bar = bytes_bar(plan_bytes(&plan), &format!("importing {}", registration.name));
     let result = run(database, log, bar, move |reader| read_plan(reader, &plan, planner)).await;
     if let Err(error) = result {
@@ -107,7 +104,8 @@ fn superseded(error: Error, registration: &Registration) -> Error {
 
 /// Takes in the commits that a registered table lacks.
 pub(crate) async fn import_increment(database: &SqliteDatabase, log: &LogStore, table: Table) -> Result<Imported> {
-    let doing = |error: Error| error.context(format!("importing {} into table {}", log.url(), table.name)).table(&table.name);
+    let doing =
+        |error: Error| error.context(format!("importing {} into table {}", log.url(), table.name)).table(&table.name);
     let listing = LogListing::new(log.list().await?);
     check_agreement(database, log, &listing, &table).await.map_err(doing)?;
     let steps = listing.plan_after(table.version).map_err(doing)?;
@@ -118,8 +116,9 @@ pub(crate) async fn import_increment(database: &SqliteDatabase, log: &LogStore, 
     let bar = bytes_bar(steps.iter().map(|step| step.file.size).sum(), &format!("importing {}", table.name));
     run(database, log, bar, move |reader| read_increment(reader, &steps, planner)).await.map_err(|error| {
         if error.kind() == ErrorKind::Conflict {
-            return doing(Error::new(ErrorKind::Conflict, "the table was committed to meanwhile")
-                .hint("run the import again"));
+            return doing(
+                Error::new(ErrorKind::Conflict, "the table was committed to meanwhile").hint("run the import again"),
+            );
         }
         doing(error)
     })?;
@@ -215,9 +214,10 @@ impl Reader {
 
     fn send(&self, batch: Option<Batch>) -> Result<()> {
         match batch {
-            Some(batch) => self.batches.blocking_send(batch).map_err(|_| {
-                Error::new(ErrorKind::Internal, "the writing side of the import ended")
-            }),
+            Some(batch) => self
+                .batches
+                .blocking_send(batch)
+                .map_err(|_| Error::new(ErrorKind::Internal, "the writing side of the import ended")),
             None => Ok(()),
         }
     }

@@ -1,46 +1,9 @@
 //! `dl`: the metadata plane of Delta Lake in SQL, on the command line.
 
-mod cli;
-mod commands;
-mod database;
-mod expand;
-mod import;
-mod mirror;
-mod output;
-mod progress;
-mod store;
+/// An import hands what one thread allocates to another to free, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-use std::process::ExitCode;
-
-use clap::Parser;
-use deltalakedb_core::ErrorKind;
-
-use cli::Cli;
-use output::Output;
-
-const EXIT_FAILED: u8 = 1;
-const EXIT_CONFLICT: u8 = 4;
-
-fn main() -> ExitCode {
-    let cli = Cli::parse(); // ends the process with 2 when the usage is wrong
-    let output = Output::new(cli.format);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("dl: starting: {error}");
-            return ExitCode::from(EXIT_FAILED);
-        }
-    };
-    match runtime.block_on(commands::run(cli, &output)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if output.is_pipe_closed() => {
-            drop(error);
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            output.error(&error);
-            let conflict = error.kind() == ErrorKind::Conflict && error.to_json().get("conflict_kind").is_some();
-            ExitCode::from(if conflict { EXIT_CONFLICT } else { EXIT_FAILED })
-        }
-    }
+fn main() -> std::process::ExitCode {
+    deltalakedb_native::main()
 }

@@ -35,7 +35,12 @@ pub(crate) struct Mirrored {
 }
 
 /// Writes to `log` the commits of `table` that it lacks, in order, then a checkpoint if one is due.
-pub(crate) async fn mirror_table(database: &impl Database, table: &Table, log: &LogStore, now_ms: i64) -> Result<Mirrored> {
+pub(crate) async fn mirror_table(
+    database: &impl Database,
+    table: &Table,
+    log: &LogStore,
+    now_ms: i64,
+) -> Result<Mirrored> {
     let listing = LogListing::new(log.list().await?);
     let mut mirrored = Mirrored {
         target: log.url().to_string(),
@@ -159,7 +164,12 @@ async fn check_equal(database: &impl Database, log: &LogStore, commit: &StoredCo
     }
     Err(Error::new(
         ErrorKind::Conflict,
-        format!("{name} appeared in {} meanwhile, with {}; the catalog has {}", log.url(), describe(&theirs), describe(&ours)),
+        format!(
+            "{name} appeared in {} meanwhile, with {}; the catalog has {}",
+            log.url(),
+            describe(&theirs),
+            describe(&ours)
+        ),
     )
     .version(commit.version)
     .path(name)

@@ -45,7 +45,11 @@ impl Output {
     /// One JSON document, as the format asks for it.
     pub(crate) fn json(&self, value: &Value) -> Result<()> {
         self.write(|out| {
-            if self.format == Format::Ndjson { serde_json::to_writer(&mut *out, value) } else { serde_json::to_writer_pretty(&mut *out, value) }?;
+            if self.format == Format::Ndjson {
+                serde_json::to_writer(&mut *out, value)
+            } else {
+                serde_json::to_writer_pretty(&mut *out, value)
+            }?;
             out.write_all(b"\n")
         })
     }

@@ -46,10 +46,7 @@ struct Places {
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     setup::install(workspace, &[Part::CCompiler])?;
     eprintln!("demo: building dl; the first time takes some minutes");
-    workspace
-        .cargo("building dl")
-        .args(["build", "--bin", "dl"])
-        .run()?;
+    workspace.cargo("building dl").args(["build", "--bin", "dl"]).run()?;
 
     let places = lay_out(workspace)?;
     let dl = Dl::new(workspace.dl("debug"), &places.catalog);
@@ -89,50 +86,27 @@ fn look(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
         "Spark wrote this table. Its log is read once, every version of it, into SQL.",
     );
     let log = places.log.to_string_lossy();
-    dl.show(&[
-        "import",
-        "--log-dir",
-        &log,
-        "--name",
-        "people",
-        "--mode",
-        "full-history",
-    ])?;
+    dl.show(&["import", "--log-dir", &log, "--name", "people", "--mode", "full-history"])?;
 
     steps.begin("List the tables of the catalog", "One so far.");
     dl.show(&["tables"])?;
 
-    steps.begin(
-        "Show the history",
-        "What each version did. The answer comes from SQL; the log is not read again.",
-    );
+    steps.begin("Show the history", "What each version did. The answer comes from SQL; the log is not read again.");
     dl.show(&["history", "--table", "people"])?;
 
-    steps.begin(
-        "Show the latest snapshot",
-        "Protocol, metadata and totals, in one query.",
-    );
+    steps.begin("Show the latest snapshot", "Protocol, metadata and totals, in one query.");
     dl.show(&["snapshot", "--table", "people"])?;
 
-    steps.begin(
-        "Show the schema",
-        "As of the latest version; --version gives an older one.",
-    );
+    steps.begin("Show the schema", "As of the latest version; --version gives an older one.");
     dl.show(&["schema", "--table", "people"])
 }
 
 fn travel(dl: &Dl, steps: &mut Steps) -> Result<()> {
-    steps.begin(
-        "List the files",
-        "These are what an engine reads at the latest version.",
-    );
+    steps.begin("List the files", "These are what an engine reads at the latest version.");
     dl.show(&["files", "--table", "people"])?;
 
     let old = ["files", "--table", "people", "--version", OLD_VERSION];
-    steps.begin(
-        "Travel in time",
-        "At version 4 the table had two files, one of them with a deletion vector.",
-    );
+    steps.begin("Travel in time", "At version 4 the table had two files, one of them with a deletion vector.");
     dl.show(&old)?;
     expect_files(dl, &old, 2)?;
 
@@ -153,11 +127,8 @@ fn expect_files(dl: &Dl, command: &[&str], expected: usize) -> Result<()> {
         return Ok(());
     }
     let doing = format!("checking `dl {}`", command.join(" "));
-    Err(Failure::new(
-        doing,
-        format!("files listed: expected {expected}, found {found}"),
-    )
-    .hint("either `dl` is wrong, or the bundled table is another one now"))
+    Err(Failure::new(doing, format!("files listed: expected {expected}, found {found}"))
+        .hint("either `dl` is wrong, or the bundled table is another one now"))
 }
 
 fn commit(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
@@ -176,15 +147,7 @@ fn commit(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
         ),
     );
     let actions = actions.to_string_lossy();
-    dl.show(&[
-        "commit",
-        "--table",
-        "people",
-        "--operation",
-        "WRITE",
-        "--actions",
-        &actions,
-    ])?;
+    dl.show(&["commit", "--table", "people", "--operation", "WRITE", "--actions", &actions])?;
     dl.show(&["files", "--table", "people"])
 }
 
@@ -198,17 +161,10 @@ fn mirror(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
     let mut new_names = file_names(&places.log)?;
     new_names.retain(|name| !before.contains(name));
     if new_names.is_empty() {
-        return Err(Failure::new(
-            "mirroring",
-            format!("{} has no new file", places.log.display()),
-        )
-        .hint("the mirror should have written the new version's commit file"));
+        return Err(Failure::new("mirroring", format!("{} has no new file", places.log.display()))
+            .hint("the mirror should have written the new version's commit file"));
     }
-    println!(
-        "New in {}:\n  {}",
-        places.log.display(),
-        new_names.join("\n  ")
-    );
+    println!("New in {}:\n  {}", places.log.display(), new_names.join("\n  "));
     Ok(())
 }
 
@@ -219,21 +175,10 @@ fn read_back(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
     );
     let second = dl.with_database(&places.second_catalog);
     let log = places.log.to_string_lossy();
-    second.show(&[
-        "import",
-        "--log-dir",
-        &log,
-        "--name",
-        "people",
-        "--mode",
-        "full-history",
-    ])?;
+    second.show(&["import", "--log-dir", &log, "--name", "people", "--mode", "full-history"])?;
 
     let files = &["files", "--table", "people", "--format", "ndjson"];
-    let (written, read) = (
-        sorted_lines(&dl.ask(files)?)?,
-        sorted_lines(&second.ask(files)?)?,
-    );
+    let (written, read) = (sorted_lines(&dl.ask(files)?)?, sorted_lines(&second.ask(files)?)?);
     if written != read {
         let wrong = format!(
             "the catalogs differ\nfirst:\n{}\nsecond:\n{}",
@@ -248,10 +193,7 @@ fn read_back(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
 }
 
 fn read_with_delta_rs(workspace: &Workspace, places: &Places, steps: &mut Steps) -> Result<()> {
-    steps.begin(
-        "Read the table with delta-rs",
-        "It knows nothing of the catalog; it reads the mirrored log.",
-    );
+    steps.begin("Read the table with delta-rs", "It knows nothing of the catalog; it reads the mirrored log.");
     if !python::is_complete(workspace)? {
         println!("Left out: delta-rs is not installed here. `cargo xtask setup` installs it.");
         return Ok(());
@@ -259,18 +201,11 @@ fn read_with_delta_rs(workspace: &Workspace, places: &Places, steps: &mut Steps)
     let python = python::interpreter(workspace);
     let script = workspace.root.join("xtask/src/demo/read_with_delta_rs.py");
     print_command(&[&python, &script, &places.table]);
-    Tool::new(&python, "reading the mirrored table with delta-rs")
-        .arg(script)
-        .arg(&places.table)
-        .quiet()
-        .run()
+    Tool::new(&python, "reading the mirrored table with delta-rs").arg(script).arg(&places.table).quiet().run()
 }
 
 fn print_command(words: &[&Path]) {
-    let words: Vec<_> = words
-        .iter()
-        .map(|word| word.display().to_string())
-        .collect();
+    let words: Vec<_> = words.iter().map(|word| word.display().to_string()).collect();
     println!("\n$ {}\n", command::folded(&words));
 }
 
@@ -287,14 +222,9 @@ fn what_next(dl: &Dl, places: &Places) {
 
 /// The lines as JSON with sorted keys, in one order.
 fn sorted_lines(ndjson: &str) -> Result<Vec<String>> {
-    let parsed: std::result::Result<Vec<Value>, _> =
-        ndjson.lines().map(serde_json::from_str).collect();
-    let values = parsed.map_err(|error| {
-        Failure::new(
-            "reading `dl files --format ndjson`",
-            format!("a line is not JSON: {error}"),
-        )
-    })?;
+    let parsed: std::result::Result<Vec<Value>, _> = ndjson.lines().map(serde_json::from_str).collect();
+    let values = parsed
+        .map_err(|error| Failure::new("reading `dl files --format ndjson`", format!("a line is not JSON: {error}")))?;
     let mut lines: Vec<_> = values.iter().map(Value::to_string).collect();
     lines.sort();
     Ok(lines)
@@ -311,8 +241,5 @@ fn narrowed(text: &str) -> String {
 }
 
 fn indented(text: &str) -> String {
-    text.lines()
-        .map(|line| format!("  {line}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }

@@ -15,11 +15,7 @@ use crate::tools::Result;
 use crate::workspace::Workspace;
 
 #[derive(Parser)]
-#[command(
-    name = "cargo xtask",
-    bin_name = "cargo xtask",
-    about = "Work on deltalakedb"
-)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Work on deltalakedb")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -55,9 +51,7 @@ fn run(command: Command) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     match command {
         Command::Setup { check: true } => setup::check(&workspace, setup::Part::ALL),
-        Command::Setup { check: false } => {
-            setup::install(&workspace, setup::Part::ALL).map(|()| ExitCode::SUCCESS)
-        }
+        Command::Setup { check: false } => setup::install(&workspace, setup::Part::ALL).map(|()| ExitCode::SUCCESS),
         Command::Demo => demo::run(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Test(options) => test::run(&workspace, &options),
         Command::Wasm => {

@@ -36,12 +36,7 @@ enum State {
 }
 
 impl Part {
-    pub(crate) const ALL: &[Part] = &[
-        Part::CCompiler,
-        Part::RustComponents,
-        Part::WasmTarget,
-        Part::PythonEnvironment,
-    ];
+    pub(crate) const ALL: &[Part] = &[Part::CCompiler, Part::RustComponents, Part::WasmTarget, Part::PythonEnvironment];
 
     fn title(self) -> &'static str {
         match self {
@@ -98,11 +93,7 @@ pub(crate) fn check(workspace: &Workspace, parts: &[Part]) -> Result<ExitCode> {
             State::Present(place) => println!("{:<18}{place}", part.title()),
             State::Missing { what, command } => {
                 missing_count += 1;
-                println!(
-                    "{:<18}missing: {what}\n{:<18}run: {command}",
-                    part.title(),
-                    ""
-                );
+                println!("{:<18}missing: {what}\n{:<18}run: {command}", part.title(), "");
             }
         }
     }

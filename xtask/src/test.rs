@@ -45,10 +45,7 @@ const ALL: &[Step] = &[
     WASM,
     step("compare's tests", test_comparison),
     step(RELEASE_BUILD, build_release),
-    Step {
-        needs: Some(RELEASE_BUILD),
-        ..step("comparison", compare)
-    },
+    Step { needs: Some(RELEASE_BUILD), ..step("comparison", compare) },
 ];
 
 const FORMAT: Step = step("format", check_format);
@@ -57,11 +54,7 @@ const TESTS: Step = step("tests", run_tests);
 const WASM: Step = step("wasm32", wasm::run);
 
 const fn step(title: &'static str, run: fn(&Workspace) -> Result<()>) -> Step {
-    Step {
-        title,
-        run,
-        needs: None,
-    }
+    Step { title, run, needs: None }
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
@@ -69,9 +62,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
     let mut results: Vec<(&str, Outcome, Duration)> = Vec::new();
     let mut has_failed = false;
     for step in steps {
-        let lacks = results.iter().any(|(title, outcome, _)| {
-            step.needs == Some(title) && !matches!(outcome, Outcome::Passed)
-        });
+        let lacks =
+            results.iter().any(|(title, outcome, _)| step.needs == Some(title) && !matches!(outcome, Outcome::Passed));
         if lacks || (has_failed && !options.keep_going) {
             results.push((step.title, Outcome::NotRun, Duration::ZERO));
             continue;
@@ -89,11 +81,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
         results.push((step.title, outcome, start.elapsed()));
     }
     print!("\n{}", summary(&results));
-    Ok(if has_failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// A line a step, and the count as the last line.
@@ -124,31 +112,18 @@ fn set_up(workspace: &Workspace) -> Result<()> {
 }
 
 fn set_up_quick(workspace: &Workspace) -> Result<()> {
-    setup::install(
-        workspace,
-        &[Part::CCompiler, Part::RustComponents, Part::WasmTarget],
-    )
+    setup::install(workspace, &[Part::CCompiler, Part::RustComponents, Part::WasmTarget])
 }
 
 fn check_format(workspace: &Workspace) -> Result<()> {
     let cargo = workspace.cargo("checking the format");
-    cargo
-        .args(["fmt", "--all", "--check"])
-        .hint("run `cargo fmt --all`")
-        .run()
+    cargo.args(["fmt", "--all", "--check"]).hint("run `cargo fmt --all`").run()
 }
 
 fn run_clippy(workspace: &Workspace) -> Result<()> {
     workspace
         .cargo("running clippy")
-        .args([
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ])
+        .args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
         .hint("mend what the messages above name")
         .run()
 }
@@ -157,29 +132,21 @@ fn run_tests(workspace: &Workspace) -> Result<()> {
     workspace
         .cargo("running the tests")
         .args(["test", "--workspace", "--no-fail-fast"])
-        .hint(
-            "the failed tests are named above; run one with `cargo test --package <crate> <name>`",
-        )
+        .hint("the failed tests are named above; run one with `cargo test --package <crate> <name>`")
         .run()
 }
 
 fn build_release(workspace: &Workspace) -> Result<()> {
-    workspace
-        .cargo("building dl")
-        .args(["build", "--release", "--bin", "dl"])
-        .run()
+    workspace.cargo("building dl").args(["build", "--release", "--bin", "dl"]).run()
 }
 
 /// A comparison that finds no difference says nothing, unless it is known to find those that are there.
 fn test_comparison(workspace: &Workspace) -> Result<()> {
-    Tool::new(
-        python::interpreter(workspace),
-        "testing the comparison itself",
-    )
-    .dir(&workspace.root.join("tests"))
-    .args(["-m", "unittest", "compare.test_compare"])
-    .hint("the comparison must pass right answers and find each wrong one; see tests/compare")
-    .run()
+    Tool::new(python::interpreter(workspace), "testing the comparison itself")
+        .dir(&workspace.root.join("tests"))
+        .args(["-m", "unittest", "compare.test_compare"])
+        .hint("the comparison must pass right answers and find each wrong one; see tests/compare")
+        .run()
 }
 
 /// Compares what `dl` says of every table with what the log, delta-rs and DuckDB say.
@@ -207,9 +174,7 @@ fn compare(workspace: &Workspace) -> Result<()> {
 fn more_tables() -> Vec<PathBuf> {
     let named = env::var_os("DELTALAKEDB_TABLES").unwrap_or_default();
     let named = env::split_paths(&named).filter(|folder| !folder.as_os_str().is_empty());
-    named
-        .map(|folder| path::absolute(&folder).unwrap_or(folder))
-        .collect()
+    named.map(|folder| path::absolute(&folder).unwrap_or(folder)).collect()
 }
 
 #[cfg(test)]

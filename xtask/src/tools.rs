@@ -18,11 +18,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(doing: impl Into<String>, wrong: impl Into<String>) -> Self {
-        Failure {
-            doing: doing.into(),
-            wrong: wrong.into(),
-            hint: None,
-        }
+        Failure { doing: doing.into(), wrong: wrong.into(), hint: None }
     }
 
     /// What to do next; an earlier hint stays, as it knew more.
@@ -43,10 +39,7 @@ impl fmt::Display for Failure {
 }
 
 /// `map_err` for file system calls: says what was being done to which path.
-pub(crate) fn at<'a>(
-    doing: &'a str,
-    path: &'a Path,
-) -> impl FnOnce(std::io::Error) -> Failure + 'a {
+pub(crate) fn at<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(std::io::Error) -> Failure + 'a {
     move |error| Failure::new(format!("{doing} {}", path.display()), error.to_string())
 }
 
@@ -82,8 +75,7 @@ impl Tool {
     }
 
     pub(crate) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.args
-            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
@@ -112,38 +104,22 @@ impl Tool {
     /// Runs it on this terminal; anything but exit code 0 is a failure.
     pub(crate) fn run(&self) -> Result<()> {
         self.print();
-        let status = self
-            .command()
-            .status()
-            .map_err(|error| self.cannot_start(&error))?;
+        let status = self.command().status().map_err(|error| self.cannot_start(&error))?;
         self.judge(status, "")
     }
 
     /// Runs it and returns what it wrote to its standard output.
     pub(crate) fn output(&self) -> Result<String> {
         self.print();
-        let output = self
-            .command()
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| self.cannot_start(&error))?;
+        let output = self.command().stdin(Stdio::null()).output().map_err(|error| self.cannot_start(&error))?;
         self.judge(output.status, &String::from_utf8_lossy(&output.stderr))?;
         String::from_utf8(output.stdout).map_err(|_| self.failure("its output is not UTF-8"))
     }
 
     /// The command as one could type it.
     pub(crate) fn line(&self) -> String {
-        let envs = self
-            .envs
-            .iter()
-            .filter(|(name, _)| name != "CARGO_TARGET_DIR");
-        let envs = envs.map(|(name, value)| {
-            format!(
-                "{}={}",
-                name.to_string_lossy(),
-                quoted(&value.to_string_lossy())
-            )
-        });
+        let envs = self.envs.iter().filter(|(name, _)| name != "CARGO_TARGET_DIR");
+        let envs = envs.map(|(name, value)| format!("{}={}", name.to_string_lossy(), quoted(&value.to_string_lossy())));
         let words = std::iter::once(&self.program).chain(&self.args);
         let words = words.map(|word| quoted(&word.to_string_lossy()));
         envs.chain(words).collect::<Vec<_>>().join(" ")
@@ -151,9 +127,7 @@ impl Tool {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command
-            .args(&self.args)
-            .envs(self.envs.iter().map(|(name, value)| (name, value)));
+        command.args(&self.args).envs(self.envs.iter().map(|(name, value)| (name, value)));
         if let Some(dir) = &self.dir {
             command.current_dir(dir);
         }
@@ -223,39 +197,20 @@ mod tests {
             "it's $HOME",
             "",
         ]);
-        assert_eq!(
-            tool.line(),
-            r#"NAME="two words" dl files --where "date = '2024-01-01'" 'it'\''s $HOME' """#
-        );
+        assert_eq!(tool.line(), r#"NAME="two words" dl files --where "date = '2024-01-01'" 'it'\''s $HOME' """#);
     }
 
     #[test]
     fn a_failure_says_what_was_done_the_command_and_what_to_do() {
-        let result = Tool::new("false", "trying")
-            .arg("x")
-            .hint("try `true`")
-            .quiet()
-            .run();
-        let message = result
-            .err()
-            .map(|failure| failure.to_string())
-            .unwrap_or_default();
-        assert_eq!(
-            message,
-            "trying: `false x` failed (exit status: 1)\n  what to do: try `true`"
-        );
+        let result = Tool::new("false", "trying").arg("x").hint("try `true`").quiet().run();
+        let message = result.err().map(|failure| failure.to_string()).unwrap_or_default();
+        assert_eq!(message, "trying: `false x` failed (exit status: 1)\n  what to do: try `true`");
     }
 
     #[test]
     fn a_missing_program_is_named() {
         let result = Tool::new("no-such-program", "trying").quiet().output();
-        let message = result
-            .err()
-            .map(|failure| failure.to_string())
-            .unwrap_or_default();
-        assert!(
-            message.starts_with("trying: `no-such-program` could not be started"),
-            "{message}"
-        );
+        let message = result.err().map(|failure| failure.to_string()).unwrap_or_default();
+        assert!(message.starts_with("trying: `no-such-program` could not be started"), "{message}");
     }
 }

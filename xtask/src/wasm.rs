@@ -40,11 +40,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         check_tree(workspace, features)?;
     }
     let toolchain = setup::wasm_toolchain(workspace)?.ok_or_else(|| {
-        Failure::new(
-            "building the core for wasm32",
-            "no toolchain has the target",
-        )
-        .hint("run `cargo xtask setup`")
+        Failure::new("building the core for wasm32", "no toolchain has the target").hint("run `cargo xtask setup`")
     })?;
     for features in Features::ALL {
         build(workspace, toolchain, features)?;
@@ -67,11 +63,8 @@ fn check_tree(workspace: &Workspace, features: Features) -> Result<()> {
         return Ok(());
     }
     let doing = "checking that the core stays pure";
-    Err(Failure::new(
-        doing,
-        format!("its dependencies have\n{}", offences.join("\n")),
-    )
-    .hint("use the crate without that feature, use another crate, or move the code to native/"))
+    Err(Failure::new(doing, format!("its dependencies have\n{}", offences.join("\n")))
+        .hint("use the crate without that feature, use another crate, or move the code to native/"))
 }
 
 fn build(workspace: &Workspace, toolchain: WasmToolchain, features: Features) -> Result<()> {

@@ -18,15 +18,11 @@ pub(crate) struct Workspace {
 impl Workspace {
     pub(crate) fn find() -> Result<Self> {
         // Cargo sets the variable at run time too, so that a moved clone is still found.
-        let manifest_dir = env::var_os("CARGO_MANIFEST_DIR")
-            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let manifest_dir =
+            env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = manifest_dir.parent().unwrap_or(&manifest_dir).to_path_buf();
         let target = target_dir(&root)?;
-        Ok(Workspace {
-            root,
-            target,
-            cache: cache_dir()?,
-        })
+        Ok(Workspace { root, target, cache: cache_dir()? })
     }
 
     /// The command `dl` as built with a profile: `debug` or `release`.
@@ -36,9 +32,7 @@ impl Workspace {
 
     /// `cargo` in the clone, with the same target directory in every call.
     pub(crate) fn cargo(&self, doing: &str) -> Tool {
-        Tool::new("cargo", doing)
-            .dir(&self.root)
-            .env("CARGO_TARGET_DIR", &self.target)
+        Tool::new("cargo", doing).dir(&self.root).env("CARGO_TARGET_DIR", &self.target)
     }
 }
 
@@ -59,19 +53,12 @@ fn target_dir(root: &Path) -> Result<PathBuf> {
 }
 
 fn cache_dir() -> Result<PathBuf> {
-    let absolute = |name| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
+    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_CACHE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
         .map(|base| base.join("deltalakedb"))
         .ok_or_else(|| {
-            Failure::new(
-                "looking for a cache folder",
-                "neither XDG_CACHE_HOME nor HOME is an absolute path",
-            )
-            .hint("set HOME, or set XDG_CACHE_HOME to a folder that may be written to")
+            Failure::new("looking for a cache folder", "neither XDG_CACHE_HOME nor HOME is an absolute path")
+                .hint("set HOME, or set XDG_CACHE_HOME to a folder that may be written to")
         })
 }

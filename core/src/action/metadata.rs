@@ -1,5 +1,5 @@
-use super::wire::wire_struct;
 use super::StringMap;
+use super::wire::wire_struct;
 
 wire_struct! {
     /// `metaData`: schema, partition columns and properties (protocol section "Change Metadata").

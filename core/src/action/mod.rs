@@ -166,9 +166,7 @@ impl<'de> Visitor<'de> for LineVisitor<'_> {
                 "commitInfo" => map.next_value::<Option<_>>()?.map(Action::CommitInfo),
                 "sidecar" => map.next_value::<Option<_>>()?.map(Action::Sidecar),
                 "checkpointMetadata" => map.next_value::<Option<_>>()?.map(Action::CheckpointMetadata),
-                name => {
-                    map.next_value::<Option<Json>>()?.map(|value| Action::Unknown { name: name.to_owned(), value })
-                }
+                name => map.next_value::<Option<Json>>()?.map(|value| Action::Unknown { name: name.to_owned(), value }),
             };
             self.0.extend(action);
         }

@@ -245,8 +245,12 @@ macro_rules! wire_finish {
             None => return Err($wire),
         }
     };
-    (optional $value:expr, $wire:literal) => { $value };
-    (defaulted $value:expr, $wire:literal) => { $value.unwrap_or_default() };
+    (optional $value:expr, $wire:literal) => {
+        $value
+    };
+    (defaulted $value:expr, $wire:literal) => {
+        $value.unwrap_or_default()
+    };
 }
 
 macro_rules! wire_write {
@@ -255,7 +259,9 @@ macro_rules! wire_write {
             $map.serialize_entry($wire, value)?;
         }
     };
-    ($kind:ident $map:ident, $wire:literal, $value:expr) => { $map.serialize_entry($wire, $value)?; };
+    ($kind:ident $map:ident, $wire:literal, $value:expr) => {
+        $map.serialize_entry($wire, $value)?;
+    };
 }
 
 pub(crate) use {wire_finish, wire_struct, wire_type, wire_write};

@@ -6,5 +6,5 @@ mod table;
 
 pub use migrations::{MIGRATIONS, Migration, catalog_version, plan_migrations};
 pub use register::{Registered, Registration, UnfinishedImport, register, take_over};
-pub use table::{Table, TableSelector, drop_table, find_table, list_tables};
 pub(crate) use table::{MATCHING_TABLES, one_table, quoted};
+pub use table::{Table, TableSelector, drop_table, find_table, list_tables};

@@ -107,7 +107,8 @@ pub(crate) fn one_table(result: ResultSet, selector: &TableSelector) -> Result<T
     let Some(row) = result.rows.into_iter().next() else {
         return Err(match selector {
             TableSelector::Named(name) => {
-                Error::new(ErrorKind::NotFound, format!("the catalog has no table {}", quoted(name))).table(name.clone())
+                Error::new(ErrorKind::NotFound, format!("the catalog has no table {}", quoted(name)))
+                    .table(name.clone())
             }
             TableSelector::Only => Error::new(ErrorKind::NotFound, "the catalog has no tables"),
         }

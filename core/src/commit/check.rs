@@ -27,13 +27,18 @@ pub(super) fn check(state: &Snapshot, actions: &[Action]) -> Result<()> {
             Action::Add(add) => {
                 check_path(&add.path)?;
                 if add.size < 0 {
-                    return Err(Error::invalid(format!("the size of {} is {}", quoted(&add.path), add.size)).path(&add.path));
+                    return Err(
+                        Error::invalid(format!("the size of {} is {}", quoted(&add.path), add.size)).path(&add.path)
+                    );
                 }
                 if let Some(stats) = &add.stats
                     && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(stats).is_err()
                 {
-                    return Err(Error::invalid(format!("the statistics of {} are not a JSON object", quoted(&add.path)))
-                        .path(&add.path));
+                    return Err(Error::invalid(format!(
+                        "the statistics of {} are not a JSON object",
+                        quoted(&add.path)
+                    ))
+                    .path(&add.path));
                 }
             }
             Action::Remove(remove) => {
@@ -107,7 +112,8 @@ fn check_metadata(current: &Metadata, new: &Metadata) -> Result<()> {
         )
         .hint("switch them on with the engine that made the table, then `dl import --incremental`"));
     }
-    let schema = new.schema_string.as_deref().ok_or_else(|| Error::invalid("the new metadata has no `schemaString`"))?;
+    let schema =
+        new.schema_string.as_deref().ok_or_else(|| Error::invalid("the new metadata has no `schemaString`"))?;
     crate::schema::Schema::parse(schema).map(drop)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::action::CommitInfo;
 use crate::catalog::quoted;
-use crate::sql::{DatabaseError, Limits, ResultSet, Statement, Value, with_rows};
+use crate::sql::{DatabaseError, Limits, ResultSet, Rows, Statement, Value, with_rows};
 use crate::{Error, ErrorKind, Result};
 
 use super::{CommitPlan, Outcome};
@@ -80,14 +80,11 @@ impl From<Conflict> for Error {
     }
 }
 
-const SAME_COMMIT: &str =
-    "SELECT version, timestamp_ms FROM dl_table_versions WHERE table_id = ?1 AND commit_id = ?2";
+const SAME_COMMIT: &str = "SELECT version, timestamp_ms FROM dl_table_versions WHERE table_id = ?1 AND commit_id = ?2";
 
-const METADATA_WINNER: &str =
-    "SELECT min(version) FROM dl_metadata_updates WHERE table_id = ?1 AND version > ?2";
+const METADATA_WINNER: &str = "SELECT min(version) FROM dl_metadata_updates WHERE table_id = ?1 AND version > ?2";
 
-const PROTOCOL_WINNER: &str =
-    "SELECT min(version) FROM dl_protocol_updates WHERE table_id = ?1 AND version > ?2";
+const PROTOCOL_WINNER: &str = "SELECT min(version) FROM dl_protocol_updates WHERE table_id = ?1 AND version > ?2";
 
 const APPEND_WINNER: &str = "
 SELECT f.version, f.path FROM dl_table_versions v
@@ -118,8 +115,8 @@ pub(super) fn queries(
     key: i64,
     read_version: i64,
     commit_id: &str,
-    removes: Vec<Vec<Value>>,
-    txns: Vec<Vec<Value>>,
+    removes: Rows,
+    txns: Rows,
 ) -> Vec<Statement> {
     let versioned = || vec![Value::from(key), read_version.into()];
     let mut statements = vec![
@@ -129,8 +126,8 @@ pub(super) fn queries(
         Statement::new(PROTOCOL_WINNER, versioned()),
         Statement::new(APPEND_WINNER, versioned()),
     ];
-    statements.extend(with_rows(limits, TXN_WINNER, &versioned(), 2, txns));
-    statements.extend(with_rows(limits, REMOVE_WINNER, &[key.into()], 2, removes));
+    statements.extend(with_rows(limits, TXN_WINNER, &versioned(), txns));
+    statements.extend(with_rows(limits, REMOVE_WINNER, &[key.into()], removes));
     statements
 }
 
@@ -153,8 +150,11 @@ pub(super) fn explain(plan: &CommitPlan, error: DatabaseError, results: Vec<Resu
         "concurrent_transaction" => ConflictKind::ConcurrentTransaction,
         "removed_file_not_live" => ConflictKind::ConcurrentDeleteDelete,
         "table_not_found" => {
-            return Err(Error::new(ErrorKind::NotFound, format!("table {} was dropped meanwhile", quoted(&plan.table)))
-                .table(plan.table.clone()));
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("table {} was dropped meanwhile", quoted(&plan.table)),
+            )
+            .table(plan.table.clone()));
         }
         _ => return Err(error.into()),
     };

@@ -57,8 +57,11 @@ pub enum Outcome {
 /// [`Unsupported`](crate::ErrorKind::Unsupported) for a commit that the table's rules forbid; those of the database.
 pub async fn commit(database: &impl Database, selector: &TableSelector, request: &CommitRequest) -> Result<Outcome> {
     let state = snapshot(database, selector, At::Latest).await?;
-    let plan = plan_commit(&state, request, &database.limits())
-        .map_err(|error| error.context(format!("committing to table {}", crate::catalog::quoted(&state.table.name))).table(&state.table.name))?;
+    let plan = plan_commit(&state, request, &database.limits()).map_err(|error| {
+        error
+            .context(format!("committing to table {}", crate::catalog::quoted(&state.table.name)))
+            .table(&state.table.name)
+    })?;
     apply_commit(database, &plan).await
 }
 

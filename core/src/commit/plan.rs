@@ -1,6 +1,6 @@
 use crate::action::{Action, CommitInfo, Json};
 use crate::snapshot::Snapshot;
-use crate::sql::{Batch, Limits, Statement, Value, with_rows};
+use crate::sql::{Batch, Limits, Rows, Statement, Value, with_rows};
 use crate::table_features::in_commit_timestamps_enabled;
 use crate::{Error, Result};
 
@@ -87,13 +87,13 @@ pub fn plan_commit(state: &Snapshot, request: &CommitRequest, limits: &Limits) -
     if reads_the_table {
         statements.push(Statement::new(GUARD_APPEND, versioned()));
     }
-    statements.extend(with_rows(limits, GUARD_REMOVES, &[key.into()], 2, removes.clone()));
+    statements.extend(with_rows(limits, GUARD_REMOVES, &[key.into()], removes.clone()));
     let txns = txn_keys(&request.actions);
-    let guard_txns = with_rows(limits, GUARD_TXNS, &versioned(), 2, txns.clone());
+    let guard_txns = with_rows(limits, GUARD_TXNS, &versioned(), txns.clone());
     let txn_queries = guard_txns.len();
     statements.extend(guard_txns);
 
-    let mut writer = VersionWriter::new(key, *limits, true);
+    let mut writer = VersionWriter::new(key, *limits);
     let commit_info = commit_info(request)?;
     statements.push(writer.begin(VersionStart {
         timestamp_ms: request.now_ms,
@@ -102,7 +102,7 @@ pub fn plan_commit(state: &Snapshot, request: &CommitRequest, limits: &Limits) -
         commit_known: true,
         in_commit_timestamp: has_in_commit_timestamp(state, &request.actions),
     }));
-    statements.extend(writer.actions(&request.actions)?);
+    statements.extend(writer.actions(request.actions.clone(), |_, _| true));
     statements.extend(writer.end());
     statements.push(Statement::new(COMMITTED, [key.into()]));
 
@@ -114,24 +114,28 @@ pub fn plan_commit(state: &Snapshot, request: &CommitRequest, limits: &Limits) -
     })
 }
 
-fn removed_keys(actions: &[Action]) -> Vec<Vec<Value>> {
-    let removes = actions.iter().filter_map(|action| match action {
-        Action::Remove(remove) => Some(vec![remove.path.as_str().into(), remove.dv_id().into()]),
-        _ => None,
-    });
-    removes.collect()
+fn removed_keys(actions: &[Action]) -> Rows {
+    let mut keys = Rows::new(2);
+    for action in actions {
+        if let Action::Remove(remove) = action {
+            keys.push([remove.path.as_str().into(), remove.dv_id().into()]);
+        }
+    }
+    keys
 }
 
 fn removes_data(actions: &[Action]) -> bool {
     actions.iter().any(|action| matches!(action, Action::Remove(remove) if remove.data_change))
 }
 
-fn txn_keys(actions: &[Action]) -> Vec<Vec<Value>> {
-    let txns = actions.iter().filter_map(|action| match action {
-        Action::Txn(txn) => Some(vec![txn.app_id.as_str().into(), txn.version.into()]),
-        _ => None,
-    });
-    txns.collect()
+fn txn_keys(actions: &[Action]) -> Rows {
+    let mut keys = Rows::new(2);
+    for action in actions {
+        if let Action::Txn(txn) = action {
+            keys.push([txn.app_id.as_str().into(), txn.version.into()]);
+        }
+    }
+    keys
 }
 
 fn has_in_commit_timestamp(state: &Snapshot, actions: &[Action]) -> bool {

@@ -4,9 +4,8 @@
 //! in several for an import, whose table no reader sees yet), `end` closes the version. The version's
 //! number is `dl_tables.current_version`, which the caller has moved before.
 
-use crate::Result;
 use crate::action::{Action, Add, CommitInfo, Remove};
-use crate::sql::{Limits, Statement, Value, with_rows};
+use crate::sql::{Limits, Rows, Statement, Value, with_rows};
 
 /// ?1 table, ?2 least timestamp, ?3 commit id, ?4 commit info, ?5 commit known, ?6 in-commit timestamps.
 const BEGIN: &str = "
@@ -149,8 +148,6 @@ pub(crate) struct VersionStart {
 pub(crate) struct VersionWriter {
     table_id: i64,
     limits: Limits,
-    /// Whether the table may have live files, so that adds can replace them.
-    replaces: bool,
     adds: i64,
     removes: i64,
     cdc: i64,
@@ -158,8 +155,8 @@ pub(crate) struct VersionWriter {
 }
 
 impl VersionWriter {
-    pub(crate) fn new(table_id: i64, limits: Limits, replaces: bool) -> Self {
-        VersionWriter { table_id, limits, replaces, adds: 0, removes: 0, cdc: 0, unknown: 0 }
+    pub(crate) fn new(table_id: i64, limits: Limits) -> Self {
+        VersionWriter { table_id, limits, adds: 0, removes: 0, cdc: 0, unknown: 0 }
     }
 
     pub(crate) fn begin(&self, start: VersionStart) -> Statement {
@@ -183,65 +180,73 @@ impl VersionWriter {
     }
 
     /// Writes actions. `commitInfo` and the actions of a checkpoint's own (`sidecar`, `checkpointMetadata`)
-    /// are not state and left out.
-    pub(crate) fn actions(&mut self, actions: &[Action]) -> Result<Vec<Statement>> {
-        let mut rows = Rows::default();
+    /// are not state and left out. `may_be_live` tells, by path and vector, of which added files the table may
+    /// have an entry already, which the new one then replaces.
+    pub(crate) fn actions(
+        &mut self,
+        actions: Vec<Action>,
+        mut may_be_live: impl FnMut(&str, &str) -> bool,
+    ) -> Vec<Statement> {
+        let mut rows = VersionRows::default();
         let mut statements = Vec::new();
         for action in actions {
             match action {
                 Action::Add(add) => {
-                    rows.adds.push(add_row(self.adds, add));
+                    let dv_id = add.dv_id();
+                    if may_be_live(&add.path, &dv_id) {
+                        rows.closed.push([add.path.as_str().into(), dv_id.as_str().into()]);
+                    }
+                    rows.adds.push(add_row(self.adds, add, dv_id));
                     self.adds += 1;
                 }
                 Action::Remove(remove) => {
-                    rows.removes.push(remove_row(self.removes, remove));
+                    let dv_id = remove.dv_id();
+                    rows.closed.push([remove.path.as_str().into(), dv_id.as_str().into()]);
+                    rows.removes.push(remove_row(self.removes, &remove, dv_id));
                     self.removes += 1;
                 }
-                Action::Metadata(metadata) => statements
-                    .push(Statement::new(INSERT_METADATA, vec![self.table_id.into(), json(metadata).into()])),
-                Action::Protocol(protocol) => statements
-                    .push(Statement::new(INSERT_PROTOCOL, vec![self.table_id.into(), json(protocol).into()])),
-                Action::Txn(txn) => {
-                    rows.txns.push(vec![txn.app_id.as_str().into(), txn.version.into(), json(txn).into()]);
+                Action::Metadata(metadata) => {
+                    statements.push(Statement::new(INSERT_METADATA, vec![self.table_id.into(), json(&metadata).into()]))
                 }
-                Action::DomainMetadata(domain) => rows.domains.push(vec![
-                    domain.domain.as_str().into(),
-                    domain.removed.into(),
-                    json(domain).into(),
-                ]),
+                Action::Protocol(protocol) => {
+                    statements.push(Statement::new(INSERT_PROTOCOL, vec![self.table_id.into(), json(&protocol).into()]))
+                }
+                Action::Txn(txn) => {
+                    let text = json(&txn);
+                    rows.txns.push([txn.app_id.into(), txn.version.into(), text.into()]);
+                }
+                Action::DomainMetadata(domain) => {
+                    let text = json(&domain);
+                    rows.domains.push([domain.domain.into(), domain.removed.into(), text.into()]);
+                }
                 Action::Cdc(cdc) => {
-                    rows.cdc.push(vec![self.cdc.into(), json(cdc).into()]);
+                    rows.cdc.push([self.cdc.into(), json(&cdc).into()]);
                     self.cdc += 1;
                 }
                 Action::Unknown { name, value } => {
-                    rows.unknown.push(vec![self.unknown.into(), name.as_str().into(), value.text().into()]);
+                    rows.unknown.push([self.unknown.into(), name.into(), value.text().into()]);
                     self.unknown += 1;
                 }
                 Action::CommitInfo(_) | Action::Sidecar(_) | Action::CheckpointMetadata(_) => {}
             }
         }
         self.rows(rows, &mut statements);
-        Ok(statements)
+        statements
     }
 
-    fn rows(&self, rows: Rows, statements: &mut Vec<Statement>) {
-        if self.replaces {
-            // The key of an add is in columns 1 and 2, as that of a remove.
-            let keys: Vec<Vec<Value>> =
-                rows.removes.iter().chain(&rows.adds).map(|row| vec![row[1].clone(), row[2].clone()]).collect();
-            statements.extend(self.with_rows(SUBTRACT, 2, keys.clone()));
-            statements.extend(self.with_rows(CLOSE, 2, keys));
-        }
-        statements.extend(self.with_rows(INSERT_ADDS, 15, rows.adds));
-        statements.extend(self.with_rows(INSERT_REMOVES, 5, rows.removes));
-        statements.extend(self.with_rows(INSERT_TXNS, 3, rows.txns));
-        statements.extend(self.with_rows(INSERT_DOMAIN_METADATA, 3, rows.domains));
-        statements.extend(self.with_rows(INSERT_CDC, 2, rows.cdc));
-        statements.extend(self.with_rows(INSERT_UNKNOWN, 3, rows.unknown));
+    fn rows(&self, rows: VersionRows, statements: &mut Vec<Statement>) {
+        statements.extend(self.with_rows(SUBTRACT, rows.closed.clone()));
+        statements.extend(self.with_rows(CLOSE, rows.closed));
+        statements.extend(self.with_rows(INSERT_ADDS, rows.adds));
+        statements.extend(self.with_rows(INSERT_REMOVES, rows.removes));
+        statements.extend(self.with_rows(INSERT_TXNS, rows.txns));
+        statements.extend(self.with_rows(INSERT_DOMAIN_METADATA, rows.domains));
+        statements.extend(self.with_rows(INSERT_CDC, rows.cdc));
+        statements.extend(self.with_rows(INSERT_UNKNOWN, rows.unknown));
     }
 
-    fn with_rows(&self, template: &'static str, columns: usize, rows: Vec<Vec<Value>>) -> Vec<Statement> {
-        with_rows(&self.limits, template, &[self.table_id.into()], columns, rows)
+    fn with_rows(&self, template: &'static str, rows: Rows) -> Vec<Statement> {
+        with_rows(&self.limits, template, &[self.table_id.into()], rows)
     }
 
     pub(crate) fn end(&self) -> Vec<Statement> {
@@ -250,44 +255,57 @@ impl VersionWriter {
     }
 }
 
-#[derive(Default)]
-struct Rows {
-    adds: Vec<Vec<Value>>,
-    removes: Vec<Vec<Value>>,
-    txns: Vec<Vec<Value>>,
-    domains: Vec<Vec<Value>>,
-    cdc: Vec<Vec<Value>>,
-    unknown: Vec<Vec<Value>>,
+struct VersionRows {
+    /// Path and vector of the files whose entry ends.
+    closed: Rows,
+    adds: Rows,
+    removes: Rows,
+    txns: Rows,
+    domains: Rows,
+    cdc: Rows,
+    unknown: Rows,
 }
 
-fn add_row(ordinal: i64, add: &Add) -> Vec<Value> {
-    vec![
+impl Default for VersionRows {
+    fn default() -> Self {
+        VersionRows {
+            closed: Rows::new(2),
+            adds: Rows::new(ADD_COLUMNS),
+            removes: Rows::new(REMOVE_COLUMNS),
+            txns: Rows::new(3),
+            domains: Rows::new(3),
+            cdc: Rows::new(2),
+            unknown: Rows::new(3),
+        }
+    }
+}
+
+const ADD_COLUMNS: usize = 15;
+const REMOVE_COLUMNS: usize = 5;
+
+fn add_row(ordinal: i64, add: Add, dv_id: String) -> [Value; ADD_COLUMNS] {
+    let row_count = add.row_count();
+    [
         ordinal.into(),
-        add.path.as_str().into(),
-        add.dv_id().into(),
+        add.path.into(),
+        dv_id.into(),
         add.size.into(),
         add.modification_time.into(),
         add.data_change.into(),
-        add.row_count().into(),
+        row_count.into(),
         add.partition_values.to_json().into(),
-        add.stats.as_deref().into(),
+        add.stats.into(),
         add.deletion_vector.as_ref().map(json).into(),
         add.tags.as_ref().map(|tags| tags.text()).into(),
         add.base_row_id.into(),
         add.default_row_commit_version.into(),
-        add.clustering_provider.as_deref().into(),
+        add.clustering_provider.into(),
         (!add.extra.is_empty()).then(|| json(&add.extra)).into(),
     ]
 }
 
-fn remove_row(ordinal: i64, remove: &Remove) -> Vec<Value> {
-    vec![
-        ordinal.into(),
-        remove.path.as_str().into(),
-        remove.dv_id().into(),
-        remove.deletion_timestamp.into(),
-        json(remove).into(),
-    ]
+fn remove_row(ordinal: i64, remove: &Remove, dv_id: String) -> [Value; REMOVE_COLUMNS] {
+    [ordinal.into(), remove.path.as_str().into(), dv_id.into(), remove.deletion_timestamp.into(), json(remove).into()]
 }
 
 /// Actions hold strings, numbers and JSON text only, which always serialize.

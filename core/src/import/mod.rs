@@ -9,6 +9,9 @@ mod timestamps;
 
 pub use agree::{CatalogCommit, read_catalog_commit, same_actions};
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::action::{Action, CommitInfo, Metadata, Protocol};
 use crate::commit::write::{VersionStart, VersionWriter};
 use crate::sql::{Batch, Limits, Statement};
@@ -72,9 +75,26 @@ pub struct ImportPlanner {
     pending_bytes: usize,
     pending_count: usize,
     current: Option<Current>,
-    is_empty: bool,
+    /// What the import has added so far, where it began with an empty table.
+    added: Option<AddedFiles>,
     metadata: Option<Metadata>,
+    /// Why the schema of `metadata` cannot be read.
+    schema_error: Option<Error>,
     protocol: Option<Protocol>,
+}
+
+/// Hashes of the files that were added: eight bytes each. A file that was not added before cannot be replaced,
+/// which spares the look-up; where two hashes fall together the look-up finds nothing.
+#[derive(Default)]
+struct AddedFiles(HashSet<u64>);
+
+impl AddedFiles {
+    /// Whether the file may have been added before; from now on it has.
+    fn insert(&mut self, path: &str, dv_id: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        (path, dv_id).hash(&mut hasher);
+        !self.0.insert(hasher.finish())
+    }
 }
 
 /// The version that is being written.
@@ -98,7 +118,7 @@ impl ImportPlanner {
         let mut planner = Self::with_guard(table.key, Guard::Version(table.version), table.earliest_version, limits);
         planner.metadata = Some(metadata);
         planner.protocol = Some(protocol);
-        planner.is_empty = false;
+        planner.added = None;
         planner
     }
 
@@ -114,8 +134,9 @@ impl ImportPlanner {
             pending_bytes: 0,
             pending_count: 0,
             current: None,
-            is_empty: true,
+            added: Some(AddedFiles::default()),
             metadata: None,
+            schema_error: None,
             protocol: None,
         }
     }
@@ -133,7 +154,7 @@ impl ImportPlanner {
     /// # Errors
     /// As [`end_version`](Self::end_version).
     pub fn end_checkpoint(&mut self, own_commit_follows: bool, modified_ms: i64) -> Result<Option<Batch>> {
-        self.end()?;
+        self.end();
         if let (Some(version), false) = (self.checkpoint_version, own_commit_follows) {
             self.begin(version, "the checkpoint", modified_ms, Source::State);
             self.end_version()?;
@@ -147,7 +168,7 @@ impl ImportPlanner {
     }
 
     fn begin(&mut self, version: i64, file: &str, modified_ms: i64, source: Source) {
-        let writer = VersionWriter::new(self.key, self.limits, !self.is_empty);
+        let writer = VersionWriter::new(self.key, self.limits);
         self.statements.push(Statement::new(SET_VERSION, [self.key.into(), version.into()]));
         self.statements.push(writer.begin(VersionStart {
             timestamp_ms: modified_ms,
@@ -166,7 +187,10 @@ impl ImportPlanner {
     pub fn actions(&mut self, actions: Vec<Action>) -> Result<Option<Batch>> {
         for action in actions {
             match &action {
-                Action::Metadata(metadata) => self.metadata = Some(metadata.clone()),
+                Action::Metadata(metadata) => {
+                    self.schema_error = check_schema(metadata).err();
+                    self.metadata = Some(metadata.clone());
+                }
                 Action::Protocol(protocol) => {
                     crate::table_features::check_readable(protocol).map_err(|error| self.at_file(error))?;
                     self.protocol = Some(protocol.clone());
@@ -194,7 +218,7 @@ impl ImportPlanner {
         }
         // Whole versions only where readers watch the table.
         if matches!(self.guard, Guard::Import(_)) && self.is_batch_full() {
-            self.write_pending()?;
+            self.write_pending();
             return Ok(self.take_batch());
         }
         Ok(None)
@@ -209,23 +233,33 @@ impl ImportPlanner {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when the table has no metadata or protocol by now.
     pub fn end_version(&mut self) -> Result<Option<Batch>> {
-        if let Some(current) = &self.current {
-            for (action, is_there) in [("metaData", self.metadata.is_some()), ("protocol", self.protocol.is_some())] {
-                if !is_there && current.version >= self.earliest_version {
-                    return Err(self.at_file(
-                        Error::corrupt(format!("the table has no `{action}` action at version {}", current.version))
-                            .version(current.version)
-                            .hint("the first version of a table must hold one; the log is not complete"),
-                    ));
-                }
-            }
+        if let Some(version) = self.current.as_ref().map(|current| current.version)
+            && version >= self.earliest_version
+        {
+            self.check_state(version)?;
         }
-        self.end()?;
+        self.end();
         Ok(self.full_batch())
     }
 
-    fn end(&mut self) -> Result<()> {
-        self.write_pending()?;
+    /// The state that a version leaves must have what every reader needs.
+    fn check_state(&self, version: i64) -> Result<()> {
+        let missing = match (&self.metadata, &self.protocol) {
+            (None, _) => "metaData",
+            (_, None) => "protocol",
+            (Some(_), Some(_)) => match &self.schema_error {
+                Some(error) => return Err(self.at_file(error.clone()).version(version)),
+                None => return Ok(()),
+            },
+        };
+        let error = Error::corrupt(format!("the table has no `{missing}` action at version {version}"))
+            .version(version)
+            .hint("the first version of a table must hold one; the log is not complete");
+        Err(self.at_file(error))
+    }
+
+    fn end(&mut self) {
+        self.write_pending();
         if let Some(current) = self.current.take() {
             let timestamp = version_timestamp(
                 current.version,
@@ -238,9 +272,7 @@ impl ImportPlanner {
                 self.statements.push(current.writer.describe(timestamp, current.commit_info.as_ref()));
             }
             self.statements.extend(current.writer.end());
-            self.is_empty = false;
         }
-        Ok(())
     }
 
     fn full_batch(&mut self) -> Option<Batch> {
@@ -266,12 +298,13 @@ impl ImportPlanner {
         self.take_batch()
     }
 
-    fn write_pending(&mut self) -> Result<()> {
+    fn write_pending(&mut self) {
         let pending = std::mem::take(&mut self.pending);
         if let Some(current) = &mut self.current {
-            self.statements.extend(current.writer.actions(&pending)?);
+            let added = &mut self.added;
+            let may_be_live = |path: &str, dv_id: &str| added.as_mut().is_none_or(|added| added.insert(path, dv_id));
+            self.statements.extend(current.writer.actions(pending, may_be_live));
         }
-        Ok(())
     }
 
     fn take_batch(&mut self) -> Option<Batch> {
@@ -281,9 +314,7 @@ impl ImportPlanner {
             return None;
         }
         let guard = match &mut self.guard {
-            Guard::Import(import_id) => {
-                Statement::new(GUARD_IMPORT, vec![self.key.into(), import_id.as_str().into()])
-            }
+            Guard::Import(import_id) => Statement::new(GUARD_IMPORT, vec![self.key.into(), import_id.as_str().into()]),
             Guard::Version(version) => {
                 let guard = Statement::new(GUARD_VERSION, [self.key.into(), (*version).into()]);
                 let last = self.statements.iter().rev().find(|statement| statement.sql == SET_VERSION);
@@ -304,6 +335,13 @@ impl ImportPlanner {
             None => error,
         }
     }
+}
+
+fn check_schema(metadata: &Metadata) -> Result<()> {
+    let Some(schema) = metadata.schema_string.as_deref() else { return Ok(()) };
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(schema).map(drop).map_err(|error| {
+        Error::corrupt(format!("the `schemaString` of the table's `metaData` is not a JSON object: {error}"))
+    })
 }
 
 enum Source {

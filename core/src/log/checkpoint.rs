@@ -51,9 +51,9 @@ impl Iterator for CheckpointReader {
 }
 
 fn corrupt(file: &str, error: impl std::fmt::Display) -> Error {
-    Error::corrupt(format!("{file} is not a readable Parquet checkpoint: {error}"))
-        .path(file)
-        .hint("restore the file; where all commits are still there, `dl import --mode full-history` needs no checkpoint")
+    Error::corrupt(format!("{file} is not a readable Parquet checkpoint: {error}")).path(file).hint(
+        "restore the file; where all commits are still there, `dl import --mode full-history` needs no checkpoint",
+    )
 }
 
 fn read_batch(batch: &RecordBatch) -> Result<Vec<Action>> {

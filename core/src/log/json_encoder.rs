@@ -18,14 +18,19 @@ use chrono::DateTime;
 
 use crate::{Error, Result};
 
+/// Appends the value of a row.
+type WriteRow<'a> = Box<dyn Fn(usize, &mut String) + 'a>;
+/// The range of a row's elements.
+type RowRange<'a> = Box<dyn Fn(usize) -> (usize, usize) + 'a>;
+
 /// Writes the values of one array. Built once an array, so that a row costs no look-up of types.
 pub(super) enum JsonEncoder<'a> {
     Null,
     Boolean(&'a BooleanArray),
-    Integer(Box<dyn Fn(usize, &mut String) + 'a>, &'a dyn Array),
+    Scalar(WriteRow<'a>, &'a dyn Array),
     Text(TextArray<'a>, &'a dyn Array),
     Struct(Vec<(String, JsonEncoder<'a>)>, &'a dyn Array),
-    List(Box<JsonEncoder<'a>>, Box<dyn Fn(usize) -> (usize, usize) + 'a>, &'a dyn Array),
+    List(Box<JsonEncoder<'a>>, RowRange<'a>, &'a dyn Array),
     Map(TextArray<'a>, Box<JsonEncoder<'a>>, &'a arrow_array::MapArray),
 }
 
@@ -62,15 +67,19 @@ impl<'a> JsonEncoder<'a> {
             DataType::UInt16 => integer::<UInt16Type>(array),
             DataType::UInt32 => integer::<UInt32Type>(array),
             DataType::UInt64 => integer::<UInt64Type>(array),
-            DataType::Float32 => number::<Float32Type>(array, |value, out| write_float(value, f32::is_finite(value), out)),
-            DataType::Float64 => number::<Float64Type>(array, |value, out| write_float(value, f64::is_finite(value), out)),
+            DataType::Float32 => {
+                number::<Float32Type>(array, |value, out| write_float(value, f32::is_finite(value), out))
+            }
+            DataType::Float64 => {
+                number::<Float64Type>(array, |value, out| write_float(value, f64::is_finite(value), out))
+            }
             DataType::Decimal128(..) => {
                 let values: &Decimal128Array = array.as_primitive::<Decimal128Type>();
-                JsonEncoder::Integer(Box::new(move |row, out| out.push_str(&values.value_as_string(row))), array)
+                JsonEncoder::Scalar(Box::new(move |row, out| out.push_str(&values.value_as_string(row))), array)
             }
             DataType::Decimal256(..) => {
                 let values: &Decimal256Array = array.as_primitive::<Decimal256Type>();
-                JsonEncoder::Integer(Box::new(move |row, out| out.push_str(&values.value_as_string(row))), array)
+                JsonEncoder::Scalar(Box::new(move |row, out| out.push_str(&values.value_as_string(row))), array)
             }
             DataType::Date32 => number::<Date32Type>(array, write_date),
             DataType::Timestamp(unit, zone) => {
@@ -128,7 +137,7 @@ impl<'a> JsonEncoder<'a> {
         match self {
             JsonEncoder::Null => true,
             JsonEncoder::Boolean(array) => array.is_null(row),
-            JsonEncoder::Integer(_, array)
+            JsonEncoder::Scalar(_, array)
             | JsonEncoder::Text(_, array)
             | JsonEncoder::Struct(_, array)
             | JsonEncoder::List(_, _, array) => array.is_null(row),
@@ -145,9 +154,9 @@ impl<'a> JsonEncoder<'a> {
         match self {
             JsonEncoder::Null => {}
             JsonEncoder::Boolean(array) => out.push_str(if array.value(row) { "true" } else { "false" }),
-            JsonEncoder::Integer(write, _) => write(row, out),
+            JsonEncoder::Scalar(write, _) => write(row, out),
             JsonEncoder::Text(array, _) => array.write(row, out),
-            JsonEncoder::Struct(fields, _) => self.write_fields(fields.iter(), row, out),
+            JsonEncoder::Struct(fields, _) => write_fields(fields, row, out),
             JsonEncoder::List(values, range, _) => {
                 let (start, end) = range(row);
                 out.push('[');
@@ -171,25 +180,17 @@ impl<'a> JsonEncoder<'a> {
             }
         }
     }
+}
 
-    fn write_fields<'f>(
-        &self,
-        fields: impl Iterator<Item = &'f (String, JsonEncoder<'a>)>,
-        row: usize,
-        out: &mut String,
-    ) where
-        'a: 'f,
-    {
-        out.push('{');
-        let mut first = true;
-        for (key, value) in fields.filter(|(_, value)| !value.is_null(row)) {
-            separate(!first, out);
-            first = false;
-            out.push_str(key);
-            value.write(row, out);
-        }
-        out.push('}');
+fn write_fields(fields: &[(String, JsonEncoder<'_>)], row: usize, out: &mut String) {
+    out.push('{');
+    let present = fields.iter().filter(|(_, value)| !value.is_null(row));
+    for (index, (key, value)) in present.enumerate() {
+        separate(index > 0, out);
+        out.push_str(key);
+        value.write(row, out);
     }
+    out.push('}');
 }
 
 fn separate(needed: bool, out: &mut String) {
@@ -214,7 +215,7 @@ fn number<'a, T: ArrowPrimitiveType>(
     write: impl Fn(T::Native, &mut String) + 'a,
 ) -> JsonEncoder<'a> {
     let values: &PrimitiveArray<T> = array.as_primitive();
-    JsonEncoder::Integer(Box::new(move |row, out| write(values.value(row), out)), array)
+    JsonEncoder::Scalar(Box::new(move |row, out| write(values.value(row), out)), array)
 }
 
 fn integer<T: ArrowPrimitiveType>(array: &dyn Array) -> JsonEncoder<'_>
@@ -250,7 +251,8 @@ fn write_date(days: i32, out: &mut String) {
 
 /// Milliseconds as Delta-Spark writes them, microseconds only where there are any.
 fn write_timestamp(micros: Option<i64>, zone: &str, out: &mut String) {
-    let Some((micros, time)) = micros.and_then(|micros| Some((micros, DateTime::from_timestamp_micros(micros)?))) else {
+    let Some((micros, time)) = micros.and_then(|micros| Some((micros, DateTime::from_timestamp_micros(micros)?)))
+    else {
         out.push_str("null");
         return;
     };

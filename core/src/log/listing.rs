@@ -94,7 +94,8 @@ fn complete_checkpoint(files: Vec<LogFile>) -> Option<Vec<LogFile>> {
         LogFileKind::UuidCheckpointJson => 2,
         _ => 3,
     };
-    if let Some(single) = files.iter().filter(|file| rank(file) < 3).min_by_key(|file| (rank(file), file.name.clone())) {
+    if let Some(single) = files.iter().filter(|file| rank(file) < 3).min_by_key(|file| (rank(file), file.name.clone()))
+    {
         return Some(vec![single.clone()]);
     }
     let mut by_parts: BTreeMap<u64, BTreeMap<u64, LogFile>> = BTreeMap::new();

@@ -178,9 +178,11 @@ impl LogListing {
     fn gap(&self, latest: i64) -> Error {
         let first = self.first_of_chain(latest);
         let missing = (first - 1).max(0);
-        let mut found = self.commits.keys().next().map_or("no commit files".into(), |&low| {
-            format!("commit files from version {low}")
-        });
+        let mut found = self
+            .commits
+            .keys()
+            .next()
+            .map_or("no commit files".into(), |&low| format!("commit files from version {low}"));
         if self.checkpoints.is_empty() {
             found.push_str(" and no complete checkpoint");
         }
@@ -223,11 +225,17 @@ mod tests {
         let shown = match listing(names).plan(mode) {
             Ok(plan) => {
                 let checkpoint = plan.checkpoint.map_or("-".into(), |c| format!("c{}x{}", c.version, c.files.len()));
-                let steps: Vec<_> = plan
-                    .steps
-                    .iter()
-                    .map(|s| if s.compacted { format!("{}..{}", s.file.version, s.version) } else { s.version.to_string() })
-                    .collect();
+                let steps: Vec<_> =
+                    plan.steps
+                        .iter()
+                        .map(|s| {
+                            if s.compacted {
+                                format!("{}..{}", s.file.version, s.version)
+                            } else {
+                                s.version.to_string()
+                            }
+                        })
+                        .collect();
                 format!("{checkpoint} [{}] {}..{}", steps.join(" "), plan.earliest_version, plan.latest_version)
             }
             Err(error) => format!("{}: {error}", error.kind().as_str()),
@@ -258,11 +266,7 @@ mod tests {
         check(&["1.json", "2.json"], Full, "corrupt: the log has a gap: the commit file of version 0 is missing");
         check(&["0.json", "2.json", "2.checkpoint.parquet", "3.json"], Full, "c2x1 [2 3] 2..3");
         // Parts: all or none.
-        check(
-            &["1.json", "1.checkpoint.1.2.parquet", "1.checkpoint.2.2.parquet"],
-            Full,
-            "c1x2 [1] 1..1",
-        );
+        check(&["1.json", "1.checkpoint.1.2.parquet", "1.checkpoint.2.2.parquet"], Full, "c1x2 [1] 1..1");
         check(&["1.json", "1.checkpoint.1.2.parquet"], Full, "corrupt");
         // Compacted logs save reading, or stand in for commits that are gone.
         let compacted = ["0.json", "1.json", "2.json", "3.json", "1.2.compacted.json"];

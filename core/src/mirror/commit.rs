@@ -60,7 +60,11 @@ impl StoredCommit {
 ///
 /// # Errors
 /// [`NotFound`](ErrorKind::NotFound) when the version is not there; those of the database.
-pub async fn read_commit(database: &impl Database, table: &crate::catalog::Table, version: i64) -> Result<StoredCommit> {
+pub async fn read_commit(
+    database: &impl Database,
+    table: &crate::catalog::Table,
+    version: i64,
+) -> Result<StoredCommit> {
     let params = || vec![Value::from(table.key), version.into()];
     let queries = [VERSION, PROTOCOL, METADATA, TXNS, DOMAINS, CDC, UNKNOWN];
     let statements = queries.into_iter().map(|sql| Statement::new(sql, params())).collect();
@@ -68,9 +72,12 @@ pub async fn read_commit(database: &impl Database, table: &crate::catalog::Table
     let mut next = || results.next().unwrap_or_default();
     let row = next().rows.into_iter().next().filter(|_| version >= table.earliest_version);
     let mut row = row.ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, format!("table {} has no version {version}", crate::catalog::quoted(&table.name)))
-            .table(&table.name)
-            .version(version)
+        Error::new(
+            ErrorKind::NotFound,
+            format!("table {} has no version {version}", crate::catalog::quoted(&table.name)),
+        )
+        .table(&table.name)
+        .version(version)
     })?;
 
     let name = &table.name;
@@ -116,17 +123,15 @@ pub async fn commit_actions(
     cursor: ActionCursor,
     limit: usize,
 ) -> Result<(Vec<Action>, Option<ActionCursor>)> {
-    let query = |sql, from: i64, end: i64| {
-        Statement::new(sql, vec![from.into(), end.into(), (limit as i64).into()])
-    };
+    let query = |sql, from: i64, end: i64| Statement::new(sql, vec![from.into(), end.into(), (limit as i64).into()]);
     if cursor.remove_id < commit.removes.end {
         let statement = query(REMOVES, cursor.remove_id, commit.removes.end);
         let rows = database.batch(Batch::read(vec![statement])).await?.remove(0).rows;
         let last = rows.last().filter(|_| rows.len() == limit).map(|row| row.integer(0)).transpose()?;
         let remove_id = last.map_or(commit.removes.end, |last| last + 1);
-        let actions = rows.into_iter().map(|mut row| {
-            parse_stored::<Remove>("remove", &commit.table, row.text(1)?).map(Action::Remove)
-        });
+        let actions = rows
+            .into_iter()
+            .map(|mut row| parse_stored::<Remove>("remove", &commit.table, row.text(1)?).map(Action::Remove));
         return Ok((actions.collect::<Result<_>>()?, Some(ActionCursor { remove_id, ..cursor })));
     }
     let statement = query(ADDS, cursor.file_id, commit.files.end);

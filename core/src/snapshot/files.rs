@@ -46,8 +46,7 @@ pub async fn files(
     cursor: FileCursor,
     limit: usize,
 ) -> Result<FilePage> {
-    let params =
-        vec![cursor.0.into(), snapshot.end_file_id.into(), snapshot.version.into(), (limit as i64).into()];
+    let params = vec![cursor.0.into(), snapshot.end_file_id.into(), snapshot.version.into(), (limit as i64).into()];
     let mut results = database.batch(Batch::read(vec![Statement::new(PAGE, params)])).await?;
     let rows = results.remove(0).rows;
     let next = match rows.last() {

@@ -53,8 +53,7 @@ pub async fn history(
     limit: usize,
 ) -> Result<HistoryPage> {
     let params = vec![selector.param(), newest.into(), None::<i64>.into(), (limit as i64).into()];
-    let statements =
-        vec![Statement::new(MATCHING_TABLES, [selector.param()]), Statement::new(HISTORY, params)];
+    let statements = vec![Statement::new(MATCHING_TABLES, [selector.param()]), Statement::new(HISTORY, params)];
     let mut results = database.batch(Batch::read(statements)).await?;
     let rows = results.remove(1).rows;
     let table = one_table(results.remove(0), selector)?;

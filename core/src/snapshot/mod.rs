@@ -167,9 +167,8 @@ fn out_of_range(table: &Table, at: At, time_range: ResultSet) -> Error {
         At::Version(version) => format!("version {version}"),
         At::Timestamp(timestamp) => format!("a version at or before {}", crate::time::format_ms(timestamp)),
     };
-    let times = time_range.rows.first().and_then(|row| {
-        Some((row.optional_integer(0).ok()??, row.optional_integer(1).ok()??))
-    });
+    let times =
+        time_range.rows.first().and_then(|row| Some((row.optional_integer(0).ok()??, row.optional_integer(1).ok()??)));
     let times = times.map_or(String::new(), |(first, last)| {
         format!(", from {} to {}", crate::time::format_ms(first), crate::time::format_ms(last))
     });

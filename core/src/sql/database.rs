@@ -99,8 +99,10 @@ impl From<DatabaseError> for Error {
                 .hint("nothing was changed; free some space and try again"),
             ReadOnly(text) => Error::new(ErrorKind::Denied, format!("the catalog cannot be written: {text}"))
                 .hint("check the permissions of the database file and of its folder"),
-            NotADatabase(text) => Error::corrupt(format!("the catalog is not a SQLite database, or a damaged one: {text}"))
-                .hint("check the path; restore the file from a backup if it was a catalog"),
+            NotADatabase(text) => {
+                Error::corrupt(format!("the catalog is not a SQLite database, or a damaged one: {text}"))
+                    .hint("check the path; restore the file from a backup if it was a catalog")
+            }
             NoCatalog(text) => Error::new(ErrorKind::NotFound, format!("the database holds no catalog: {text}"))
                 .hint("`dl migrate` makes one, and so does the first `dl import`"),
             AnswerLost(text) => Error::new(ErrorKind::Unavailable, format!("the catalog's answer was lost: {text}"))

@@ -8,38 +8,52 @@ use super::{Limits, RowsEncoding, Statement, Value};
 /// Sizes of the row groups in `VALUES` form: few different texts, so that a prepared statement is found again.
 const GROUPS: [usize; 4] = [64, 16, 4, 1];
 
-/// Statements from a template that reads the rows from `{rows}`, as in
-/// `WITH rows (path, dv_id) AS ({rows}) ...`. `fixed` are the parameters `?1`, `?2`, ... of the template itself.
-/// All rows have `columns` values. No rows give no statements.
-pub(crate) fn with_rows(
-    limits: &Limits,
-    template: &'static str,
-    fixed: &[Value],
+/// Rows of one width, value after value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rows {
     columns: usize,
-    rows: Vec<Vec<Value>>,
-) -> Vec<Statement> {
-    match limits.rows {
-        RowsEncoding::Values => values_statements(limits, template, fixed, columns, rows),
-        RowsEncoding::Json => json_statements(limits, template, fixed, columns, rows),
+    values: Vec<Value>,
+}
+
+impl Rows {
+    /// No rows yet, of `columns` values each.
+    pub(crate) fn new(columns: usize) -> Self {
+        Rows { columns, values: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub(crate) fn push<const N: usize>(&mut self, row: [Value; N]) {
+        debug_assert_eq!(N, self.columns);
+        self.values.extend(row);
+    }
+
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len().checked_div(self.columns).unwrap_or(0)
     }
 }
 
-fn values_statements(
-    limits: &Limits,
-    template: &'static str,
-    fixed: &[Value],
-    columns: usize,
-    rows: Vec<Vec<Value>>,
-) -> Vec<Statement> {
+/// Statements from a template that reads the rows from `{rows}`, as in
+/// `WITH rows (path, dv_id) AS ({rows}) ...`. `fixed` are the parameters `?1`, `?2`, ... of the template itself.
+/// No rows give no statements.
+pub(crate) fn with_rows(limits: &Limits, template: &'static str, fixed: &[Value], rows: Rows) -> Vec<Statement> {
+    match limits.rows {
+        RowsEncoding::Values => values_statements(limits, template, fixed, rows),
+        RowsEncoding::Json => json_statements(limits, template, fixed, rows),
+    }
+}
+
+fn values_statements(limits: &Limits, template: &'static str, fixed: &[Value], rows: Rows) -> Vec<Statement> {
+    let columns = rows.columns;
     let most = ((limits.max_params - fixed.len()) / columns).max(1);
     let mut statements = Vec::new();
     let mut left = rows.len();
-    let mut rows = rows.into_iter();
+    let mut values = rows.values.into_iter();
     while left > 0 {
         let group = GROUPS.into_iter().find(|&size| size <= left && size <= most).unwrap_or(1);
         let mut params = Vec::with_capacity(fixed.len() + group * columns);
         params.extend_from_slice(fixed);
-        params.extend(rows.by_ref().take(group).flatten());
+        params.extend(values.by_ref().take(group * columns));
         let sql = template.replace("{rows}", &values_clause(fixed.len(), columns, group));
         statements.push(Statement { sql: Cow::Owned(sql), params });
         left -= group;
@@ -60,13 +74,8 @@ fn values_clause(fixed: usize, columns: usize, rows: usize) -> String {
     clause
 }
 
-fn json_statements(
-    limits: &Limits,
-    template: &'static str,
-    fixed: &[Value],
-    columns: usize,
-    rows: Vec<Vec<Value>>,
-) -> Vec<Statement> {
+fn json_statements(limits: &Limits, template: &'static str, fixed: &[Value], rows: Rows) -> Vec<Statement> {
+    let columns = rows.columns;
     let mut clause = String::from("SELECT ");
     for column in 0..columns {
         let _ = write!(clause, "{}value ->> {column}", if column == 0 { "" } else { ", " });
@@ -84,8 +93,8 @@ fn json_statements(
             statements.push(Statement { sql: Cow::Owned(sql.clone()), params });
         }
     };
-    for row in rows {
-        let row = json_row(&row);
+    for row in rows.values.chunks(columns) {
+        let row = json_row(row);
         if json.len() + row.len() + 2 > limits.max_json_bytes {
             flush(&mut json);
         }
@@ -117,32 +126,31 @@ mod tests {
 
     const TEMPLATE: &str = "WITH rows (a, b) AS ({rows}) SELECT ?1, a, b FROM rows";
 
-    fn rows(count: i64) -> Vec<Vec<Value>> {
-        (0..count).map(|i| vec![i.into(), Value::Null]).collect()
+    fn rows(count: i64) -> Rows {
+        let mut rows = Rows::new(2);
+        (0..count).for_each(|i| rows.push([i.into(), Value::Null]));
+        rows
     }
 
     #[test]
     fn values_come_in_groups_of_few_sizes() {
-        let statements = with_rows(&Limits::SQLITE, TEMPLATE, &[Value::from(7)], 2, rows(86));
+        let statements = with_rows(&Limits::SQLITE, TEMPLATE, &[Value::from(7)], rows(86));
         let sizes: Vec<_> = statements.iter().map(|s| (s.params.len() - 1) / 2).collect();
         assert_eq!(sizes, [64, 16, 4, 1, 1]);
-        assert_eq!(
-            statements[3].sql,
-            "WITH rows (a, b) AS (VALUES (?2, ?3)) SELECT ?1, a, b FROM rows"
-        );
+        assert_eq!(statements[3].sql, "WITH rows (a, b) AS (VALUES (?2, ?3)) SELECT ?1, a, b FROM rows");
         assert_eq!(statements[4].params, [Value::from(7), Value::from(85), Value::Null]);
     }
 
     #[test]
     fn json_is_split_by_bytes() {
         let limits = Limits { max_json_bytes: 25, ..Limits::D1 };
-        let statements = with_rows(&limits, TEMPLATE, &[Value::from(7)], 2, rows(4));
+        let statements = with_rows(&limits, TEMPLATE, &[Value::from(7)], rows(4));
         assert_eq!(
             statements[0].sql,
             "WITH rows (a, b) AS (SELECT value ->> 0, value ->> 1 FROM json_each(?2)) SELECT ?1, a, b FROM rows"
         );
         let params: Vec<_> = statements.iter().map(|s| s.params[1].clone()).collect();
         assert_eq!(params, [Value::from("[[0,null],[1,null]]"), Value::from("[[2,null],[3,null]]")]);
-        assert!(with_rows(&limits, TEMPLATE, &[], 2, vec![]).is_empty());
+        assert!(with_rows(&limits, TEMPLATE, &[], rows(0)).is_empty());
     }
 }

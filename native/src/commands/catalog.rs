@@ -21,9 +21,9 @@ pub(super) async fn tables(args: cli::Database, output: &Output) -> Result<()> {
         return Ok(());
     }
     let columns = [Column::Left("NAME"), Column::Right("VERSION"), Column::Right("EARLIEST"), Column::Left("LOCATION")];
-    let rows = tables.into_iter().map(|table| {
-        vec![table.name, table.version.to_string(), table.earliest_version.to_string(), table.location]
-    });
+    let rows = tables
+        .into_iter()
+        .map(|table| vec![table.name, table.version.to_string(), table.earliest_version.to_string(), table.location]);
     output.table(&columns, rows.collect())
 }
 
@@ -82,7 +82,9 @@ pub(super) async fn apply_migrations(database: &SqliteDatabase) -> Result<()> {
         if let Err(error) = applied
             && catalog_version(database).await? < migration.version
         {
-            return Err(Error::from(error).context(format!("applying migration {} ({})", migration.version, migration.name)));
+            return Err(
+                Error::from(error).context(format!("applying migration {} ({})", migration.version, migration.name))
+            );
         }
     }
     Ok(())

@@ -61,7 +61,8 @@ pub(super) async fn run(args: cli::Commit, output: &Output) -> Result<()> {
 fn read_actions(path: &Path) -> Result<Vec<Action>> {
     let shown = path.display().to_string();
     let failed = |error: std::io::Error| {
-        let kind = if error.kind() == std::io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Unavailable };
+        let kind =
+            if error.kind() == std::io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Unavailable };
         Error::new(kind, format!("reading the actions in {shown}: {error}")).path(&shown)
     };
     let content = if path == Path::new("-") {
@@ -74,7 +75,9 @@ fn read_actions(path: &Path) -> Result<Vec<Action>> {
     let mut actions = Vec::new();
     content.for_each_line(|number, line| {
         read_commit_line(&shown, number, line, &mut actions).map_err(|error| {
-            Error::invalid(error.to_string()).path(&shown).hint("write one action a line, as in a commit file: {\"add\":{...}}")
+            Error::invalid(error.to_string())
+                .path(&shown)
+                .hint("write one action a line, as in a commit file: {\"add\":{...}}")
         })
     })?;
     Ok(actions)

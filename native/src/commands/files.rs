@@ -4,7 +4,7 @@ use std::io::Write;
 
 use deltalakedb_core::Result;
 use deltalakedb_core::action::Add;
-use deltalakedb_core::predicate::{FileView, Predicate};
+use deltalakedb_core::predicate::{FileView, PartitionValues, Predicate};
 use deltalakedb_core::schema::Schema;
 use deltalakedb_core::snapshot::{FileCursor, Snapshot, files, snapshot};
 use deltalakedb_core::sql::Database;
@@ -70,9 +70,8 @@ fn parse_predicate(text: &str, state: &Snapshot) -> Result<Predicate> {
 
 fn may_match(predicate: &Predicate, add: &Add) -> bool {
     predicate.may_match(&FileView {
-        partition_values: &add.partition_values.0,
+        partition_values: PartitionValues::Map(&add.partition_values.0),
         stats: add.stats.as_deref(),
-        has_deletion_vector: add.deletion_vector.is_some(),
     })
 }
 

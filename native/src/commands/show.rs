@@ -134,8 +134,7 @@ pub(super) async fn schema(args: cli::At, output: &Output) -> Result<()> {
             "partition_columns": state.metadata.partition_columns,
         }));
     }
-    let columns =
-        [Column::Left("COLUMN"), Column::Left("TYPE"), Column::Left("NULLABLE"), Column::Left("PARTITION")];
+    let columns = [Column::Left("COLUMN"), Column::Left("TYPE"), Column::Left("NULLABLE"), Column::Left("PARTITION")];
     let mut rows = Vec::new();
     field_rows(&schema, 0, &state.metadata.partition_columns, &mut rows);
     output.table(&columns, rows)

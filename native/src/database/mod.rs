@@ -2,7 +2,7 @@
 
 mod sqlite;
 
-pub(crate) use sqlite::SqliteDatabase;
+pub use sqlite::SqliteDatabase;
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,10 @@ pub(crate) async fn open_catalog(argument: &str) -> Result<SqliteDatabase> {
     if version < newest {
         return Err(opening(
             argument,
-            Error::new(ErrorKind::Unsupported, format!("the catalog has version {version}, this release needs {newest}")),
+            Error::new(
+                ErrorKind::Unsupported,
+                format!("the catalog has version {version}, this release needs {newest}"),
+            ),
         )
         .hint("`dl migrate` brings it up to date"));
     }

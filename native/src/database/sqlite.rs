@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deltalakedb_core::sql::{Access, Batch, Database, DatabaseError, Limits, ResultSet, Row, Statement, Value};
+use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi, params_from_iter};
 
@@ -17,8 +18,22 @@ const READERS: usize = 4;
 const STATEMENT_CACHE: usize = 128;
 
 /// A SQLite database file in WAL mode. Cloned, it shares its connections.
+///
+/// ```
+/// use deltalakedb_core::{catalog, sql::Database};
+/// use deltalakedb_native::database::SqliteDatabase;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("catalog.db");
+/// let database = SqliteDatabase::create(path).map_err(deltalakedb_core::Error::from)?;
+/// for migration in catalog::MIGRATIONS {
+///     database.migrate(migration.sql).map_err(deltalakedb_core::Error::from)?;
+/// }
+/// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// assert!(runtime.block_on(catalog::list_tables(&database))?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
-pub(crate) struct SqliteDatabase(Arc<Shared>);
+pub struct SqliteDatabase(Arc<Shared>);
 
 struct Shared {
     path: PathBuf,
@@ -28,26 +43,32 @@ struct Shared {
 
 impl SqliteDatabase {
     /// Opens a file that is there. Nothing is written before the first write batch.
-    pub(crate) fn open(path: PathBuf) -> Result<Self> {
-        let database = SqliteDatabase(Arc::new(Shared {
-            path,
-            writer: Mutex::new(None),
-            readers: Mutex::new(Vec::new()),
-        }));
+    ///
+    /// # Errors
+    /// When the file is not there, is no database, or may not be read.
+    pub fn open(path: PathBuf) -> Result<Self> {
+        let database =
+            SqliteDatabase(Arc::new(Shared { path, writer: Mutex::new(None), readers: Mutex::new(Vec::new()) }));
         let reader = database.0.open_reader()?;
         lock(&database.0.readers).push(reader);
         Ok(database)
     }
 
     /// Opens a file, an empty one when it is not there.
-    pub(crate) fn create(path: PathBuf) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When the file is no database, or may not be written.
+    pub fn create(path: PathBuf) -> Result<Self> {
         let shared = Shared { path, writer: Mutex::new(None), readers: Mutex::new(Vec::new()) };
         *lock(&shared.writer) = Some(shared.open_writer(OpenFlags::SQLITE_OPEN_CREATE)?);
         Ok(SqliteDatabase(Arc::new(shared)))
     }
 
     /// Runs a migration's text, which holds several statements, in one transaction.
-    pub(crate) fn migrate(&self, sql: &str) -> Result<()> {
+    ///
+    /// # Errors
+    /// When a statement fails; nothing has changed then.
+    pub fn migrate(&self, sql: &str) -> Result<()> {
         self.0.write(|connection| connection.execute_batch(sql).map_err(translate))
     }
 }
@@ -132,8 +153,7 @@ impl Shared {
         let mut uri = url::Url::from_file_path(path)
             .map_err(|()| DatabaseError::Unavailable("the path is not a file's".into()))?;
         uri.set_query(Some("immutable=1"));
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         let connection = Connection::open_with_flags(uri.as_str(), flags).map_err(translate)?;
         set_up(&connection)?;
         Ok(connection)
@@ -143,6 +163,8 @@ impl Shared {
 fn set_up(connection: &Connection) -> Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT).map_err(translate)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    // A statement is planned once, and not again for each value that is bound to it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(translate)?;
     connection.execute_batch("PRAGMA foreign_keys = ON").map_err(translate)
 }
 

@@ -193,11 +193,12 @@ fn store_variables() -> impl Iterator<Item = (String, String)> {
 pub(crate) async fn collect(
     stream: impl futures::Stream<Item = object_store::Result<bytes::Bytes>>,
 ) -> object_store::Result<Vec<u8>> {
-    stream.try_fold(Vec::new(), |mut all, chunk| async move {
-        all.extend_from_slice(&chunk);
-        Ok(all)
-    })
-    .await
+    stream
+        .try_fold(Vec::new(), |mut all, chunk| async move {
+            all.extend_from_slice(&chunk);
+            Ok(all)
+        })
+        .await
 }
 
 /// A path or URL as an URL without a slash at its end; variables of the environment are filled in.

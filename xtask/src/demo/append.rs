@@ -23,11 +23,8 @@ pub(super) fn prepare(table: &Path, files: &str) -> Result<Append> {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .find(|add| add["path"].is_string() && add["deletionVector"].is_null())
         .ok_or_else(|| {
-            Failure::new(
-                "choosing a file to append",
-                "`dl files` lists none without a deletion vector",
-            )
-            .hint(format!("it printed: {files}"))
+            Failure::new("choosing a file to append", "`dl files` lists none without a deletion vector")
+                .hint(format!("it printed: {files}"))
         })?;
     let path = original["path"].as_str().unwrap_or_default();
     let name = "part-00000-demo.snappy.parquet";
@@ -46,8 +43,6 @@ pub(super) fn prepare(table: &Path, files: &str) -> Result<Append> {
 }
 
 fn now_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

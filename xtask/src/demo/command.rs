@@ -15,10 +15,7 @@ pub(super) struct Dl {
 
 impl Dl {
     pub(super) fn new(program: PathBuf, database: &Path) -> Self {
-        Dl {
-            program,
-            database: database.to_path_buf(),
-        }
+        Dl { program, database: database.to_path_buf() }
     }
 
     pub(super) fn with_database(&self, database: &Path) -> Self {
@@ -32,8 +29,7 @@ impl Dl {
     /// Prints the command and runs it on this terminal.
     pub(super) fn show(&self, args: &[&str]) -> Result<()> {
         let args = self.with_own_args(args);
-        let words =
-            std::iter::once(self.program.to_string_lossy().into_owned()).chain(args.clone());
+        let words = std::iter::once(self.program.to_string_lossy().into_owned()).chain(args.clone());
         println!("\n$ {}\n", folded(&words.collect::<Vec<_>>()));
         self.tool(&args).run()
     }
@@ -54,10 +50,7 @@ impl Dl {
         let (command, rest) = args.split_at(args.len().min(1));
         let own = ["--database".to_owned(), database];
         let command = command.iter().map(|word| (*word).to_owned());
-        command
-            .chain(own)
-            .chain(rest.iter().map(|word| (*word).to_owned()))
-            .collect()
+        command.chain(own).chain(rest.iter().map(|word| (*word).to_owned())).collect()
     }
 }
 
@@ -67,9 +60,7 @@ pub(super) fn folded(words: &[String]) -> String {
     for word in words {
         let word = quoted(word);
         match pieces.last_mut() {
-            Some(last)
-                if last.starts_with("--") && !last.contains(' ') && !word.starts_with("--") =>
-            {
+            Some(last) if last.starts_with("--") && !last.contains(' ') && !word.starts_with("--") => {
                 last.push(' ');
                 last.push_str(&word);
             }
@@ -96,20 +87,8 @@ mod tests {
     #[test]
     fn an_option_stays_with_its_value() {
         let long = "x".repeat(60);
-        let words = [
-            "dl",
-            "files",
-            "--database",
-            &long,
-            "--table",
-            "people",
-            "--where",
-            "id < 5",
-        ];
+        let words = ["dl", "files", "--database", &long, "--table", "people", "--where", "id < 5"];
         let words: Vec<_> = words.map(str::to_owned).into();
-        assert_eq!(
-            folded(&words),
-            format!("dl files --database {long} \\\n    --table people --where \"id < 5\"")
-        );
+        assert_eq!(folded(&words), format!("dl files --database {long} \\\n    --table people --where \"id < 5\""));
     }
 }

@@ -10,13 +10,7 @@ pub(super) fn file_names(dir: &Path) -> Result<Vec<String>> {
     let entries = fs::read_dir(dir).map_err(at("listing", dir))?;
     let mut names = Vec::new();
     for entry in entries {
-        names.push(
-            entry
-                .map_err(at("listing", dir))?
-                .file_name()
-                .to_string_lossy()
-                .into_owned(),
-        );
+        names.push(entry.map_err(at("listing", dir))?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
     Ok(names)
@@ -41,11 +35,6 @@ pub(super) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
 fn copy_file(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to).map_err(at("copying", from))?;
     let modified = fs::metadata(from).and_then(|metadata| metadata.modified());
-    let file = fs::File::options()
-        .write(true)
-        .open(to)
-        .map_err(at("opening", to))?;
-    modified
-        .and_then(|time| file.set_modified(time))
-        .map_err(at("dating", to))
+    let file = fs::File::options().write(true).open(to).map_err(at("opening", to))?;
+    modified.and_then(|time| file.set_modified(time)).map_err(at("dating", to))
 }

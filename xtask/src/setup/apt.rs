@@ -21,18 +21,13 @@ pub(super) fn install(packages: &[&str], elsewhere: &str) -> Result<()> {
     };
     // The package lists of a new machine are empty, and those of an old one name packages that are gone.
     apt(&["update", "--quiet"]).run()?;
-    apt(&["install", "--yes", "--quiet", "--no-install-recommends"])
-        .args(packages)
-        .run()
+    apt(&["install", "--yes", "--quiet", "--no-install-recommends"]).args(packages).run()
 }
 
 /// The command that a person would run.
 pub(super) fn command(packages: &[&str]) -> String {
     let sudo = if is_root() { "" } else { "sudo " };
-    format!(
-        "{sudo}apt-get install --no-install-recommends {}",
-        packages.join(" ")
-    )
+    format!("{sudo}apt-get install --no-install-recommends {}", packages.join(" "))
 }
 
 /// Whether packages can be installed without a question.

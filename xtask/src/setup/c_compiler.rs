@@ -21,8 +21,5 @@ pub(super) fn state() -> State {
 }
 
 pub(super) fn install() -> Result<()> {
-    apt::install(
-        PACKAGES,
-        "install a C compiler (on macOS: xcode-select --install) and put it on PATH",
-    )
+    apt::install(PACKAGES, "install a C compiler (on macOS: xcode-select --install) and put it on PATH")
 }

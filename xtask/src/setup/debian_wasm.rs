@@ -26,17 +26,12 @@ pub(super) fn is_complete() -> bool {
 }
 
 pub(super) fn install(workspace: &Workspace) -> Result<()> {
-    apt::install(
-        PACKAGES,
-        "install a Rust toolchain that has the target wasm32-unknown-unknown",
-    )?;
+    apt::install(PACKAGES, "install a Rust toolchain that has the target wasm32-unknown-unknown")?;
     refuse_old_compiler()?;
     let crate_dir = write_empty_crate(&workspace.cache.join("wasm-std"))?;
     build_std(&crate_dir)?;
     publish(&crate_dir.join("target").join(WASM).join("release/deps"))?;
-    Tool::new("rustup", "linking Debian's toolchain")
-        .args(["toolchain", "link", "debian", "/usr"])
-        .run()?;
+    Tool::new("rustup", "linking Debian's toolchain").args(["toolchain", "link", "debian", "/usr"]).run()?;
     // Everything but the stamp is 100 MB of intermediate files.
     fs::remove_dir_all(&crate_dir).map_err(at("removing", &crate_dir))
 }
@@ -46,10 +41,7 @@ fn target_dir() -> PathBuf {
 }
 
 fn rustc_version() -> Result<String> {
-    Tool::new(RUSTC, "asking Debian's rustc for its version")
-        .arg("--version")
-        .quiet()
-        .output()
+    Tool::new(RUSTC, "asking Debian's rustc for its version").arg("--version").quiet().output()
 }
 
 /// The workspace's `rust-version` is a floor; an older Debian compiler cannot build it.
@@ -61,10 +53,7 @@ fn refuse_old_compiler() -> Result<()> {
     if found.is_some() && found >= wanted {
         return Ok(());
     }
-    let wrong = format!(
-        "it has {number}, the project needs {}",
-        env!("CARGO_PKG_RUST_VERSION")
-    );
+    let wrong = format!("it has {number}, the project needs {}", env!("CARGO_PKG_RUST_VERSION"));
     Err(Failure::new("using Debian's Rust compiler for wasm32", wrong)
         .hint("let apt see the distribution's security updates, or run `rustup target add` where rustup can download"))
 }
@@ -77,12 +66,8 @@ fn minor(version: &str) -> Option<u32> {
 fn write_empty_crate(dir: &Path) -> Result<PathBuf> {
     let src = dir.join("src");
     fs::create_dir_all(&src).map_err(at("creating", &src))?;
-    let manifest =
-        "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n";
-    let files = [
-        (dir.join("Cargo.toml"), manifest),
-        (src.join("lib.rs"), "#![no_std]\n"),
-    ];
+    let manifest = "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n";
+    let files = [(dir.join("Cargo.toml"), manifest), (src.join("lib.rs"), "#![no_std]\n")];
     for (path, text) in files {
         fs::write(&path, text).map_err(at("writing", &path))?;
     }
@@ -98,15 +83,7 @@ fn build_std(crate_dir: &Path) -> Result<()> {
         // `build-std` is unstable, and this is a stable compiler.
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTC", RUSTC)
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "-Z",
-            "build-std=std,panic_abort",
-            "--target",
-            WASM,
-        ])
+        .args(["build", "--quiet", "--release", "-Z", "build-std=std,panic_abort", "--target", WASM])
         .run()
 }
 

@@ -12,11 +12,7 @@ const ELSEWHERE: &str = "install Python 3.9 or later with its `venv` module as `
 
 /// The interpreter of the environment.
 pub(crate) fn interpreter(workspace: &Workspace) -> PathBuf {
-    let program = if cfg!(windows) {
-        "Scripts/python.exe"
-    } else {
-        "bin/python"
-    };
+    let program = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
     environment(workspace).join(program)
 }
 
@@ -34,10 +30,7 @@ pub(super) fn state(workspace: &Workspace) -> Result<State> {
         State::Present(environment.display().to_string())
     } else {
         State::Missing {
-            what: format!(
-                "{} does not hold tests/compare/requirements.txt",
-                environment.display()
-            ),
+            what: format!("{} does not hold tests/compare/requirements.txt", environment.display()),
             command: "cargo xtask setup".into(),
         }
     })
@@ -52,27 +45,15 @@ pub(super) fn install(workspace: &Workspace) -> Result<()> {
     }
     let parent = environment.parent().unwrap_or(&environment);
     fs::create_dir_all(parent).map_err(at("creating", parent))?;
-    Tool::new(python, "making a Python environment")
-        .args(["-m", "venv"])
-        .arg(&environment)
-        .run()?;
+    Tool::new(python, "making a Python environment").args(["-m", "venv"]).arg(&environment).run()?;
     let requirements = requirements(workspace);
     Tool::new(interpreter(workspace), "installing delta-rs and DuckDB")
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--requirement",
-        ])
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
         .arg(&requirements)
         .hint("see pip's messages above; it needs a Python package index")
         .run()?;
     let stamp = stamp(workspace);
-    fs::copy(&requirements, &stamp)
-        .map(|_| ())
-        .map_err(at("writing", &stamp))
+    fs::copy(&requirements, &stamp).map(|_| ()).map_err(at("writing", &stamp))
 }
 
 fn environment(workspace: &Workspace) -> PathBuf {
@@ -93,31 +74,19 @@ fn python_with_venv() -> Result<PathBuf> {
     let found = || {
         let on_path = find_program("python3");
         // Another Python may stand before the system's, without its modules.
-        let candidates = on_path
-            .into_iter()
-            .chain([PathBuf::from("/usr/bin/python3")]);
-        candidates
-            .into_iter()
-            .find(|python| can_make_environments(python))
+        let candidates = on_path.into_iter().chain([PathBuf::from("/usr/bin/python3")]);
+        candidates.into_iter().find(|python| can_make_environments(python))
     };
     if let Some(python) = found() {
         return Ok(python);
     }
     apt::install(PACKAGES, ELSEWHERE)?;
     found().ok_or_else(|| {
-        Failure::new(
-            "looking for Python",
-            "python3 still cannot import `venv` and `ensurepip`",
-        )
-        .hint(ELSEWHERE)
+        Failure::new("looking for Python", "python3 still cannot import `venv` and `ensurepip`").hint(ELSEWHERE)
     })
 }
 
 fn can_make_environments(python: &Path) -> bool {
     let code = "import sys, venv, ensurepip; assert sys.version_info >= (3, 9)";
-    Tool::new(python, "asking Python for its modules")
-        .args(["-c", code])
-        .quiet()
-        .output()
-        .is_ok()
+    Tool::new(python, "asking Python for its modules").args(["-c", code]).quiet().output().is_ok()
 }

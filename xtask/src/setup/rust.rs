@@ -19,12 +19,7 @@ pub(crate) enum WasmToolchain {
 
 /// The toolchain that builds for wasm32, if there is one.
 pub(crate) fn wasm_toolchain(workspace: &Workspace) -> Result<Option<WasmToolchain>> {
-    if sysroot(workspace)?
-        .join("lib/rustlib")
-        .join(WASM)
-        .join("lib")
-        .is_dir()
-    {
+    if sysroot(workspace)?.join("lib/rustlib").join(WASM).join("lib").is_dir() {
         return Ok(Some(WasmToolchain::Project));
     }
     Ok(debian_wasm::is_complete().then_some(WasmToolchain::Debian))
@@ -32,10 +27,7 @@ pub(crate) fn wasm_toolchain(workspace: &Workspace) -> Result<Option<WasmToolcha
 
 pub(super) fn components_state(workspace: &Workspace) -> Result<State> {
     let bin = sysroot(workspace)?.join("bin");
-    let missing: Vec<_> = ["cargo-fmt", "cargo-clippy"]
-        .into_iter()
-        .filter(|name| !bin.join(name).is_file())
-        .collect();
+    let missing: Vec<_> = ["cargo-fmt", "cargo-clippy"].into_iter().filter(|name| !bin.join(name).is_file()).collect();
     Ok(if missing.is_empty() {
         State::Present(bin.display().to_string())
     } else {
@@ -87,9 +79,8 @@ pub(super) fn install_wasm(workspace: &Workspace) -> Result<()> {
 
 fn rustup(workspace: &Workspace, doing: &str) -> Result<Tool> {
     if find_program("rustup").is_none() {
-        return Err(Failure::new(doing, "there is no rustup on PATH").hint(
-            "install Rust by rustup (https://rustup.rs), or add the part to this toolchain",
-        ));
+        return Err(Failure::new(doing, "there is no rustup on PATH")
+            .hint("install Rust by rustup (https://rustup.rs), or add the part to this toolchain"));
     }
     Ok(Tool::new("rustup", doing).dir(&workspace.root))
 }

@@ -83,12 +83,7 @@ const FEATURES: &[Feature] = &[
 ];
 
 const fn feature(package: &'static str, feature: &'static str, why: &'static str) -> Feature {
-    Feature {
-        package,
-        feature,
-        why,
-        comes_with_defaults: false,
-    }
+    Feature { package, feature, why, comes_with_defaults: false }
 }
 
 impl Feature {
@@ -109,16 +104,10 @@ pub(super) fn offences(packages: &[Package<'_>], features: Features) -> Vec<Stri
         Some(format!("  {} ({why})", package.path))
     });
     let is_suffered = |rule: &Feature| rule.comes_with_defaults && features == Features::Default;
-    let on = FEATURES
-        .iter()
-        .filter(|rule| !is_suffered(rule))
-        .filter_map(|rule| {
-            let package = packages.iter().find(|package| rule.is_on(package))?;
-            Some(format!(
-                "  {}, feature `{}` ({})",
-                package.path, rule.feature, rule.why
-            ))
-        });
+    let on = FEATURES.iter().filter(|rule| !is_suffered(rule)).filter_map(|rule| {
+        let package = packages.iter().find(|package| rule.is_on(package))?;
+        Some(format!("  {}, feature `{}` ({})", package.path, rule.feature, rule.why))
+    });
     crates.chain(on).collect()
 }
 
@@ -148,9 +137,7 @@ mod tests {
         let tree = "0|deltalakedb-core v0.1.0|\n1|chrono v0.4.45|clock,std\n";
         assert_eq!(
             offences(&parse(tree)?, Features::None),
-            [
-                "  deltalakedb-core -> chrono v0.4.45, feature `clock` (a clock: time comes in as an argument)"
-            ]
+            ["  deltalakedb-core -> chrono v0.4.45, feature `clock` (a clock: time comes in as an argument)"]
         );
         Ok(())
     }

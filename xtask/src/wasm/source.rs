@@ -36,29 +36,19 @@ pub(super) fn check(dir: &Path) -> Result<()> {
     if offences.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(
-        "checking that the core stays pure",
-        format!("its source names\n{}", offences.join("\n")),
-    )
-    .hint("take the value as an argument, or do that work in native/"))
+    Err(Failure::new("checking that the core stays pure", format!("its source names\n{}", offences.join("\n")))
+        .hint("take the value as an argument, or do that work in native/"))
 }
 
 /// The line and description of each forbidden name.
 fn offences_in(source: &str) -> Vec<(usize, String)> {
     let tokens = with_groups_spelt_out(&tokens(source));
     let begins_with = |rest: &[Token<'_>], name: &[&str]| {
-        rest.len() >= name.len()
-            && rest
-                .iter()
-                .zip(name)
-                .all(|(token, word)| token.text == *word)
+        rest.len() >= name.len() && rest.iter().zip(name).all(|(token, word)| token.text == *word)
     };
     let mut offences = Vec::new();
     for start in 0..tokens.len() {
-        for (name, what) in NAMES
-            .iter()
-            .filter(|(name, _)| begins_with(&tokens[start..], name))
-        {
+        for (name, what) in NAMES.iter().filter(|(name, _)| begins_with(&tokens[start..], name)) {
             offences.push((tokens[start].line, format!("`{}` ({what})", name.concat())));
         }
     }
@@ -71,10 +61,7 @@ fn with_groups_spelt_out<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
     for start in 0..tokens.len() {
         let is_group = ["std", "::", "{"];
         let is_group = tokens.len() - start > is_group.len()
-            && tokens[start..]
-                .iter()
-                .zip(is_group)
-                .all(|(token, word)| token.text == word);
+            && tokens[start..].iter().zip(is_group).all(|(token, word)| token.text == word);
         if !is_group {
             continue;
         }
@@ -122,29 +109,17 @@ mod tests {
     use super::offences_in;
 
     fn found(source: &str) -> Vec<String> {
-        offences_in(source)
-            .into_iter()
-            .map(|(line, found)| format!("{line}: {found}"))
-            .collect()
+        offences_in(source).into_iter().map(|(line, found)| format!("{line}: {found}")).collect()
     }
 
     #[test]
     fn forbidden_names_are_found_in_every_spelling() {
-        assert_eq!(
-            found("\nstd::time::SystemTime::now()"),
-            ["2: `SystemTime` (a clock)"]
-        );
-        assert_eq!(
-            found("let t = chrono::Utc::now();"),
-            ["1: `Utc::now` (a clock)"]
-        );
+        assert_eq!(found("\nstd::time::SystemTime::now()"), ["2: `SystemTime` (a clock)"]);
+        assert_eq!(found("let t = chrono::Utc::now();"), ["1: `Utc::now` (a clock)"]);
         assert_eq!(found("use std :: fs;"), ["1: `std::fs` (file access)"]);
         assert_eq!(
             found("use std::{\n    fmt,\n    net::{TcpStream, fs},\n    thread,\n};"),
-            [
-                "3: `std::net` (network access)",
-                "4: `std::thread` (threads)"
-            ]
+            ["3: `std::net` (network access)", "4: `std::thread` (threads)"]
         );
     }
 

@@ -34,11 +34,7 @@ enum Kind {
 
 /// What `rest` begins with, and how many bytes of it.
 fn next(rest: &str) -> (Kind, usize) {
-    let until = |end: &str, from: usize| {
-        rest[from..]
-            .find(end)
-            .map_or(rest.len(), |at| from + at + end.len())
-    };
+    let until = |end: &str, from: usize| rest[from..].find(end).map_or(rest.len(), |at| from + at + end.len());
     let first = rest.chars().next().unwrap_or(' ');
     if rest.starts_with("//") {
         (Kind::Other, until("\n", 2))
@@ -53,10 +49,7 @@ fn next(rest: &str) -> (Kind, usize) {
     } else if rest.starts_with("::") {
         (Kind::Token, 2)
     } else if is_word(first) {
-        (
-            Kind::Token,
-            rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
-        )
+        (Kind::Token, rest.find(|c| !is_word(c)).unwrap_or(rest.len()))
     } else if first.is_whitespace() {
         (Kind::Other, first.len_utf8())
     } else {
@@ -86,21 +79,15 @@ fn block_comment(rest: &str) -> usize {
 
 /// `r"…"`, `r#"…"#`, also with `b` or `c` before.
 fn raw_string(rest: &str) -> Option<usize> {
-    let prefix = ["r", "br", "cr"].into_iter().find(|prefix| {
-        rest.strip_prefix(prefix)
-            .is_some_and(|after| after.starts_with(['"', '#']))
-    })?;
-    let hashes = rest[prefix.len()..]
-        .bytes()
-        .take_while(|byte| *byte == b'#')
-        .count();
+    let prefix = ["r", "br", "cr"]
+        .into_iter()
+        .find(|prefix| rest.strip_prefix(prefix).is_some_and(|after| after.starts_with(['"', '#'])))?;
+    let hashes = rest[prefix.len()..].bytes().take_while(|byte| *byte == b'#').count();
     let body = prefix.len() + hashes + 1;
     // Without the quote it is a raw identifier, such as `r#type`.
     (rest.as_bytes().get(body - 1) == Some(&b'"')).then(|| {
         let end = format!("\"{}", "#".repeat(hashes));
-        rest[body..]
-            .find(&end)
-            .map_or(rest.len(), |at| body + at + end.len())
+        rest[body..].find(&end).map_or(rest.len(), |at| body + at + end.len())
     })
 }
 
@@ -119,10 +106,7 @@ fn quoted(rest: &str, quote: char) -> usize {
 /// `'a'` and `'\n'` are literals; `'a` is a lifetime, of which the quote is left out.
 fn char_or_lifetime(rest: &str) -> usize {
     let mut chars = rest.chars().skip(1);
-    let is_literal = matches!(
-        (chars.next(), chars.next()),
-        (Some('\\'), _) | (_, Some('\''))
-    );
+    let is_literal = matches!((chars.next(), chars.next()), (Some('\\'), _) | (_, Some('\'')));
     if is_literal { quoted(rest, '\'') } else { 1 }
 }
 
@@ -132,11 +116,8 @@ fn without_tests<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
     let mut kept = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        let is_marked = tokens.len() - at >= MARK.len()
-            && tokens[at..]
-                .iter()
-                .zip(MARK)
-                .all(|(token, mark)| token.text == mark);
+        let is_marked =
+            tokens.len() - at >= MARK.len() && tokens[at..].iter().zip(MARK).all(|(token, mark)| token.text == mark);
         if is_marked {
             at = end_of_item(tokens, at + MARK.len());
         } else {
@@ -168,11 +149,7 @@ mod tests {
     use super::tokens;
 
     fn words(source: &str) -> Vec<&str> {
-        tokens(source)
-            .iter()
-            .map(|token| token.text)
-            .filter(|text| *text != ";")
-            .collect()
+        tokens(source).iter().map(|token| token.text).filter(|text| *text != ";").collect()
     }
 
     #[test]
@@ -203,10 +180,7 @@ mod tests {
 
     #[test]
     fn lines_count_from_one() {
-        let lines: Vec<_> = tokens("a\n/* \n */ b")
-            .iter()
-            .map(|token| token.line)
-            .collect();
+        let lines: Vec<_> = tokens("a\n/* \n */ b").iter().map(|token| token.line).collect();
         assert_eq!(lines, [1, 3]);
     }
 }

@@ -29,10 +29,7 @@ pub(super) fn parse(listed: &str) -> Result<Vec<Package<'_>>> {
         ancestors.push(if depth == 0 { name } else { named });
         packages.push(Package {
             name,
-            features: features
-                .split(',')
-                .filter(|feature| !feature.is_empty())
-                .collect(),
+            features: features.split(',').filter(|feature| !feature.is_empty()).collect(),
             path: ancestors.join(" -> "),
         });
     }
@@ -46,11 +43,8 @@ fn fields(line: &str) -> Option<(usize, &str, &str)> {
 }
 
 fn unreadable(line: &str) -> Failure {
-    Failure::new(
-        "reading the dependency tree",
-        format!("`cargo tree` printed an unexpected line: {line}"),
-    )
-    .hint("this version of Cargo may print trees in another form; see xtask/src/wasm/tree.rs")
+    Failure::new("reading the dependency tree", format!("`cargo tree` printed an unexpected line: {line}"))
+        .hint("this version of Cargo may print trees in another form; see xtask/src/wasm/tree.rs")
 }
 
 #[cfg(test)]
@@ -66,10 +60,7 @@ mod tests {
 1|uuid v1.29.1|std
 ";
         let packages = parse(listed)?;
-        let paths: Vec<_> = packages
-            .iter()
-            .map(|package| package.path.as_str())
-            .collect();
+        let paths: Vec<_> = packages.iter().map(|package| package.path.as_str()).collect();
         assert_eq!(
             paths,
             [
