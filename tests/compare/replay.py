@@ -123,13 +123,14 @@ class State:
                 self.commit_info = info
 
     def stamp(self, file, previous_ms):
-        """The version's time: in-commit where the table has that, else the file's, never going back."""
+        """The version's time: in-commit where the table has that, else the file's; never going back, also where a
+        writer broke that rule for in-commit timestamps."""
         configuration = self.metadata.get("configuration") or {}
         if configuration.get("delta.enableInCommitTimestamps") == "true" and self.commit_info:
-            self.timestamp_ms = self.commit_info["inCommitTimestamp"]
+            timestamp_ms = self.commit_info["inCommitTimestamp"]
         else:
-            modified = file.stat().st_mtime_ns // 1_000_000
-            self.timestamp_ms = modified if previous_ms is None else max(modified, previous_ms + 1)
+            timestamp_ms = file.stat().st_mtime_ns // 1_000_000
+        self.timestamp_ms = timestamp_ms if previous_ms is None else max(timestamp_ms, previous_ms + 1)
 
 
 def replay(folder):

@@ -186,6 +186,15 @@ def unknown(tables):
     write_commit(table, 0, actions)
 
 
+def unknown_table_feature(tables):
+    """A reader feature of a future Delta: which files the table has can be told, committing is refused."""
+    table = copy(tables, "json-commits", "unknown-table-feature")
+    actions = read_commit(table, 2)
+    actions.append({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7,
+                                 "readerFeatures": ["futureFeature"], "writerFeatures": ["futureFeature"]}})
+    write_commit(table, 2, actions)
+
+
 def odd_commit_files(tables):
     """A commit whose lines come in an unusual order, with blank lines and CRLF ends."""
     table = copy(tables, "json-commits", "odd-commit-files")
@@ -252,14 +261,6 @@ def reader_version_99(t):
         if "protocol" in action:
             action["protocol"]["minReaderVersion"] = 99
     write_commit(t, 0, actions)
-
-
-@broken("unsupported", "futureFeature")
-def unknown_reader_feature(t):
-    actions = read_commit(t, 2)
-    actions.append({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7,
-                                 "readerFeatures": ["futureFeature"], "writerFeatures": ["futureFeature"]}})
-    write_commit(t, 2, actions)
 
 
 @broken("corrupt", "00000000000000000002.json")
@@ -376,6 +377,7 @@ def edit(tables):
     inline_deletion_vectors(tables)
     absolute_paths(tables)
     unknown(tables)
+    unknown_table_feature(tables)
     odd_commit_files(tables)
     statistics_added_again(tables)
     (tables / "broken").mkdir()
