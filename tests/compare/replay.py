@@ -126,10 +126,9 @@ class State:
         """The version's time: in-commit where the table has that, else the file's; never going back, also where a
         writer broke that rule for in-commit timestamps."""
         configuration = self.metadata.get("configuration") or {}
-        if configuration.get("delta.enableInCommitTimestamps") == "true" and self.commit_info:
-            timestamp_ms = self.commit_info["inCommitTimestamp"]
-        else:
-            timestamp_ms = file.stat().st_mtime_ns // 1_000_000
+        timestamp_ms = file.stat().st_mtime_ns // 1_000_000
+        if configuration.get("delta.enableInCommitTimestamps") == "true":
+            timestamp_ms = (self.commit_info or {}).get("inCommitTimestamp", timestamp_ms)
         self.timestamp_ms = timestamp_ms if previous_ms is None else max(timestamp_ms, previous_ms + 1)
 
 
