@@ -47,3 +47,33 @@ pub fn parse_ms(text: &str) -> Result<i64> {
     Err(Error::invalid(format!("`{}` is not a time", text.chars().take(60).collect::<String>()))
         .hint("write 2024-01-31T12:00:00Z, 2024-01-31, or milliseconds since 1970"))
 }
+
+/// Milliseconds of an interval as Spark writes it in table properties; `None` when it is none.
+///
+/// ```
+/// use deltalakedb_core::time::parse_interval_ms;
+/// assert_eq!(parse_interval_ms("interval 2 days 12 hours"), Some(216_000_000));
+/// assert_eq!(parse_interval_ms("soon"), None);
+/// ```
+pub fn parse_interval_ms(text: &str) -> Option<i64> {
+    let lower = text.trim().to_ascii_lowercase();
+    let words: Vec<&str> = lower.strip_prefix("interval").unwrap_or(&lower).split_whitespace().collect();
+    if words.is_empty() || !words.len().is_multiple_of(2) {
+        return None;
+    }
+    let mut ms: i64 = 0;
+    for pair in words.chunks(2) {
+        let count: i64 = pair[0].trim_matches('\'').parse().ok()?;
+        let unit = match pair[1].trim_end_matches('s') {
+            "week" => 7 * 24 * 3_600_000,
+            "day" => 24 * 3_600_000,
+            "hour" => 3_600_000,
+            "minute" => 60_000,
+            "second" => 1_000,
+            "millisecond" => 1,
+            _ => return None,
+        };
+        ms = ms.checked_add(count.checked_mul(unit)?)?;
+    }
+    (ms >= 0).then_some(ms)
+}

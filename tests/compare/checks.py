@@ -1,5 +1,6 @@
 """What is compared. Each check yields (what, this, that) for every difference."""
 import collections
+import time
 
 from . import normal
 from .replay import read_json, vector_id
@@ -53,7 +54,7 @@ def with_replay(snapshot, adds, entry, state):
     yield from by_key("protocol", normal.protocol(snapshot["protocol"]), normal.protocol(state.protocol))
     yield from by_key("metadata", normal.metadata(snapshot["metadata"]), normal.metadata(state.metadata))
     yield from by_key("transaction", {t["appId"]: transaction(t) for t in snapshot["transactions"]},
-                      {k: transaction(t) for k, t in state.transactions.items()})
+                      {k: transaction(t) for k, t in state.active_transactions(time.time() * 1000).items()})
     yield from by_key("domain", {d["domain"]: d["configuration"] for d in snapshot["domain_metadata"]},
                       state.domain_metadata)
     if state.timestamp_ms is not None:

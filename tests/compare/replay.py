@@ -122,6 +122,16 @@ class State:
             elif info := action.get("commitInfo"):
                 self.commit_info = info
 
+    def active_transactions(self, now_ms):
+        """Without those that the table's property says have expired."""
+        interval = (self.metadata.get("configuration") or {}).get("delta.setTransactionRetentionDuration")
+        if interval is None:
+            return self.transactions
+        words = interval.removeprefix("interval ").split()
+        units = {"week": 604_800_000, "day": 86_400_000, "hour": 3_600_000, "minute": 60_000, "second": 1000, "millisecond": 1}
+        until = now_ms - sum(int(n) * units[unit.removesuffix("s")] for n, unit in zip(words[::2], words[1::2]))
+        return {k: t for k, t in self.transactions.items() if t.get("lastUpdated") is None or t["lastUpdated"] > until}
+
     def stamp(self, file, previous_ms):
         """The version's time: in-commit where the table has that, else the file's; never going back, also where a
         writer broke that rule for in-commit timestamps."""

@@ -23,6 +23,8 @@ mod metadata;
 mod protocol;
 mod remove;
 mod sidecar;
+#[cfg(test)]
+mod tests;
 mod txn;
 mod wire;
 

@@ -10,4 +10,4 @@ mod state;
 pub use checkpoint::{CheckpointSummary, CheckpointWriter};
 pub use commit::{ActionCursor, StoredCommit, commit_actions, read_commit};
 pub use last_checkpoint::LastCheckpoint;
-pub use state::{CheckpointState, Retention, StateCursor, state_actions};
+pub use state::{CheckpointState, StateCursor, state_actions};

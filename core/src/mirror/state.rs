@@ -4,6 +4,7 @@ use crate::Result;
 use crate::action::{Action, Metadata, Remove};
 use crate::snapshot::{FileCursor, Snapshot, files, parse_stored};
 use crate::sql::{Batch, Database, Statement};
+use crate::time::parse_interval_ms;
 
 /// Tombstones of a version: the last removal of each logical file that was not added again until then.
 /// ?1 table, ?2 version, ?3 removed after this time, ?4 after this id, ?5 rows at the most.
@@ -18,51 +19,11 @@ ORDER BY r.remove_id LIMIT ?5";
 const RETENTION: &str = "delta.deletedFileRetentionDuration";
 const DEFAULT_RETENTION_MS: i64 = 7 * 24 * 3_600_000;
 
-/// How long a removed file stays as a tombstone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// Milliseconds.
-    pub ms: i64,
-}
-
-impl Retention {
-    /// From the table property, a week by default (protocol section "Table Properties"); a value that cannot be
-    /// understood keeps tombstones for ever, which harms nobody.
-    ///
-    /// ```
-    /// use deltalakedb_core::mirror::Retention;
-    /// assert_eq!(Retention::parse("interval 2 days 12 hours"), Some(Retention { ms: 216_000_000 }));
-    /// assert_eq!(Retention::parse("soon"), None);
-    /// ```
-    pub fn of(metadata: &Metadata) -> Self {
-        let default = Retention { ms: DEFAULT_RETENTION_MS };
-        let forever = Retention { ms: i64::MAX / 2 };
-        metadata.configuration.value(RETENTION).map_or(default, |text| Self::parse(text).unwrap_or(forever))
-    }
-
-    /// From an interval as Spark writes it.
-    pub fn parse(text: &str) -> Option<Self> {
-        let lower = text.trim().to_ascii_lowercase();
-        let words: Vec<&str> = lower.strip_prefix("interval").unwrap_or(&lower).split_whitespace().collect();
-        if words.is_empty() || !words.len().is_multiple_of(2) {
-            return None;
-        }
-        let mut ms: i64 = 0;
-        for pair in words.chunks(2) {
-            let count: i64 = pair[0].trim_matches('\'').parse().ok()?;
-            let unit = match pair[1].trim_end_matches('s') {
-                "week" => 7 * 24 * 3_600_000,
-                "day" => 24 * 3_600_000,
-                "hour" => 3_600_000,
-                "minute" => 60_000,
-                "second" => 1_000,
-                "millisecond" => 1,
-                _ => return None,
-            };
-            ms = ms.checked_add(count.checked_mul(unit)?)?;
-        }
-        (ms >= 0).then_some(Retention { ms })
-    }
+/// How long a removed file stays as a tombstone, in milliseconds: a week unless the table says otherwise (protocol
+/// section "Table Properties"). A value that cannot be understood keeps tombstones for ever, which harms nobody.
+fn tombstone_retention_ms(metadata: &Metadata) -> i64 {
+    let value = metadata.configuration.value(RETENTION);
+    value.map_or(DEFAULT_RETENTION_MS, |text| parse_interval_ms(text).unwrap_or(i64::MAX / 2))
 }
 
 /// What a checkpoint of a snapshot holds.
@@ -70,6 +31,7 @@ impl Retention {
 pub struct CheckpointState {
     snapshot: Snapshot,
     removed_after_ms: i64,
+    now_ms: i64,
 }
 
 /// Where the next page of a checkpoint's actions begins.
@@ -86,8 +48,8 @@ pub enum StateCursor {
 impl CheckpointState {
     /// The state of `snapshot`, with the tombstones that have not expired at `now_ms`.
     pub fn new(snapshot: Snapshot, now_ms: i64) -> Self {
-        let retention = Retention::of(&snapshot.metadata);
-        CheckpointState { removed_after_ms: now_ms.saturating_sub(retention.ms), snapshot }
+        let removed_after_ms = now_ms.saturating_sub(tombstone_retention_ms(&snapshot.metadata));
+        CheckpointState { snapshot, removed_after_ms, now_ms }
     }
 
     /// The snapshot.
@@ -111,7 +73,7 @@ pub async fn state_actions(
         StateCursor::Head => {
             let mut actions =
                 vec![Action::Protocol(snapshot.protocol.clone()), Action::Metadata(snapshot.metadata.clone())];
-            actions.extend(snapshot.transactions.iter().cloned().map(Action::Txn));
+            actions.extend(snapshot.active_transactions(state.now_ms).cloned().map(Action::Txn));
             actions.extend(snapshot.domain_metadata.iter().cloned().map(Action::DomainMetadata));
             Ok((actions, Some(StateCursor::Files(FileCursor::start(snapshot)))))
         }

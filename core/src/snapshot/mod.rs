@@ -10,6 +10,7 @@ pub use history::{HistoryEntry, HistoryPage, history};
 use crate::action::{CommitInfo, DomainMetadata, Metadata, Protocol, Txn};
 use crate::catalog::{MATCHING_TABLES, Table, TableSelector, one_table};
 use crate::sql::{Batch, Database, ResultSet, Statement, Value};
+use crate::time::parse_interval_ms;
 use crate::{Error, ErrorKind, Result};
 
 /// Which version of a table.
@@ -110,11 +111,26 @@ pub struct Snapshot {
     pub metadata: Metadata,
     /// In force at the version.
     pub protocol: Protocol,
-    /// The latest `txn` of each application, by `appId`.
+    /// The latest `txn` of each application, by `appId`, expired ones included.
     pub transactions: Vec<Txn>,
     /// The domains in force, by name.
     pub domain_metadata: Vec<DomainMetadata>,
     end_file_id: i64,
+}
+
+const TXN_RETENTION: &str = "delta.setTransactionRetentionDuration";
+
+impl Snapshot {
+    /// The transactions that have not expired by `now_ms`, in milliseconds since the epoch: without the table's
+    /// property, or without a time of its own, one never does (protocol section "Transaction Identifiers").
+    pub fn active_transactions(&self, now_ms: i64) -> impl Iterator<Item = &Txn> {
+        let retention_ms = self.metadata.configuration.value(TXN_RETENTION).and_then(parse_interval_ms);
+        let expired_until = retention_ms.map(|retention_ms| now_ms.saturating_sub(retention_ms));
+        self.transactions.iter().filter(move |txn| match (txn.last_updated, expired_until) {
+            (Some(last_updated), Some(expired_until)) => last_updated > expired_until,
+            _ => true,
+        })
+    }
 }
 
 /// The snapshot at `at`, in one batch.

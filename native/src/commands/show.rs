@@ -5,6 +5,7 @@ use deltalakedb_core::snapshot::{HistoryEntry, history as read_history, snapshot
 use deltalakedb_core::time::format_ms;
 use serde_json::{Value, json};
 
+use super::now_ms;
 use crate::cli::{self, Format};
 use crate::database::open_catalog;
 use crate::output::{Column, Output, bytes};
@@ -14,8 +15,7 @@ pub(super) async fn snapshot(args: cli::At, output: &Output) -> Result<()> {
     let state = read_snapshot(&database, &args.selector(), args.at()?).await?;
     if output.format != Format::Table {
         let transactions: Vec<Value> = state
-            .transactions
-            .iter()
+            .active_transactions(now_ms())
             .map(|txn| json!({ "appId": txn.app_id, "version": txn.version, "lastUpdated": txn.last_updated }))
             .collect();
         let domains: Vec<Value> = state
@@ -52,7 +52,7 @@ pub(super) async fn snapshot(args: cli::At, output: &Output) -> Result<()> {
     let properties: Vec<String> =
         properties.map(|(key, value)| format!("{key}={}", value.as_deref().unwrap_or("null"))).collect();
     let transactions: Vec<String> =
-        state.transactions.iter().map(|txn| format!("{}@{}", txn.app_id, txn.version)).collect();
+        state.active_transactions(now_ms()).map(|txn| format!("{}@{}", txn.app_id, txn.version)).collect();
     let domains: Vec<&str> = state.domain_metadata.iter().map(|domain| domain.domain.as_str()).collect();
     output.properties(&[
         ("table", state.table.name.clone()),
