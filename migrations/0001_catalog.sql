@@ -20,7 +20,8 @@ CREATE TABLE dl_tables (
   current_version  INTEGER,
   next_file_id     INTEGER,
   next_remove_id   INTEGER,
-  import_id        TEXT                   -- set while an import writes the table: no reader sees it then
+  import_id        TEXT,                  -- set while an import writes the table: no reader sees it then
+  import_batches   INTEGER NOT NULL DEFAULT 0  -- batches that the import has written: its sign of life
 );
 
 -- One row a version: what its commit said of itself, and the table's totals after it.
@@ -41,7 +42,10 @@ CREATE TABLE dl_table_versions (
   size_bytes              INTEGER NOT NULL,
   row_count               INTEGER NOT NULL,  -- of the files whose number of rows is known
   files_without_row_count INTEGER NOT NULL,
-  PRIMARY KEY (table_id, version)
+  PRIMARY KEY (table_id, version),
+  -- A sum beyond 64 bits would become a floating-point number.
+  CONSTRAINT totals_in_range CHECK (file_count >= 0 AND size_bytes >= 0 AND row_count >= 0
+    AND typeof(size_bytes) = 'integer' AND typeof(row_count) = 'integer' AND typeof(timestamp_ms) = 'integer')
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX dl_table_versions_commit_id ON dl_table_versions (table_id, commit_id) WHERE commit_id IS NOT NULL;
 CREATE INDEX dl_table_versions_timestamp ON dl_table_versions (table_id, timestamp_ms);

@@ -1,5 +1,7 @@
 //! Table features (protocol section "Table Features"): what a table asks of those who read and write it.
 
+use std::collections::BTreeSet;
+
 use crate::action::{Metadata, Protocol};
 use crate::{Error, ErrorKind, Result};
 
@@ -77,17 +79,39 @@ pub fn check_writable(protocol: &Protocol) -> Result<()> {
         )
         .hint("use a newer release"));
     }
-    let features = protocol.writer_features.iter().flatten();
-    let unknown: Vec<&str> =
+    let features = protocol.writer_features.iter().chain(&protocol.reader_features).flatten();
+    let unknown: BTreeSet<&str> =
         features.map(String::as_str).filter(|feature| !WRITER_FEATURES.contains(feature)).collect();
     if unknown.is_empty() {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::Unsupported,
-        format!("the table has features that this release does not write: {}", unknown.join(", ")),
+        format!(
+            "the table has features that this release does not write: {}",
+            unknown.into_iter().collect::<Vec<_>>().join(", ")
+        ),
     )
     .hint("it can be read; commit with the engine that made it, then `dl import --incremental`"))
+}
+
+/// Checks what the protocol asks of a `protocol` action that is written (section "Table Features").
+///
+/// # Errors
+/// [`Invalid`](ErrorKind::Invalid), with the rule that it breaks.
+pub fn check_well_formed(protocol: &Protocol) -> Result<()> {
+    let features = protocol.writer_features.as_deref();
+    if (protocol.min_writer_version == MAX_WRITER_VERSION) != features.is_some() {
+        return Err(Error::invalid("`writerFeatures` belongs to writer version 7, and to no other"));
+    }
+    if (protocol.min_reader_version == MAX_READER_VERSION) != protocol.reader_features.is_some() {
+        return Err(Error::invalid("`readerFeatures` belongs to reader version 3, and to no other"));
+    }
+    let missing = protocol.reader_features.iter().flatten().find(|name| !features.unwrap_or_default().contains(name));
+    if let Some(missing) = missing {
+        return Err(Error::invalid(format!("the reader feature `{missing}` must be among `writerFeatures`, too")));
+    }
+    Ok(())
 }
 
 /// Whether a table has a writer feature: listed, or implied by a writer version before table features.

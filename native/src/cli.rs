@@ -132,7 +132,7 @@ pub(crate) struct Commit {
     #[arg(long, value_name = "FILE.ndjson|-")]
     pub(crate) actions: PathBuf,
     /// The version that the commit is based on; files added after it then conflict with removes.
-    #[arg(long, value_name = "V")]
+    #[arg(long, value_name = "V", allow_negative_numbers = true)]
     pub(crate) read_version: Option<i64>,
     /// The operation, such as WRITE or DELETE.
     #[arg(long, value_name = "OP")]

@@ -31,19 +31,26 @@ pub(crate) struct Imported {
     pub(crate) versions_imported: i64,
 }
 
+/// What is in a log.
+pub(crate) async fn list_log(log: &LogStore) -> Result<LogListing> {
+    Ok(LogListing::new(log.list().await.map_err(|error| error.context(format!("importing {}", log.url())))?))
+}
+
+/// What to read of a log.
+pub(crate) fn plan_import(log: &LogStore, listing: &LogListing, mode: HistoryMode) -> Result<LogPlan> {
+    let plan = listing.plan(mode);
+    plan.map_err(|error| error.context(format!("importing {}", log.url())).path(log.url().as_str()))
+}
+
 /// Imports a log as a new table.
 pub(crate) async fn import_table(
     database: &SqliteDatabase,
     log: &LogStore,
+    plan: LogPlan,
     name: String,
     location: String,
-    mode: HistoryMode,
     output: &Output,
 ) -> Result<Imported> {
-    let listing = LogListing::new(log.list().await?);
-    let plan = listing
-        .plan(mode)
-        .map_err(|error| error.context(format!("importing {}", log.url())).path(log.url().as_str()))?;
     let registration =
         Registration { import_id: Uuid::new_v4().to_string(), table_id: Uuid::new_v4().to_string(), name, location };
     let key = begin(database, &registration, output).await?;
@@ -57,7 +64,7 @@ pub(crate) async fn import_table(
         }
         return Err(superseded(error, &registration).context(format!("importing {}", log.url())));
     }
-    let table = find_table(database, &TableSelector::Named(registration.table_id)).await?;
+    let table = find_table(database, &TableSelector::Key(key)).await?;
     Ok(Imported { versions_imported: table.version - table.earliest_version + 1, table })
 }
 
@@ -66,7 +73,10 @@ async fn take_over_own(
     unfinished: &UnfinishedImport,
     registration: &Registration,
 ) -> Result<()> {
-    if unfinished.is(&registration.import_id) { take_over(database, unfinished).await } else { Ok(()) }
+    if unfinished.is(&registration.import_id) {
+        take_over(database, unfinished).await?;
+    }
+    Ok(())
 }
 
 /// Registers the table; what a dead import left is swept, a living one is left alone.
@@ -80,7 +90,10 @@ async fn begin(database: &SqliteDatabase, registration: &Registration, output: &
         tokio::time::sleep(SIGN_OF_LIFE).await;
         match register(database, registration).await? {
             Registered::Begun(key) => return Ok(key),
-            Registered::Held(later) if later == unfinished => take_over(database, &later).await?,
+            Registered::Held(later) if later == unfinished => {
+                // Alive after all: the next look tells what it has become.
+                take_over(database, &later).await?;
+            }
             Registered::Held(_) => {
                 return Err(Error::new(
                     ErrorKind::Conflict,
@@ -103,14 +116,18 @@ fn superseded(error: Error, registration: &Registration) -> Error {
 }
 
 /// Takes in the commits that a registered table lacks.
-pub(crate) async fn import_increment(database: &SqliteDatabase, log: &LogStore, table: Table) -> Result<Imported> {
+pub(crate) async fn import_increment(
+    database: &SqliteDatabase,
+    log: &LogStore,
+    listing: &LogListing,
+    table: Table,
+) -> Result<Imported> {
     let doing =
         |error: Error| error.context(format!("importing {} into table {}", log.url(), table.name)).table(&table.name);
-    let listing = LogListing::new(log.list().await?);
-    check_agreement(database, log, &listing, &table).await.map_err(doing)?;
+    check_agreement(database, log, listing, &table).await.map_err(doing)?;
     let steps = listing.plan_after(table.version).map_err(doing)?;
     let versions_imported = steps.len() as i64;
-    let selector = TableSelector::Named(table.table_id.clone());
+    let selector = TableSelector::Key(table.key);
     let state = snapshot(database, &selector, At::Latest).await?;
     let planner = ImportPlanner::incremental(&table, state.metadata, state.protocol, database.limits());
     let bar = bytes_bar(steps.iter().map(|step| step.file.size).sum(), &format!("importing {}", table.name));

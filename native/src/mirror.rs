@@ -186,7 +186,7 @@ fn write_lines(out: &mut impl Write, actions: &[Action]) -> Result<()> {
 
 /// The newest version from `first` on at which a checkpoint is due.
 async fn due_checkpoint(database: &impl Database, table: &Table, first: i64) -> Result<Option<i64>> {
-    let selector = TableSelector::Named(table.table_id.clone());
+    let selector = TableSelector::Key(table.key);
     let state = snapshot(database, &selector, At::Latest).await?;
     let interval = checkpoint_interval(&state.metadata);
     let due = table.version - table.version % interval;
@@ -205,12 +205,12 @@ async fn write_checkpoint(
     version: i64,
     now_ms: i64,
 ) -> Result<()> {
-    let selector = TableSelector::Named(table.table_id.clone());
-    let state = CheckpointState::new(snapshot(database, &selector, At::Version(version)).await?, now_ms);
+    let selector = TableSelector::Key(table.key);
+    let mut state = CheckpointState::new(snapshot(database, &selector, At::Version(version)).await?, now_ms);
     let mut writer = CheckpointWriter::new(temporary_file()?)?;
     let mut cursor = Some(StateCursor::Head);
     while let Some(at) = cursor {
-        let (actions, next) = state_actions(database, &state, at, PAGE).await?;
+        let (actions, next) = state_actions(database, &mut state, at, PAGE).await?;
         writer.write(&actions)?;
         cursor = next;
     }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use comfy_table::{CellAlignment, Table, presets};
 use deltalakedb_core::{Error, ErrorKind, Result};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::cli::Format;
 
@@ -43,7 +44,7 @@ impl Output {
     }
 
     /// One JSON document, as the format asks for it.
-    pub(crate) fn json(&self, value: &Value) -> Result<()> {
+    pub(crate) fn json(&self, value: &impl Serialize) -> Result<()> {
         self.write(|out| {
             if self.format == Format::Ndjson {
                 serde_json::to_writer(&mut *out, value)
@@ -55,9 +56,9 @@ impl Output {
     }
 
     /// A list: one array, or a document a line.
-    pub(crate) fn json_list(&self, values: &[Value]) -> Result<()> {
+    pub(crate) fn json_list(&self, values: &[impl Serialize]) -> Result<()> {
         if self.format == Format::Json {
-            return self.json(&Value::from(values));
+            return self.json(&values);
         }
         self.write(|out| {
             for value in values {

@@ -30,6 +30,9 @@ wire_struct! {
     }
 }
 
+/// No file holds more rows; statistics that say so are wrong, and must not spoil the table's sum.
+const LARGEST_ROW_COUNT: i64 = 1 << 53;
+
 impl Add {
     /// The unique id of the deletion vector; empty without one. With `path` it is the key of a logical file.
     pub fn dv_id(&self) -> String {
@@ -39,6 +42,7 @@ impl Add {
     /// Rows that a reader of the file sees: `numRecords` less those in the deletion vector, if known.
     pub fn row_count(&self) -> Option<i64> {
         let num_records = crate::stats::num_records(self.stats.as_deref()?)?;
-        num_records.checked_sub(self.deletion_vector.as_ref().map_or(0, |dv| dv.cardinality))
+        let row_count = num_records.checked_sub(self.deletion_vector.as_ref().map_or(0, |dv| dv.cardinality))?;
+        (0..=LARGEST_ROW_COUNT).contains(&row_count).then_some(row_count)
     }
 }

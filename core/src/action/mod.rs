@@ -143,7 +143,7 @@ pub fn parse_line_into(line: &str, actions: &mut Vec<Action>) -> Result<()> {
     deserializer
         .deserialize_map(LineVisitor(actions))
         .and_then(|()| deserializer.end())
-        .map_err(|error| Error::corrupt(error.to_string()))
+        .map_err(|error| Error::corrupt(error.to_string().replace(" at line 1 column ", " at column ")))
 }
 
 struct LineVisitor<'a>(&'a mut Vec<Action>);

@@ -101,35 +101,13 @@ struct Scalar(Option<String>);
 
 impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ScalarVisitor;
-        impl Visitor<'_> for ScalarVisitor {
-            type Value = Scalar;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a string or null")
-            }
-            fn visit_unit<E>(self) -> Result<Scalar, E> {
-                Ok(Scalar(None))
-            }
-            fn visit_str<E>(self, v: &str) -> Result<Scalar, E> {
-                Ok(Scalar(Some(v.to_owned())))
-            }
-            fn visit_string<E>(self, v: String) -> Result<Scalar, E> {
-                Ok(Scalar(Some(v)))
-            }
-            fn visit_bool<E>(self, v: bool) -> Result<Scalar, E> {
-                Ok(Scalar(Some(v.to_string())))
-            }
-            fn visit_i64<E>(self, v: i64) -> Result<Scalar, E> {
-                Ok(Scalar(Some(v.to_string())))
-            }
-            fn visit_u64<E>(self, v: u64) -> Result<Scalar, E> {
-                Ok(Scalar(Some(v.to_string())))
-            }
-            fn visit_f64<E>(self, v: f64) -> Result<Scalar, E> {
-                Ok(Scalar(Some(v.to_string())))
-            }
+        let text = <&RawValue>::deserialize(deserializer)?.get();
+        match text.as_bytes().first() {
+            Some(b'"') => serde_json::from_str(text).map(|value| Scalar(Some(value))).map_err(de::Error::custom),
+            Some(b'{' | b'[') => Err(de::Error::custom("expected a string or null")),
+            _ if text == "null" => Ok(Scalar(None)),
+            _ => Ok(Scalar(Some(text.to_owned()))),
         }
-        deserializer.deserialize_any(ScalarVisitor)
     }
 }
 
@@ -195,7 +173,9 @@ macro_rules! wire_struct {
                     map: &mut A,
                 ) -> Result<(), A::Error> {
                     match key {
-                        $( $wire => partial.$field = map.next_value()?, )*
+                        $( $wire => partial.$field = map.next_value().map_err(|error| {
+                            serde::de::Error::custom(format!(concat!("`{}`, field `", $wire, "`: {}"), Self::NAME, error))
+                        })?, )*
                         _ => {
                             partial.extra.insert(key.to_owned(), map.next_value()?);
                         }

@@ -5,6 +5,6 @@ mod register;
 mod table;
 
 pub use migrations::{MIGRATIONS, Migration, catalog_version, plan_migrations};
-pub use register::{Registered, Registration, UnfinishedImport, register, take_over};
-pub(crate) use table::{MATCHING_TABLES, one_table, quoted};
+pub use register::{Registered, Registration, TakenOver, UnfinishedImport, register, take_over};
+pub(crate) use table::{MATCHING_TABLE, chosen_table, one_table, quoted};
 pub use table::{Table, TableSelector, drop_table, find_table, list_tables};

@@ -14,7 +14,7 @@ UPDATE dl_tables SET next_file_id = table_id << 40, next_remove_id = table_id <<
 WHERE import_id = ?1 RETURNING table_id";
 
 const RIVALS: &str = "
-SELECT table_id, name, location, import_id, current_version, next_file_id FROM dl_tables WHERE name = ?1 OR location = ?2
+SELECT table_id, name, location, import_id, import_batches FROM dl_tables WHERE name = ?1 OR location = ?2
 ORDER BY table_id";
 
 /// A table that is to be made.
@@ -44,7 +44,7 @@ pub enum Registered {
 pub struct UnfinishedImport {
     key: i64,
     import_id: String,
-    progress: (Option<i64>, Option<i64>),
+    batches: i64,
 }
 
 /// Begins a table.
@@ -57,11 +57,7 @@ pub async fn register(database: &impl Database, table: &Registration) -> Result<
     if let Some(mut row) = results.remove(0).rows.into_iter().next() {
         let (key, name, location) = (row.integer(0)?, row.text(1)?, row.text(2)?);
         return match row.optional_text(3)? {
-            Some(import_id) => Ok(Registered::Held(UnfinishedImport {
-                key,
-                import_id,
-                progress: (row.optional_integer(4)?, row.optional_integer(5)?),
-            })),
+            Some(import_id) => Ok(Registered::Held(UnfinishedImport { key, import_id, batches: row.integer(4)? })),
             None => Err(already_registered(table, &name, &location)),
         };
     }
@@ -107,14 +103,33 @@ fn already_registered(table: &Registration, name: &str, location: &str) -> Error
     error.table(name)
 }
 
-/// Deletes what a dead import left, so that its table can be registered anew. An import that lives on after
-/// all finds its table gone and fails with that.
+const GUARD_DEAD: &str = "
+INSERT INTO dl_guard (guard) SELECT 'import_superseded' WHERE NOT EXISTS (
+  SELECT 1 FROM dl_tables WHERE table_id = ?1 AND import_id = ?2 AND import_batches = ?3)";
+
+/// What became of [`take_over`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenOver {
+    /// The rows of the dead import are gone.
+    Swept,
+    /// The import has moved on or ended meanwhile: look again.
+    Alive,
+}
+
+/// Deletes what a dead import left, so that its table can be registered anew; nothing when it shows a sign of life
+/// after all. An import that was only slow finds its table gone and fails with that: keys are never used twice.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn take_over(database: &impl Database, import: &UnfinishedImport) -> Result<()> {
-    // Keys are never used twice, so this meets the rows of that import only.
-    Ok(database.batch(Batch::write(plan_drop(import.key))).await.map(drop)?)
+pub async fn take_over(database: &impl Database, import: &UnfinishedImport) -> Result<TakenOver> {
+    let params: Vec<Value> = vec![import.key.into(), import.import_id.as_str().into(), import.batches.into()];
+    let mut statements = vec![Statement::new(GUARD_DEAD, params)];
+    statements.extend(plan_drop(import.key));
+    match database.batch(Batch::write(statements)).await {
+        Ok(_) => Ok(TakenOver::Swept),
+        Err(DatabaseError::Guard(_)) => Ok(TakenOver::Alive),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl UnfinishedImport {

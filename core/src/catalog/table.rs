@@ -21,27 +21,43 @@ pub struct Table {
 /// Which table is meant.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TableSelector {
-    /// By its name or UUID.
+    /// By its name or UUID, as people and programs know it.
     Named(String),
+    /// By the catalog's own key ([`Table::key`]).
+    Key(i64),
     /// The only one of the catalog.
     Only,
 }
 
 impl TableSelector {
-    /// The parameter of [`MATCHING_TABLES`].
+    /// The parameter of [`chosen_table!`]: text, an integer or NULL.
     pub(crate) fn param(&self) -> Value {
         match self {
             TableSelector::Named(name) => name.as_str().into(),
+            TableSelector::Key(key) => (*key).into(),
             TableSelector::Only => Value::Null,
         }
     }
 }
 
-/// ?1 name, UUID or NULL for any.
-pub(crate) const MATCHING_TABLES: &str = "
-SELECT table_id, table_uuid, name, location, earliest_version, current_version FROM dl_tables
-WHERE import_id IS NULL AND (?1 IS NULL OR name = ?1 OR table_uuid = ?1)
-ORDER BY name = ?1 DESC, table_id LIMIT 2";
+/// The key of the table that `?1` means.
+macro_rules! chosen_table {
+    () => {
+        "CASE typeof(?1) WHEN 'integer' THEN ?1
+           WHEN 'null' THEN (SELECT table_id FROM dl_tables WHERE import_id IS NULL ORDER BY table_id LIMIT 1)
+           ELSE coalesce((SELECT table_id FROM dl_tables WHERE name = ?1),
+                         (SELECT table_id FROM dl_tables WHERE table_uuid = ?1)) END"
+    };
+}
+pub(crate) use chosen_table;
+
+/// The chosen table, and whether there are others. ?1 as in [`chosen_table!`].
+pub(crate) const MATCHING_TABLE: &str = concat!(
+    "SELECT table_id, table_uuid, name, location, earliest_version, current_version,
+       (SELECT count(*) FROM (SELECT 1 FROM dl_tables WHERE import_id IS NULL LIMIT 2)) > 1
+     FROM dl_tables WHERE import_id IS NULL AND table_id = ",
+    chosen_table!()
+);
 
 const ALL_TABLES: &str = "
 SELECT table_id, table_uuid, name, location, earliest_version, current_version FROM dl_tables
@@ -63,7 +79,26 @@ const DROP: [&str; 10] = [
 
 const DROP_TABLE: &str = "DELETE FROM dl_tables WHERE table_id = ?1";
 
+const STILL_THERE: &str = "SELECT 1 FROM dl_tables WHERE table_id = ?1";
+
 impl Table {
+    /// The rows of a query on the table, read together with the proof that it was not dropped meanwhile: a page that
+    /// is empty for that reason must not look like the last one.
+    pub(crate) async fn read_rows(&self, database: &impl Database, query: Statement) -> Result<Vec<Row>> {
+        let statements = vec![Statement::new(STILL_THERE, [self.key.into()]), query];
+        let mut results = database.batch(Batch::read(statements)).await?;
+        let rows = results.pop().unwrap_or_default().rows;
+        if results.pop().is_none_or(|result| result.rows.is_empty()) {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("table {} was dropped while it was read", quoted(&self.name)),
+            )
+            .table(&self.name)
+            .hint("what was read of it so far is not complete"));
+        }
+        Ok(rows)
+    }
+
     fn from_row(mut row: Row) -> Result<Self> {
         Ok(Table {
             key: row.integer(0)?,
@@ -96,25 +131,26 @@ pub async fn list_tables(database: &impl Database) -> Result<Vec<Table>> {
 /// [`NotFound`](ErrorKind::NotFound) when there is none, [`Invalid`](ErrorKind::Invalid) when
 /// [`Only`](TableSelector::Only) meets several.
 pub async fn find_table(database: &impl Database, selector: &TableSelector) -> Result<Table> {
-    let statement = Statement::new(MATCHING_TABLES, [selector.param()]);
+    let statement = Statement::new(MATCHING_TABLE, [selector.param()]);
     let mut results = database.batch(Batch::read(vec![statement])).await?;
     one_table(results.remove(0), selector)
 }
 
-/// The table in the answer to [`MATCHING_TABLES`].
+/// The table in the answer to [`MATCHING_TABLE`].
 pub(crate) fn one_table(result: ResultSet, selector: &TableSelector) -> Result<Table> {
-    let several = result.rows.len() > 1;
     let Some(row) = result.rows.into_iter().next() else {
         return Err(match selector {
             TableSelector::Named(name) => {
                 Error::new(ErrorKind::NotFound, format!("the catalog has no table {}", quoted(name)))
                     .table(name.clone())
             }
+            TableSelector::Key(_) => Error::new(ErrorKind::NotFound, "the table was dropped meanwhile"),
             TableSelector::Only => Error::new(ErrorKind::NotFound, "the catalog has no tables"),
         }
         .hint("`dl tables` lists what is there; `dl import` brings a table in"));
     };
-    if several && *selector == TableSelector::Only {
+    let has_others = row.integer(6)? != 0;
+    if has_others && *selector == TableSelector::Only {
         return Err(Error::invalid("the catalog has several tables and none was named")
             .hint("name one with --table; `dl tables` lists them"));
     }

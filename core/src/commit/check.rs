@@ -1,12 +1,13 @@
 //! What a commit may not do, found before anything is written.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::action::{Action, Metadata, Protocol};
+use crate::action::{Action, Add, Json, Metadata, Protocol, Remove};
 use crate::catalog::quoted;
+use crate::schema::Schema;
 use crate::snapshot::Snapshot;
-use crate::table_features::{check_writable, is_append_only};
-use crate::{Error, Result};
+use crate::table_features::{check_well_formed, check_writable, has_writer_feature, is_append_only};
+use crate::{Error, ErrorKind, Result};
 
 pub(super) fn check(state: &Snapshot, actions: &[Action]) -> Result<()> {
     check_writable(&state.protocol)?;
@@ -14,51 +15,27 @@ pub(super) fn check(state: &Snapshot, actions: &[Action]) -> Result<()> {
         return Err(Error::invalid("there is nothing to commit: no actions were given"));
     }
     one_of_a_kind(actions)?;
-    let metadata = actions.iter().find_map(|action| match action {
-        Action::Metadata(metadata) => Some(metadata),
-        _ => None,
-    });
-    if let Some(metadata) = metadata {
-        check_metadata(&state.metadata, metadata)?;
-    }
-    let append_only = is_append_only(&state.metadata, &state.protocol);
+    not_added_and_removed(actions)?;
+    let (mut metadata, mut protocol) = (&state.metadata, &state.protocol);
     for action in actions {
         match action {
-            Action::Add(add) => {
-                check_path(&add.path)?;
-                if add.size < 0 {
-                    return Err(
-                        Error::invalid(format!("the size of {} is {}", quoted(&add.path), add.size)).path(&add.path)
-                    );
-                }
-                if let Some(stats) = &add.stats
-                    && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(stats).is_err()
-                {
-                    return Err(Error::invalid(format!(
-                        "the statistics of {} are not a JSON object",
-                        quoted(&add.path)
-                    ))
-                    .path(&add.path));
-                }
+            Action::Metadata(new) => {
+                check_metadata(&state.metadata, new)?;
+                metadata = new;
             }
-            Action::Remove(remove) => {
-                check_path(&remove.path)?;
-                if append_only && remove.data_change {
-                    return Err(Error::invalid(format!(
-                        "the table is append-only (delta.appendOnly): {} may not be removed",
-                        quoted(&remove.path)
-                    ))
-                    .path(&remove.path));
-                }
-            }
-            Action::Protocol(protocol) => check_protocol(&state.protocol, protocol)?,
-            Action::Sidecar(_) | Action::CheckpointMetadata(_) => {
-                return Err(Error::invalid(format!("`{}` belongs to checkpoints, not to commits", action.name())));
+            Action::Protocol(new) => {
+                check_protocol(&state.protocol, new)?;
+                protocol = new;
             }
             _ => {}
         }
     }
-    Ok(())
+    let rules = Rules {
+        protocol,
+        append_only: is_append_only(&state.metadata, &state.protocol),
+        partition_columns: partition_columns(metadata)?,
+    };
+    actions.iter().try_for_each(|action| rules.check(action))
 }
 
 /// A commit has at most one metadata, protocol and commit info, and one action of a kind for a path
@@ -82,6 +59,109 @@ fn one_of_a_kind(actions: &[Action]) -> Result<()> {
     Ok(())
 }
 
+fn not_added_and_removed(actions: &[Action]) -> Result<()> {
+    let removed: HashSet<(&str, String)> = actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Remove(remove) => Some((remove.path.as_str(), remove.dv_id())),
+            _ => None,
+        })
+        .collect();
+    for action in actions {
+        if let Action::Add(add) = action
+            && removed.contains(&(add.path.as_str(), add.dv_id()))
+        {
+            return Err(Error::invalid(format!(
+                "the commit both adds and removes {} with the same deletion vector",
+                quoted(&add.path)
+            ))
+            .path(&add.path)
+            .hint("an `add` alone replaces the file's entry"));
+        }
+    }
+    Ok(())
+}
+
+/// What the table, as it is after the commit, asks of each action.
+struct Rules<'a> {
+    protocol: &'a Protocol,
+    append_only: bool,
+    /// Physical names.
+    partition_columns: BTreeSet<String>,
+}
+
+impl Rules<'_> {
+    fn check(&self, action: &Action) -> Result<()> {
+        match action {
+            Action::Add(add) => self.check_add(add).map_err(|error| error.path(&add.path)),
+            Action::Remove(remove) => self.check_remove(remove).map_err(|error| error.path(&remove.path)),
+            Action::DomainMetadata(domain) => {
+                self.needs("domainMetadata", || format!("the domain {}", quoted(&domain.domain)))
+            }
+            Action::Sidecar(_) | Action::CheckpointMetadata(_) => {
+                Err(Error::invalid(format!("`{}` belongs to checkpoints, not to commits", action.name())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_add(&self, add: &Add) -> Result<()> {
+        check_path(&add.path)?;
+        let file = || quoted(&add.path);
+        if add.size < 0 {
+            return Err(Error::invalid(format!("the size of {} is {}", file(), add.size)));
+        }
+        if let Some(stats) = &add.stats
+            && serde_json::from_str::<BTreeMap<String, Json>>(stats).is_err()
+        {
+            return Err(Error::invalid(format!("the statistics of {} are not a JSON object", file())));
+        }
+        if add.deletion_vector.is_some() {
+            self.needs("deletionVectors", || format!("the deletion vector of {}", file()))?;
+        }
+        if add.base_row_id.is_some() || add.default_row_commit_version.is_some() {
+            self.needs("rowTracking", || format!("the row ids of {}", file()))?;
+        }
+        if !add.partition_values.0.keys().eq(&self.partition_columns) {
+            return Err(Error::invalid(format!(
+                "{} has values for the partition columns [{}]; the table's are [{}]",
+                file(),
+                joined(add.partition_values.0.keys()),
+                joined(&self.partition_columns)
+            )));
+        }
+        Ok(())
+    }
+
+    fn check_remove(&self, remove: &Remove) -> Result<()> {
+        check_path(&remove.path)?;
+        if self.append_only && remove.data_change {
+            return Err(Error::invalid(format!(
+                "the table is append-only (delta.appendOnly): {} may not be removed",
+                quoted(&remove.path)
+            )));
+        }
+        Ok(())
+    }
+
+    fn needs(&self, feature: &str, what: impl FnOnce() -> String) -> Result<()> {
+        if has_writer_feature(self.protocol, feature) {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("{} needs the table feature `{feature}`, which the table has not", what()))
+            .hint("add the feature to the table's protocol first"))
+    }
+}
+
+fn partition_columns(metadata: &Metadata) -> Result<BTreeSet<String>> {
+    let schema = Schema::of(metadata)?;
+    metadata.partition_columns.iter().map(|name| Ok(schema.column(&[name.as_str()])?.physical.concat())).collect()
+}
+
+fn joined<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    names.into_iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
+}
+
 fn check_path(path: &str) -> Result<()> {
     if path.is_empty() {
         return Err(Error::invalid("a file action has an empty path"));
@@ -100,25 +180,35 @@ fn check_metadata(current: &Metadata, new: &Metadata) -> Result<()> {
     if new.partition_columns != current.partition_columns {
         return Err(Error::invalid(format!(
             "the partition columns are [{}] and may not change; the new metadata has [{}]",
-            current.partition_columns.join(", "),
-            new.partition_columns.join(", ")
+            joined(&current.partition_columns),
+            joined(&new.partition_columns)
         )));
     }
     let property = "delta.enableInCommitTimestamps";
     if new.is_enabled(property) && !current.is_enabled(property) {
         return Err(Error::new(
-            crate::ErrorKind::Unsupported,
+            ErrorKind::Unsupported,
             "this release does not switch in-commit timestamps on (delta.enableInCommitTimestamps)",
         )
         .hint("switch them on with the engine that made the table, then `dl import --incremental`"));
     }
-    let schema =
-        new.schema_string.as_deref().ok_or_else(|| Error::invalid("the new metadata has no `schemaString`"))?;
-    crate::schema::Schema::parse(schema).map(drop)
+    let schema = new.schema_string.as_deref();
+    let schema = schema.ok_or_else(|| Error::invalid("the new metadata has no `schemaString`"))?;
+    Schema::parse(schema).map(drop).map_err(|error| Error::invalid(error.to_string()))
 }
 
 fn check_protocol(current: &Protocol, new: &Protocol) -> Result<()> {
+    check_well_formed(new)?;
     check_writable(new)?;
+    for (old, new) in
+        [(&current.reader_features, &new.reader_features), (&current.writer_features, &new.writer_features)]
+    {
+        let kept = new.as_deref().unwrap_or_default();
+        if let Some(lost) = old.iter().flatten().find(|feature| !kept.contains(feature)) {
+            return Err(Error::invalid(format!("the protocol may not lose the table feature `{lost}`"))
+                .hint("drop features with the engine that made the table"));
+        }
+    }
     if new.min_reader_version < current.min_reader_version || new.min_writer_version < current.min_writer_version {
         return Err(Error::invalid(format!(
             "the protocol may not go down from ({}, {}) to ({}, {})",

@@ -109,7 +109,7 @@ WHERE a.version > ?2 OR a.txn_version >= r.txn_version ORDER BY a.version LIMIT 
 const OPERATIONS: &str = "
 SELECT version, commit_info FROM dl_table_versions WHERE table_id = ?1 AND version > ?2 ORDER BY version LIMIT 1000";
 
-/// The queries whose results [`explain`] reads, in this order; the last two in any number.
+/// The queries whose results [`same_commit`] (the first) and [`explain`] read, in this order; the last two in any number.
 pub(super) fn queries(
     limits: &Limits,
     key: i64,
@@ -131,13 +131,15 @@ pub(super) fn queries(
     statements
 }
 
+/// The version and time of the commit with the same id, if there is one.
+pub(super) fn same_commit(results: &mut Vec<ResultSet>) -> Result<Option<(i64, i64)>> {
+    let first = if results.is_empty() { ResultSet::default() } else { results.remove(0) };
+    first.rows.first().map(|row| Ok((row.integer(0)?, row.integer(1)?))).transpose()
+}
+
 /// The outcome of a commit whose batch was refused with `error`.
 pub(super) fn explain(plan: &CommitPlan, error: DatabaseError, results: Vec<ResultSet>) -> Result<Outcome> {
     let mut results = results.into_iter();
-    let mut next = || results.next().unwrap_or_default().rows.into_iter().next();
-    if let Some(row) = next() {
-        return Ok(Outcome::Committed { version: row.integer(0)?, timestamp_ms: row.integer(1)? });
-    }
     let DatabaseError::Guard(guard) = &error else { return Err(error.into()) };
     let mut operations = results.next().unwrap_or_default();
     let results: Vec<ResultSet> = results.collect();
@@ -152,9 +154,9 @@ pub(super) fn explain(plan: &CommitPlan, error: DatabaseError, results: Vec<Resu
         "table_not_found" => {
             return Err(Error::new(
                 ErrorKind::NotFound,
-                format!("table {} was dropped meanwhile", quoted(&plan.table)),
+                format!("table {} was dropped meanwhile", quoted(&plan.table.name)),
             )
-            .table(plan.table.clone()));
+            .table(plan.table.name.clone()));
         }
         _ => return Err(error.into()),
     };
@@ -172,7 +174,7 @@ pub(super) fn explain(plan: &CommitPlan, error: DatabaseError, results: Vec<Resu
     let Some(winner) = row.optional_integer(0)? else {
         let path = subject.unwrap_or_default();
         return Err(Error::invalid(format!("the commit removes {}, which is not in the table", quoted(&path)))
-            .table(plan.table.clone())
+            .table(plan.table.name.clone())
             .path(path)
             .hint("path and deletion vector must be those of the file's `add`; `dl files` shows them"));
     };
@@ -182,5 +184,5 @@ pub(super) fn explain(plan: &CommitPlan, error: DatabaseError, results: Vec<Resu
         .find(|row| row.integer(0) == Ok(winner))
         .and_then(|row| row.optional_text(1).ok()?)
         .and_then(|text| serde_json::from_str::<CommitInfo>(&text).ok()?.operation());
-    Ok(Outcome::Conflicted(Conflict { table: plan.table.clone(), kind, winner, winner_operation, subject }))
+    Ok(Outcome::Conflicted(Conflict { table: plan.table.name.clone(), kind, winner, winner_operation, subject }))
 }

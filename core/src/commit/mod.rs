@@ -14,6 +14,7 @@ pub use plan::{CommitPlan, plan_commit};
 
 use crate::action::Action;
 use crate::catalog::TableSelector;
+use crate::import::{read_catalog_commit, same_actions};
 use crate::snapshot::{At, snapshot};
 use crate::sql::{Batch, Database, DatabaseError};
 use crate::{Error, Result};
@@ -78,9 +79,33 @@ pub async fn apply_commit(database: &impl Database, plan: &CommitPlan) -> Result
         }
         Err(DatabaseError::AnswerLost(_)) => Ok(Outcome::Unknown),
         Err(error @ (DatabaseError::Guard(_) | DatabaseError::Unique(_))) => {
-            let results = database.batch(Batch::read(plan.explanation.clone())).await?;
-            conflict::explain(plan, error, results)
+            let mut results = database.batch(Batch::read(plan.explanation.clone())).await?;
+            match conflict::same_commit(&mut results)? {
+                Some((version, timestamp_ms)) => {
+                    check_same(database, plan, version).await?;
+                    Ok(Outcome::Committed { version, timestamp_ms })
+                }
+                None => conflict::explain(plan, error, results),
+            }
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// A commit id stands for one commit: what was committed with it must be what is sent again.
+async fn check_same(database: &impl Database, plan: &CommitPlan, version: i64) -> Result<()> {
+    let is_said = |action: &Action| !matches!(action, Action::CommitInfo(_)); // it holds the time of sending
+    let stored = read_catalog_commit(database, &plan.table, version).await?.actions;
+    let stored: Vec<Action> = stored.into_iter().filter(is_said).collect();
+    let sent: Vec<Action> = plan.actions.iter().filter(|action| is_said(action)).cloned().collect();
+    if same_actions(&stored, &sent) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "committing to table {}: the commit id was used for version {version}, with other actions",
+        crate::catalog::quoted(&plan.table.name)
+    ))
+    .table(&plan.table.name)
+    .version(version)
+    .hint("a commit id belongs to one commit; take a new one for a new commit"))
 }

@@ -1,4 +1,5 @@
 use crate::action::{Action, CommitInfo, Json};
+use crate::catalog::Table;
 use crate::snapshot::Snapshot;
 use crate::sql::{Batch, Limits, Rows, Statement, Value, with_rows};
 use crate::table_features::in_commit_timestamps_enabled;
@@ -55,7 +56,8 @@ pub struct CommitPlan {
     pub(super) explanation: Vec<Statement>,
     /// How many of those queries are about `txn` actions.
     pub(super) txn_queries: usize,
-    pub(super) table: String,
+    pub(super) table: Table,
+    pub(super) actions: Vec<Action>,
 }
 
 /// Plans a commit on a table whose latest known state is `state`.
@@ -110,7 +112,8 @@ pub fn plan_commit(state: &Snapshot, request: &CommitRequest, limits: &Limits) -
         batch: Batch::write(statements),
         explanation: conflict::queries(limits, key, read_version, &request.commit_id, removes, txns),
         txn_queries,
-        table: state.table.name.clone(),
+        table: state.table.clone(),
+        actions: request.actions.clone(),
     })
 }
 

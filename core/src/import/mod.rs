@@ -28,9 +28,11 @@ const NO_TIMESTAMP: i64 = i64::MIN / 2;
 
 const SET_VERSION: &str = "UPDATE dl_tables SET current_version = ?2 WHERE table_id = ?1";
 
-const GUARD_IMPORT: &str = "
-INSERT INTO dl_guard (guard) SELECT 'import_superseded'
-WHERE NOT EXISTS (SELECT 1 FROM dl_tables WHERE table_id = ?1 AND import_id = ?2)";
+/// ?1 table, ?2 import.
+const SIGN_OF_LIFE: &str =
+    "UPDATE dl_tables SET import_batches = import_batches + 1 WHERE table_id = ?1 AND import_id = ?2";
+
+const GUARD_IMPORT: &str = "INSERT INTO dl_guard (guard) SELECT 'import_superseded' WHERE changes() <> 1";
 
 const GUARD_VERSION: &str = "
 INSERT INTO dl_guard (guard) SELECT 'version_moved'
@@ -154,7 +156,7 @@ impl ImportPlanner {
     /// # Errors
     /// As [`end_version`](Self::end_version).
     pub fn end_checkpoint(&mut self, own_commit_follows: bool, modified_ms: i64) -> Result<Option<Batch>> {
-        self.end();
+        self.end()?;
         if let (Some(version), false) = (self.checkpoint_version, own_commit_follows) {
             self.begin(version, "the checkpoint", modified_ms, Source::State);
             self.end_version()?;
@@ -202,6 +204,9 @@ impl ImportPlanner {
                     continue;
                 }
                 Action::Add(add) => {
+                    if add.path.is_empty() {
+                        return Err(self.at_file(Error::corrupt("an `add` has an empty path")));
+                    }
                     if add.size < 0 {
                         return Err(self.at_file(Error::corrupt(format!(
                             "the size of {} is {}",
@@ -238,7 +243,7 @@ impl ImportPlanner {
         {
             self.check_state(version)?;
         }
-        self.end();
+        self.end()?;
         Ok(self.full_batch())
     }
 
@@ -258,21 +263,24 @@ impl ImportPlanner {
         Err(self.at_file(error))
     }
 
-    fn end(&mut self) {
+    fn end(&mut self) -> Result<()> {
         self.write_pending();
-        if let Some(current) = self.current.take() {
+        if let Some(current) = &self.current {
             let timestamp = version_timestamp(
                 current.version,
                 current.modified_ms,
                 current.commit_info.as_ref(),
                 self.metadata.as_ref(),
                 self.protocol.as_ref(),
-            );
+            )
+            .map_err(|error| self.at_file(error))?;
             if current.commit_info.is_some() || timestamp != current.modified_ms {
                 self.statements.push(current.writer.describe(timestamp, current.commit_info.as_ref()));
             }
             self.statements.extend(current.writer.end());
         }
+        self.current = None;
+        Ok(())
     }
 
     fn full_batch(&mut self) -> Option<Batch> {
@@ -313,18 +321,20 @@ impl ImportPlanner {
         if self.statements.is_empty() {
             return None;
         }
-        let guard = match &mut self.guard {
-            Guard::Import(import_id) => Statement::new(GUARD_IMPORT, vec![self.key.into(), import_id.as_str().into()]),
+        let mut statements = match &mut self.guard {
+            Guard::Import(import_id) => vec![
+                Statement::new(SIGN_OF_LIFE, vec![self.key.into(), import_id.as_str().into()]),
+                Statement::new(GUARD_IMPORT, []),
+            ],
             Guard::Version(version) => {
                 let guard = Statement::new(GUARD_VERSION, [self.key.into(), (*version).into()]);
                 let last = self.statements.iter().rev().find(|statement| statement.sql == SET_VERSION);
                 if let Some(crate::sql::Value::Integer(last)) = last.and_then(|statement| statement.params.get(1)) {
                     *version = *last;
                 }
-                guard
+                vec![guard]
             }
         };
-        let mut statements = vec![guard];
         statements.append(&mut self.statements);
         Some(Batch::write(statements))
     }

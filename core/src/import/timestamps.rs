@@ -1,5 +1,9 @@
 use crate::action::{CommitInfo, Metadata, Protocol};
 use crate::table_features::in_commit_timestamps_enabled;
+use crate::{Error, Result};
+
+/// The last time that JavaScript's dates reach, in the year 275760; versions after it need room to count on.
+const LATEST_TIME_MS: i64 = 8_640_000_000_000_000;
 
 const ENABLEMENT_VERSION: &str = "delta.inCommitTimestampEnablementVersion";
 
@@ -11,11 +15,18 @@ pub(super) fn version_timestamp(
     commit_info: Option<&CommitInfo>,
     metadata: Option<&Metadata>,
     protocol: Option<&Protocol>,
-) -> i64 {
-    let (Some(metadata), Some(protocol)) = (metadata, protocol) else { return modified_ms };
+) -> Result<i64> {
+    let (Some(metadata), Some(protocol)) = (metadata, protocol) else { return Ok(modified_ms) };
     let from = metadata.configuration.value(ENABLEMENT_VERSION).and_then(|text| text.parse().ok()).unwrap_or(0);
     if !in_commit_timestamps_enabled(metadata, protocol) || version < from {
-        return modified_ms;
+        return Ok(modified_ms);
     }
-    commit_info.and_then(CommitInfo::in_commit_timestamp).unwrap_or(modified_ms)
+    let Some(timestamp_ms) = commit_info.and_then(CommitInfo::in_commit_timestamp) else { return Ok(modified_ms) };
+    if !(-LATEST_TIME_MS..=LATEST_TIME_MS).contains(&timestamp_ms) {
+        return Err(Error::corrupt(format!(
+            "the in-commit timestamp of version {version} is {timestamp_ms} ms, which is no time"
+        ))
+        .version(version));
+    }
+    Ok(timestamp_ms)
 }

@@ -22,7 +22,10 @@ pub enum LogFileKind {
     UuidCheckpointParquet,
 }
 
-/// The version and kind of a file by its name, `None` for every other file.
+/// The highest version that a log may have: far beyond any table's, and with room to count on.
+pub const MAX_VERSION: i64 = i64::MAX >> 1;
+
+/// The version and kind of a file by its name, `None` for every other file, also for versions over [`MAX_VERSION`].
 ///
 /// ```
 /// use deltalakedb_core::log::{LogFileKind, parse_file_name};
@@ -53,7 +56,7 @@ pub fn parse_file_name(name: &str) -> Option<(i64, LogFileKind)> {
 }
 
 fn parse_version(text: &str) -> Option<i64> {
-    parse_number(text, 20)?.try_into().ok()
+    parse_number(text, 20)?.try_into().ok().filter(|&version: &i64| version <= MAX_VERSION)
 }
 
 fn parse_number(text: &str, digits: usize) -> Option<u64> {
@@ -96,6 +99,8 @@ mod tests {
             (format!("00000000000000000010.checkpoint.{uuid}.parquet"), Some((10, UuidCheckpointParquet))),
             ("00000000000000000010.checkpoint.1.json".into(), None),
             ("99999999999999999999.json".into(), None), // beyond i64
+            ("09223372036854775807.json".into(), None), // nothing could follow
+            ("00009007199254740993.json".into(), Some((9_007_199_254_740_993, Commit))),
             ("0.json".into(), None),
             ("00000000000000000001.json.tmp".into(), None),
             ("_last_checkpoint".into(), None),

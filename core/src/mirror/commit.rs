@@ -1,6 +1,7 @@
 //! A version's own actions, as its commit file holds them.
 
 use crate::action::{Action, Remove};
+use crate::catalog::Table;
 use crate::snapshot::{add_from_row, parse_stored};
 use crate::sql::{Batch, Database, ResultSet, Statement, Value};
 use crate::{Error, ErrorKind, Result};
@@ -39,7 +40,7 @@ pub struct StoredCommit {
     pub actions: Vec<Action>,
     files: std::ops::Range<i64>,
     removes: std::ops::Range<i64>,
-    table: String,
+    table: Table,
 }
 
 /// Where the next page of a commit's file actions begins.
@@ -60,11 +61,7 @@ impl StoredCommit {
 ///
 /// # Errors
 /// [`NotFound`](ErrorKind::NotFound) when the version is not there; those of the database.
-pub async fn read_commit(
-    database: &impl Database,
-    table: &crate::catalog::Table,
-    version: i64,
-) -> Result<StoredCommit> {
+pub async fn read_commit(database: &impl Database, table: &Table, version: i64) -> Result<StoredCommit> {
     let params = || vec![Value::from(table.key), version.into()];
     let queries = [VERSION, PROTOCOL, METADATA, TXNS, DOMAINS, CDC, UNKNOWN];
     let statements = queries.into_iter().map(|sql| Statement::new(sql, params())).collect();
@@ -100,7 +97,7 @@ pub async fn read_commit(
         actions,
         files: row.integer(3)?..row.integer(4)?,
         removes: row.integer(5)?..row.integer(6)?,
-        table: table.name.clone(),
+        table: table.clone(),
     })
 }
 
@@ -116,7 +113,7 @@ fn stored<T: serde::de::DeserializeOwned>(
 /// Up to `limit` file actions of a commit from `cursor` on, removes before adds, and where the next ones begin.
 ///
 /// # Errors
-/// Those of the database.
+/// [`NotFound`](ErrorKind::NotFound) when the table was dropped meanwhile; those of the database.
 pub async fn commit_actions(
     database: &impl Database,
     commit: &StoredCommit,
@@ -126,17 +123,17 @@ pub async fn commit_actions(
     let query = |sql, from: i64, end: i64| Statement::new(sql, vec![from.into(), end.into(), (limit as i64).into()]);
     if cursor.remove_id < commit.removes.end {
         let statement = query(REMOVES, cursor.remove_id, commit.removes.end);
-        let rows = database.batch(Batch::read(vec![statement])).await?.remove(0).rows;
+        let rows = commit.table.read_rows(database, statement).await?;
         let last = rows.last().filter(|_| rows.len() == limit).map(|row| row.integer(0)).transpose()?;
         let remove_id = last.map_or(commit.removes.end, |last| last + 1);
         let actions = rows
             .into_iter()
-            .map(|mut row| parse_stored::<Remove>("remove", &commit.table, row.text(1)?).map(Action::Remove));
+            .map(|mut row| parse_stored::<Remove>("remove", &commit.table.name, row.text(1)?).map(Action::Remove));
         return Ok((actions.collect::<Result<_>>()?, Some(ActionCursor { remove_id, ..cursor })));
     }
     let statement = query(ADDS, cursor.file_id, commit.files.end);
-    let rows = database.batch(Batch::read(vec![statement])).await?.remove(0).rows;
+    let rows = commit.table.read_rows(database, statement).await?;
     let last = rows.last().filter(|_| rows.len() == limit).map(|row| row.integer(0)).transpose()?;
-    let actions = rows.into_iter().map(|row| add_from_row(row, &commit.table).map(Action::Add));
+    let actions = rows.into_iter().map(|row| add_from_row(row, &commit.table.name).map(Action::Add));
     Ok((actions.collect::<Result<_>>()?, last.map(|last| ActionCursor { file_id: last + 1, ..cursor })))
 }

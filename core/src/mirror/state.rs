@@ -1,20 +1,23 @@
 //! The actions of a checkpoint: a version's state, reconciled (protocol section "Action Reconciliation").
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::Result;
 use crate::action::{Action, Metadata, Remove};
 use crate::snapshot::{FileCursor, Snapshot, files, parse_stored};
-use crate::sql::{Batch, Database, Statement};
+use crate::sql::{Database, Statement};
 use crate::time::parse_interval_ms;
 
-/// Tombstones of a version: the last removal of each logical file that was not added again until then.
-/// ?1 table, ?2 version, ?3 removed after this time, ?4 after this id, ?5 rows at the most.
+/// Removals up to a version, newest first, of logical files that are not in it.
+/// ?1 table, ?2 version, ?3 removed after this time, ?4 before this id, ?5 rows at the most.
 const TOMBSTONES: &str = "
 SELECT r.remove_id, r.action FROM dl_remove_files r
-WHERE r.remove_id > ?4 AND r.remove_id < (?1 + 1) << 40 AND r.version <= ?2
+WHERE r.remove_id < ?4 AND r.remove_id >= ?1 << 40 AND r.version <= ?2
   AND r.deletion_timestamp > ?3
   AND NOT EXISTS (SELECT 1 FROM dl_add_files f WHERE f.table_id = ?1 AND f.path = r.path AND f.dv_id = r.dv_id
     AND f.version <= ?2 AND (f.version > r.version OR f.removed_version IS NULL OR f.removed_version > ?2))
-ORDER BY r.remove_id LIMIT ?5";
+ORDER BY r.remove_id DESC LIMIT ?5";
 
 const RETENTION: &str = "delta.deletedFileRetentionDuration";
 const DEFAULT_RETENTION_MS: i64 = 7 * 24 * 3_600_000;
@@ -32,6 +35,8 @@ pub struct CheckpointState {
     snapshot: Snapshot,
     removed_after_ms: i64,
     now_ms: i64,
+    /// Hashes of the tombstones so far, eight bytes each: a file that was removed twice has one tombstone.
+    removed: HashSet<u64>,
 }
 
 /// Where the next page of a checkpoint's actions begins.
@@ -41,7 +46,7 @@ pub enum StateCursor {
     Head,
     /// With these files.
     Files(FileCursor),
-    /// With the tombstones after this id.
+    /// With the tombstones before this id.
     Tombstones(i64),
 }
 
@@ -49,7 +54,7 @@ impl CheckpointState {
     /// The state of `snapshot`, with the tombstones that have not expired at `now_ms`.
     pub fn new(snapshot: Snapshot, now_ms: i64) -> Self {
         let removed_after_ms = now_ms.saturating_sub(tombstone_retention_ms(&snapshot.metadata));
-        CheckpointState { snapshot, removed_after_ms, now_ms }
+        CheckpointState { snapshot, removed_after_ms, now_ms, removed: HashSet::new() }
     }
 
     /// The snapshot.
@@ -64,7 +69,7 @@ impl CheckpointState {
 /// Those of the database.
 pub async fn state_actions(
     database: &impl Database,
-    state: &CheckpointState,
+    state: &mut CheckpointState,
     cursor: StateCursor,
     limit: usize,
 ) -> Result<(Vec<Action>, Option<StateCursor>)> {
@@ -83,17 +88,17 @@ pub async fn state_actions(
                 add.data_change = false;
                 Action::Add(add)
             });
-            let tombstones = StateCursor::Tombstones((snapshot.table.key << 40) - 1);
+            let tombstones = StateCursor::Tombstones((snapshot.table.key + 1) << 40);
             Ok((actions.collect(), Some(page.next.map_or(tombstones, StateCursor::Files))))
         }
-        StateCursor::Tombstones(after) => tombstones(database, state, after, limit).await,
+        StateCursor::Tombstones(before) => tombstones(database, state, before, limit).await,
     }
 }
 
 async fn tombstones(
     database: &impl Database,
-    state: &CheckpointState,
-    after: i64,
+    state: &mut CheckpointState,
+    before: i64,
     limit: usize,
 ) -> Result<(Vec<Action>, Option<StateCursor>)> {
     let snapshot = &state.snapshot;
@@ -101,15 +106,20 @@ async fn tombstones(
         snapshot.table.key.into(),
         snapshot.version.into(),
         state.removed_after_ms.into(),
-        after.into(),
+        before.into(),
         (limit as i64).into(),
     ];
-    let rows = database.batch(Batch::read(vec![Statement::new(TOMBSTONES, params)])).await?.remove(0).rows;
+    let rows = snapshot.table.read_rows(database, Statement::new(TOMBSTONES, params)).await?;
     let last = rows.last().filter(|_| rows.len() == limit).map(|row| row.integer(0)).transpose()?;
-    let actions = rows.into_iter().map(|mut row| {
+    let mut actions = Vec::with_capacity(rows.len());
+    for mut row in rows {
         let mut remove: Remove = parse_stored("remove", &snapshot.table.name, row.text(1)?)?;
-        remove.data_change = false;
-        Ok(Action::Remove(remove))
-    });
-    Ok((actions.collect::<Result<_>>()?, last.map(StateCursor::Tombstones)))
+        let mut hasher = DefaultHasher::new();
+        (&remove.path, remove.dv_id()).hash(&mut hasher);
+        if state.removed.insert(hasher.finish()) {
+            remove.data_change = false;
+            actions.push(Action::Remove(remove));
+        }
+    }
+    Ok((actions, last.map(StateCursor::Tombstones)))
 }

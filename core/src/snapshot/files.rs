@@ -1,6 +1,6 @@
 use crate::Result;
 use crate::action::{Add, StringMap};
-use crate::sql::{Batch, Database, Row, Statement};
+use crate::sql::{Database, Row, Statement};
 
 use super::{Snapshot, parse_stored};
 
@@ -39,7 +39,8 @@ pub struct FilePage {
 /// Up to `limit` files of a snapshot after `cursor`.
 ///
 /// # Errors
-/// Those of the database; [`Corrupt`](crate::ErrorKind::Corrupt) when a row cannot be read.
+/// [`NotFound`](crate::ErrorKind::NotFound) when the table was dropped meanwhile; those of the database;
+/// [`Corrupt`](crate::ErrorKind::Corrupt) when a row cannot be read.
 pub async fn files(
     database: &impl Database,
     snapshot: &Snapshot,
@@ -47,8 +48,7 @@ pub async fn files(
     limit: usize,
 ) -> Result<FilePage> {
     let params = vec![cursor.0.into(), snapshot.end_file_id.into(), snapshot.version.into(), (limit as i64).into()];
-    let mut results = database.batch(Batch::read(vec![Statement::new(PAGE, params)])).await?;
-    let rows = results.remove(0).rows;
+    let rows = snapshot.table.read_rows(database, Statement::new(PAGE, params)).await?;
     let next = match rows.last() {
         Some(row) if rows.len() == limit => Some(FileCursor(row.integer(0)?)),
         _ => None,

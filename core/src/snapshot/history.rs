@@ -1,6 +1,6 @@
 use crate::Result;
 use crate::action::CommitInfo;
-use crate::catalog::{MATCHING_TABLES, Table, TableSelector, one_table};
+use crate::catalog::{MATCHING_TABLE, Table, TableSelector, one_table};
 use crate::sql::{Batch, Database, Statement};
 
 use super::{parse_stored, target};
@@ -53,7 +53,7 @@ pub async fn history(
     limit: usize,
 ) -> Result<HistoryPage> {
     let params = vec![selector.param(), newest.into(), None::<i64>.into(), (limit as i64).into()];
-    let statements = vec![Statement::new(MATCHING_TABLES, [selector.param()]), Statement::new(HISTORY, params)];
+    let statements = vec![Statement::new(MATCHING_TABLE, [selector.param()]), Statement::new(HISTORY, params)];
     let mut results = database.batch(Batch::read(statements)).await?;
     let rows = results.remove(1).rows;
     let table = one_table(results.remove(0), selector)?;

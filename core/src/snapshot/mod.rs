@@ -8,7 +8,7 @@ pub use files::{FileCursor, FilePage, files};
 pub use history::{HistoryEntry, HistoryPage, history};
 
 use crate::action::{CommitInfo, DomainMetadata, Metadata, Protocol, Txn};
-use crate::catalog::{MATCHING_TABLES, Table, TableSelector, one_table};
+use crate::catalog::{MATCHING_TABLE, Table, TableSelector, one_table};
 use crate::sql::{Batch, Database, ResultSet, Statement, Value};
 use crate::time::parse_interval_ms;
 use crate::{Error, ErrorKind, Result};
@@ -35,8 +35,7 @@ impl At {
     }
 }
 
-/// The table and version meant by `?1` (name, UUID, or NULL for the only one), `?2` (version or NULL) and
-/// `?3` (timestamp or NULL).
+/// The table and version meant by `?1` (see [`chosen_table!`]), `?2` (version or NULL) and `?3` (timestamp or NULL).
 macro_rules! target {
     ($query:literal) => {
         concat!(
@@ -45,9 +44,9 @@ macro_rules! target {
                  SELECT v.version FROM dl_table_versions v
                  WHERE v.table_id = t.table_id AND v.timestamp_ms <= ?3 AND v.version >= t.earliest_version
                  ORDER BY v.timestamp_ms DESC LIMIT 1) END
-               FROM dl_tables t WHERE t.import_id IS NULL AND (?1 IS NULL OR t.name = ?1 OR t.table_uuid = ?1)
-               ORDER BY t.name = ?1 DESC, t.table_id LIMIT 1
-             ) ",
+               FROM dl_tables t WHERE t.import_id IS NULL AND t.table_id = ",
+            $crate::catalog::chosen_table!(),
+            ") ",
             $query
         )
     };
@@ -141,7 +140,7 @@ impl Snapshot {
 pub async fn snapshot(database: &impl Database, selector: &TableSelector, at: At) -> Result<Snapshot> {
     let [version, timestamp] = at.params();
     let params = vec![selector.param(), version, timestamp];
-    let mut statements = vec![Statement::new(MATCHING_TABLES, [selector.param()])];
+    let mut statements = vec![Statement::new(MATCHING_TABLE, [selector.param()])];
     for sql in [VERSION, METADATA, PROTOCOL, TXNS, DOMAINS, TIME_RANGE] {
         statements.push(Statement::new(sql, params.clone()));
     }

@@ -69,6 +69,8 @@ pub enum DatabaseError {
     Guard(String),
     /// A unique index refused a row; its columns, as `table.column, table.column`.
     Unique(String),
+    /// A sum left the range of 64-bit integers.
+    OutOfRange(String),
     /// Another writer held the database for too long.
     Busy(String),
     /// The disk or the database is full.
@@ -91,6 +93,8 @@ impl From<DatabaseError> for Error {
     fn from(error: DatabaseError) -> Self {
         use DatabaseError::*;
         match error {
+            Guard(guard) if guard == "totals_in_range" => out_of_range(),
+            OutOfRange(_) => out_of_range(),
             Guard(guard) => Error::new(ErrorKind::Conflict, format!("the catalog's guard `{guard}` did not hold")),
             Unique(columns) => Error::new(ErrorKind::Conflict, format!("{columns} must be unique")),
             Busy(text) => Error::new(ErrorKind::Unavailable, format!("the catalog is busy: {text}"))
@@ -112,4 +116,9 @@ impl From<DatabaseError> for Error {
             Other(text) => Error::new(ErrorKind::Internal, format!("the catalog's database: {text}")),
         }
     }
+}
+
+fn out_of_range() -> Error {
+    Error::corrupt("the sizes or row counts of the table's files add up to more than 64 bits hold, or below zero")
+        .hint("look at `size` and `numRecords` of the files that were to be written; nothing was changed")
 }

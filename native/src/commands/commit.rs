@@ -70,7 +70,11 @@ fn read_actions(path: &Path) -> Result<Vec<Action>> {
         std::io::stdin().lock().read_to_end(&mut bytes).map_err(failed)?;
         Fetched::Bytes(Bytes::from(bytes))
     } else {
-        Fetched::File(File::open(path).map_err(failed)?)
+        let file = File::open(path).map_err(failed)?;
+        if file.metadata().map_err(failed)?.is_dir() {
+            return Err(Error::invalid(format!("reading the actions in {shown}: it is a folder")).path(&shown));
+        }
+        Fetched::File(file)
     };
     let mut actions = Vec::new();
     content.for_each_line(|number, line| {

@@ -9,9 +9,9 @@ use serde_json::json;
 use super::catalog::apply_migrations;
 use crate::cli::{self, Format, ImportMode};
 use crate::database::{SqliteDatabase, open_or_create};
-use crate::import::{Imported, import_increment, import_table, table_at};
+use crate::import::{Imported, import_increment, import_table, list_log, plan_import, table_at};
 use crate::output::Output;
-use crate::store::{LogStore, parse_location};
+use crate::store::{LogStore, parse_table_location};
 
 /// Bytes of a name, at the most: it is shown in tables and addresses.
 const LONGEST_NAME: usize = 512;
@@ -19,25 +19,24 @@ const LONGEST_NAME: usize = 512;
 pub(super) async fn run(args: cli::Import, output: &Output) -> Result<()> {
     let log = LogStore::of_log(&args.log_dir).await?;
     let location = match &args.table_location {
-        Some(location) => parse_location("--table-location", location)?.as_str().trim_end_matches('/').to_owned(),
+        Some(location) => parse_table_location(location)?,
         None => log.table_location(),
     };
-    // Before anything is made: a log that is not there must not leave a catalog behind.
-    log.list().await.map_err(|error| error.context("importing"))?;
+    let name = table_name(args.name.as_deref(), &location)?;
+    let mode = match args.mode {
+        ImportMode::Latest => HistoryMode::Latest,
+        ImportMode::FullHistory => HistoryMode::Full,
+    };
+    // Before anything is made: a log that cannot be read leaves no catalog behind.
+    let listing = list_log(&log).await?;
+    let plan = plan_import(&log, &listing, mode)?;
     let database = open_or_create(&args.database.database)?;
     prepare(&database).await?;
 
     let registered = if args.incremental { table_at(&database, &location).await? } else { None };
     let imported = match registered {
-        Some(table) => import_increment(&database, &log, table).await?,
-        None => {
-            let name = table_name(args.name.as_deref(), &location)?;
-            let mode = match args.mode {
-                ImportMode::Latest => HistoryMode::Latest,
-                ImportMode::FullHistory => HistoryMode::Full,
-            };
-            import_table(&database, &log, name, location, mode, output).await?
-        }
+        Some(table) => import_increment(&database, &log, &listing, table).await?,
+        None => import_table(&database, &log, plan, name, location, output).await?,
     };
     report(&database, &imported, output).await
 }
@@ -70,6 +69,11 @@ fn table_name(given: Option<&str>, location: &str) -> Result<String> {
         return Err(Error::invalid(format!("the name has {} bytes; {LONGEST_NAME} are allowed", name.len()))
             .hint("give a shorter one with --name"));
     }
+    if uuid::Uuid::try_parse(&name).is_ok() {
+        return Err(
+            Error::invalid("the name is a UUID, by which tables are named, too").hint("give another one with --name")
+        );
+    }
     if name.chars().any(char::is_control) {
         return Err(Error::invalid("the name has control characters").hint("give another one with --name"));
     }
@@ -99,7 +103,7 @@ fn percent_decoded(text: &str) -> String {
 
 async fn report(database: &SqliteDatabase, imported: &Imported, output: &Output) -> Result<()> {
     let table = &imported.table;
-    let selector = deltalakedb_core::catalog::TableSelector::Named(table.table_id.clone());
+    let selector = deltalakedb_core::catalog::TableSelector::Key(table.key);
     let state = snapshot(database, &selector, At::Latest).await?;
     if output.format != Format::Table {
         return output.json(&json!({

@@ -37,7 +37,9 @@ pub(super) async fn run(args: cli::Mirror, output: &Output) -> Result<()> {
             }
         }
     }
-    print(&done, output)?;
+    if !done.is_empty() || failure.is_none() {
+        print(&done, output)?;
+    }
     failure.map_or(Ok(()), Err)
 }
 

@@ -1,9 +1,11 @@
 //! `dl snapshot`, `dl history`, `dl schema`.
 
 use deltalakedb_core::Result;
-use deltalakedb_core::snapshot::{HistoryEntry, history as read_history, snapshot as read_snapshot};
+use deltalakedb_core::action::{CommitInfo, Json, Metadata, Protocol};
+use deltalakedb_core::snapshot::{HistoryEntry, Snapshot, history as read_history, snapshot as read_snapshot};
 use deltalakedb_core::time::format_ms;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::now_ms;
 use crate::cli::{self, Format};
@@ -14,28 +16,7 @@ pub(super) async fn snapshot(args: cli::At, output: &Output) -> Result<()> {
     let database = open_catalog(&args.database.database).await?;
     let state = read_snapshot(&database, &args.selector(), args.at()?).await?;
     if output.format != Format::Table {
-        let transactions: Vec<Value> = state
-            .active_transactions(now_ms())
-            .map(|txn| json!({ "appId": txn.app_id, "version": txn.version, "lastUpdated": txn.last_updated }))
-            .collect();
-        let domains: Vec<Value> = state
-            .domain_metadata
-            .iter()
-            .map(|domain| json!({ "domain": domain.domain, "configuration": domain.configuration }))
-            .collect();
-        return output.json(&json!({
-            "table_id": state.table.table_id,
-            "name": state.table.name,
-            "version": state.version,
-            "timestamp_ms": state.timestamp_ms,
-            "protocol": state.protocol,
-            "metadata": state.metadata,
-            "file_count": state.file_count,
-            "size_bytes": state.size_bytes,
-            "row_count": state.row_count,
-            "transactions": transactions,
-            "domain_metadata": domains,
-        }));
+        return output.json(&SnapshotJson::new(&state));
     }
     let (protocol, metadata) = (&state.protocol, &state.metadata);
     let features: Vec<&str> = protocol
@@ -81,7 +62,7 @@ pub(super) async fn history(args: cli::History, output: &Output) -> Result<()> {
     let limit = args.limit.unwrap_or(usize::MAX).min(i64::MAX as usize);
     let entries = read_history(&database, &selector, newest, limit).await?.entries;
     if output.format != Format::Table {
-        return output.json_list(&entries.iter().map(entry_json).collect::<Vec<_>>());
+        return output.json_list(&entries.iter().map(EntryJson::new).collect::<Vec<_>>());
     }
     let columns = [
         Column::Right("VERSION"),
@@ -103,16 +84,97 @@ pub(super) async fn history(args: cli::History, output: &Output) -> Result<()> {
     output.table(&columns, rows.collect())
 }
 
-fn entry_json(entry: &HistoryEntry) -> Value {
-    json!({
-        "version": entry.version,
-        "timestamp_ms": entry.timestamp_ms,
-        "operation": entry.operation,
-        "added_files": entry.added_files,
-        "removed_files": entry.removed_files,
-        "commit_info": entry.commit_info,
-        "commit_id": entry.commit_id,
-    })
+/// What `dl snapshot` prints. Actions go out as they are stored: their numbers may be larger than any of Rust's.
+#[derive(Serialize)]
+struct SnapshotJson<'a> {
+    table_id: &'a str,
+    name: &'a str,
+    version: i64,
+    timestamp_ms: i64,
+    protocol: &'a Protocol,
+    metadata: &'a Metadata,
+    file_count: i64,
+    size_bytes: i64,
+    row_count: Option<i64>,
+    transactions: Vec<TransactionJson<'a>>,
+    domain_metadata: Vec<DomainJson<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TransactionJson<'a> {
+    app_id: &'a str,
+    version: i64,
+    last_updated: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct DomainJson<'a> {
+    domain: &'a str,
+    configuration: &'a str,
+}
+
+impl<'a> SnapshotJson<'a> {
+    fn new(state: &'a Snapshot) -> Self {
+        let transactions = state.active_transactions(now_ms()).map(|txn| TransactionJson {
+            app_id: &txn.app_id,
+            version: txn.version,
+            last_updated: txn.last_updated,
+        });
+        let domains = state
+            .domain_metadata
+            .iter()
+            .map(|domain| DomainJson { domain: &domain.domain, configuration: &domain.configuration });
+        SnapshotJson {
+            table_id: &state.table.table_id,
+            name: &state.table.name,
+            version: state.version,
+            timestamp_ms: state.timestamp_ms,
+            protocol: &state.protocol,
+            metadata: &state.metadata,
+            file_count: state.file_count,
+            size_bytes: state.size_bytes,
+            row_count: state.row_count,
+            transactions: transactions.collect(),
+            domain_metadata: domains.collect(),
+        }
+    }
+}
+
+/// What `dl history` prints of a version.
+#[derive(Serialize)]
+struct EntryJson<'a> {
+    version: i64,
+    timestamp_ms: i64,
+    operation: Option<&'a str>,
+    added_files: Option<i64>,
+    removed_files: Option<i64>,
+    commit_info: Option<&'a CommitInfo>,
+    commit_id: Option<&'a str>,
+}
+
+impl<'a> EntryJson<'a> {
+    fn new(entry: &'a HistoryEntry) -> Self {
+        EntryJson {
+            version: entry.version,
+            timestamp_ms: entry.timestamp_ms,
+            operation: entry.operation.as_deref(),
+            added_files: entry.added_files,
+            removed_files: entry.removed_files,
+            commit_info: entry.commit_info.as_ref(),
+            commit_id: entry.commit_id.as_deref(),
+        }
+    }
+}
+
+/// What `dl schema` prints.
+#[derive(Serialize)]
+struct SchemaJson<'a> {
+    table_id: &'a str,
+    name: &'a str,
+    version: i64,
+    schema: Json,
+    partition_columns: &'a [String],
 }
 
 pub(super) async fn schema(args: cli::At, output: &Output) -> Result<()> {
@@ -124,16 +186,17 @@ pub(super) async fn schema(args: cli::At, output: &Output) -> Result<()> {
             .version(state.version)
     };
     let text = state.metadata.schema_string.as_deref();
-    let schema: Value = serde_json::from_str(text.unwrap_or(r#"{"type":"struct","fields":[]}"#)).map_err(parse)?;
+    let text = text.unwrap_or(r#"{"type":"struct","fields":[]}"#);
     if output.format != Format::Table {
-        return output.json(&json!({
-            "table_id": state.table.table_id,
-            "name": state.table.name,
-            "version": state.version,
-            "schema": schema,
-            "partition_columns": state.metadata.partition_columns,
-        }));
+        return output.json(&SchemaJson {
+            table_id: &state.table.table_id,
+            name: &state.table.name,
+            version: state.version,
+            schema: Json::parse(text.to_owned()).map_err(parse)?,
+            partition_columns: &state.metadata.partition_columns,
+        });
     }
+    let schema: Value = serde_json::from_str(text).map_err(parse)?;
     let columns = [Column::Left("COLUMN"), Column::Left("TYPE"), Column::Left("NULLABLE"), Column::Left("PARTITION")];
     let mut rows = Vec::new();
     field_rows(&schema, 0, &state.metadata.partition_columns, &mut rows);

@@ -254,6 +254,7 @@ fn translate(error: rusqlite::Error) -> DatabaseError {
         (ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::PermissionDenied, _) => {
             DatabaseError::Unavailable(text)
         }
+        _ if text == "integer overflow" => DatabaseError::OutOfRange(text),
         _ if text.starts_with("no such table: dl_") => DatabaseError::NoCatalog(text),
         _ => DatabaseError::Other(text),
     }

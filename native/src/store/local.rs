@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use deltalakedb_core::log::parse_file_name;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
 use super::{Fetched, Put};
@@ -22,17 +23,28 @@ pub(super) fn list(folder: &Path) -> Result<Vec<(String, u64, i64)>> {
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        // A link counts as what it leads to; a file that has just gone does not count.
-        let metadata = match std::fs::metadata(entry.path()) {
+        // A link counts as what it leads to. What is called like a part of the log must be a file: to pass it
+        // over would show an older table.
+        let path = entry.path();
+        let metadata = match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => metadata,
+            Ok(_) if parse_file_name(&name).is_some() => return Err(not_a_file(&path, "it is no file")),
             Ok(_) => continue,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(failed(error)),
+            // Gone since the folder was read: a temporary file, or an old commit that was cleaned up.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => continue,
+            Err(error) if parse_file_name(&name).is_some() => return Err(not_a_file(&path, &error.to_string())),
+            Err(_) => continue,
         };
         let modified = metadata.modified().map_err(failed)?;
         entries.push((name, metadata.len(), to_ms(modified)));
     }
     Ok(entries)
+}
+
+fn not_a_file(path: &Path, reason: &str) -> Error {
+    Error::corrupt(format!("{} cannot be read as a part of the log: {reason}", path.display()))
+        .path(path.display().to_string())
+        .hint("restore the file")
 }
 
 pub(super) fn open(folder: &Path, name: &str) -> Result<File> {

@@ -74,9 +74,7 @@ impl LogStore {
         }
         let (store, prefix) = object_store::parse_url_opts(&url, store_variables())
             .map_err(|error| store_error(error).context(format!("{what} {}", shown(argument))))?;
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        url.set_query(None);
+        without_secrets(&mut url);
         Ok(LogStore { url, place: Place::Store(store.into(), prefix) })
     }
 
@@ -201,8 +199,23 @@ pub(crate) async fn collect(
         .await
 }
 
+/// A table's location as the catalog keeps it: an URL without credentials and without a slash at its end.
+pub(crate) fn parse_table_location(argument: &str) -> Result<String> {
+    let mut url = parse_location("--table-location", argument)?;
+    without_secrets(&mut url);
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Takes user, password and query out. An URL that can have none stays as it is.
+fn without_secrets(url: &mut Url) {
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+}
+
 /// A path or URL as an URL without a slash at its end; variables of the environment are filled in.
-pub(crate) fn parse_location(what: &str, argument: &str) -> Result<Url> {
+fn parse_location(what: &str, argument: &str) -> Result<Url> {
     let expanded = expand_env(what, argument)?;
     let invalid = |reason: String| {
         Error::invalid(format!("{what}: {} is not a place for a log: {reason}", shown(argument)))
