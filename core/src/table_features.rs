@@ -95,6 +95,22 @@ pub fn check_writable(protocol: &Protocol) -> Result<()> {
     .hint("it can be read; commit with the engine that made it, then `dl import --incremental`"))
 }
 
+/// Checks that a log of the table may lie where engines read it by its path: one that a catalog manages may not
+/// (section "Catalog-managed tables").
+///
+/// # Errors
+/// [`Unsupported`](ErrorKind::Unsupported).
+pub fn check_publishable(protocol: &Protocol) -> Result<()> {
+    let managed = protocol.writer_features.iter().flatten().find(|name| name.starts_with("catalog"));
+    managed.map_or(Ok(()), |feature| {
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("the table has the feature `{feature}`: its log may not be read by path, so it is not written"),
+        )
+        .hint("drop the feature with the engine that made the table"))
+    })
+}
+
 /// Checks what the protocol asks of a `protocol` action that is written (section "Table Features").
 ///
 /// # Errors

@@ -7,10 +7,11 @@ use deltalakedb_core::catalog::{
     Registered, Registration, Table, TableSelector, UnfinishedImport, find_table, list_tables, register, take_over,
 };
 use deltalakedb_core::import::{ImportPlanner, read_catalog_commit, same_actions};
-use deltalakedb_core::log::{HistoryMode, LogFileKind, LogListing, LogPlan, Step, read_commit_line};
+use deltalakedb_core::log::{HistoryMode, LogFile, LogFileKind, LogListing, LogPlan, Step, read_commit_line};
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::{Batch, Database};
 use deltalakedb_core::{Error, ErrorKind, Result};
+use futures::StreamExt;
 use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -22,6 +23,8 @@ use crate::store::{Fetched, LogStore};
 
 /// Actions that are handed on at once.
 const PIECE: usize = 1024;
+/// Objects that are fetched from a store at the same time.
+const FETCHES: usize = 8;
 /// How long an import that makes no progress is watched before it counts as dead.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(3);
 
@@ -147,27 +150,82 @@ pub(crate) async fn table_at(database: &impl Database, location: &str) -> Result
     Ok(list_tables(database).await?.into_iter().find(|table| table.location == location))
 }
 
-/// The newest version that both the log and the catalog have must be the same in both.
+/// The log must tell the same as the catalog of the oldest and the newest version that both have.
 async fn check_agreement(database: &impl Database, log: &LogStore, listing: &LogListing, table: &Table) -> Result<()> {
-    let common = (table.earliest_version..=table.version).rev().find_map(|version| listing.commit(version));
-    let Some(file) = common else { return Ok(()) };
-    let ours = read_catalog_commit(database, table, file.version).await?;
-    let theirs = read_actions(log.fetch(&file.name).await?, &file.name)?;
-    if ours.is_known && !same_actions(&ours.actions, &theirs) {
-        return Err(Error::new(
-            ErrorKind::Conflict,
-            format!(
-                "the log and the catalog differ at version {}: the log has {}, the catalog has {}",
+    match disagreement(database, table, log, listing).await? {
+        None => Ok(()),
+        Some(disagreement) => {
+            Err(Error::new(ErrorKind::Conflict, format!("the log and the catalog differ: {}", disagreement.text))
+                .version(disagreement.version)
+                .hint("another writer committed to the log, or it is another table's; nothing was changed"))
+        }
+    }
+}
+
+/// Where a log and the catalog tell different things.
+pub(crate) struct Disagreement {
+    pub(crate) version: i64,
+    /// Both sides.
+    pub(crate) text: String,
+}
+
+/// Compares a log with the catalog: the oldest and the newest commit that both have, or, where they have none in
+/// common, the table's id in the log's checkpoint.
+pub(crate) async fn disagreement(
+    database: &impl Database,
+    table: &Table,
+    log: &LogStore,
+    listing: &LogListing,
+) -> Result<Option<Disagreement>> {
+    let mut common = (table.earliest_version..=table.version).filter_map(|version| listing.commit(version));
+    let (oldest, newest) = (common.next(), common.next_back());
+    for file in oldest.into_iter().chain(newest) {
+        let ours = read_catalog_commit(database, table, file.version).await?;
+        let theirs = read_actions(log.fetch(&file.name).await?, &file.name)?;
+        if ours.is_known && !same_actions(&ours.actions, &theirs) {
+            let text = format!(
+                "at version {} the log has {}, the catalog has {}",
                 file.version,
                 describe(&theirs),
                 describe(&ours.actions)
-            ),
-        )
-        .version(file.version)
-        .path(&file.name)
-        .hint("another writer committed to the log; nothing was changed"));
+            );
+            return Ok(Some(Disagreement { version: file.version, text }));
+        }
     }
-    Ok(())
+    if oldest.is_some() {
+        return Ok(None);
+    }
+    let ours = snapshot(database, &TableSelector::Key(table.key), At::Latest).await?.metadata.id;
+    let theirs = match listing.newest_checkpoint(table.version) {
+        Some(checkpoint) => checkpoint_table_id(log, &checkpoint.files[0]).await?,
+        None => None,
+    };
+    if theirs.as_ref() == Some(&ours) {
+        return Ok(None);
+    }
+    let theirs = theirs.map_or("no version that both have".to_owned(), |id| format!("the table id {id}"));
+    let text = format!("the log has {theirs}, the catalog has version {} of the table {ours}", table.version);
+    Ok(Some(Disagreement { version: table.version, text }))
+}
+
+/// The `id` in the `metaData` of a checkpoint.
+async fn checkpoint_table_id(log: &LogStore, file: &LogFile) -> Result<Option<String>> {
+    let content = log.fetch(&file.name).await?;
+    let id = |actions: &[Action]| {
+        actions.iter().find_map(|action| match action {
+            Action::Metadata(metadata) => Some(metadata.id.clone()),
+            _ => None,
+        })
+    };
+    if file.kind == LogFileKind::UuidCheckpointJson {
+        return Ok(id(&read_actions(content, &file.name)?));
+    }
+    for actions in content.checkpoint(&file.name)? {
+        if let Some(id) = id(&actions?) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads all actions of a commit file.
@@ -225,6 +283,25 @@ struct Reader {
 }
 
 impl Reader {
+    /// The contents of objects, in order; from a store some are under way at once.
+    fn fetch_all(&self, names: Vec<String>) -> impl Iterator<Item = Result<Fetched>> + use<> {
+        let (sender, mut fetched) = mpsc::channel(1);
+        let log = self.log.clone();
+        self.handle.spawn(async move {
+            let fetch = |name: String| {
+                let log = log.clone();
+                async move { log.fetch(&name).await }
+            };
+            let mut contents = std::pin::pin!(futures::stream::iter(names).map(fetch).buffered(FETCHES));
+            while let Some(content) = contents.next().await {
+                if sender.send(content).await.is_err() {
+                    break; // the reader has met an error
+                }
+            }
+        });
+        std::iter::from_fn(move || fetched.blocking_recv())
+    }
+
     fn fetch(&self, name: &str) -> Result<Fetched> {
         self.handle.block_on(self.log.fetch(name))
     }
@@ -263,9 +340,12 @@ fn read_increment(reader: &mut Reader, steps: &[Step], mut planner: ImportPlanne
 }
 
 fn read_steps(reader: &mut Reader, steps: &[Step], planner: &mut ImportPlanner) -> Result<()> {
+    let mut contents = reader.fetch_all(steps.iter().map(|step| step.file.name.clone()).collect());
     for step in steps {
+        let content =
+            contents.next().ok_or_else(|| Error::new(ErrorKind::Internal, "the fetching task ended early"))?;
         planner.begin_version(step.version, &step.file.name, step.file.modified_ms, step.compacted);
-        read_lines(reader, &step.file.name, planner, |_| Ok(()))?;
+        read_lines(reader, content?, &step.file.name, planner, |_| Ok(()))?;
         reader.send(planner.end_version()?)?;
         reader.bar.inc(step.file.size);
     }
@@ -274,12 +354,13 @@ fn read_steps(reader: &mut Reader, steps: &[Step], planner: &mut ImportPlanner) 
 
 fn read_lines(
     reader: &Reader,
+    content: Fetched,
     name: &str,
     planner: &mut ImportPlanner,
     mut see: impl FnMut(&[Action]) -> Result<()>,
 ) -> Result<()> {
     let mut actions = Vec::with_capacity(PIECE);
-    reader.fetch(name)?.for_each_line(|number, line| {
+    content.for_each_line(|number, line| {
         read_commit_line(name, number, line, &mut actions)?;
         if actions.len() >= PIECE {
             let piece = std::mem::replace(&mut actions, Vec::with_capacity(PIECE));
@@ -304,7 +385,7 @@ fn read_checkpoint(reader: &Reader, name: &str, is_json: bool, planner: &mut Imp
         Ok(())
     };
     if is_json {
-        read_lines(reader, name, planner, &mut see)?;
+        read_lines(reader, reader.fetch(name)?, name, planner, &mut see)?;
     } else {
         for actions in reader.fetch(name)?.checkpoint(name)? {
             let actions = actions?;

@@ -24,6 +24,7 @@ const EXIT_CONFLICT: u8 = 4;
 
 /// Runs the command line of the process.
 pub fn main() -> ExitCode {
+    keep_reader_panics_quiet();
     let cli = Cli::parse(); // ends the process with 2 when the usage is wrong
     let output = Output::new(cli.format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -45,4 +46,15 @@ pub fn main() -> ExitCode {
             ExitCode::from(if conflict { EXIT_CONFLICT } else { EXIT_FAILED })
         }
     }
+}
+
+/// What the Parquet reader panics about in a damaged file is told as an error of that file, and only so.
+fn keep_reader_panics_quiet() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let is_reader = |file: &str| ["/parquet-", "/arrow-"].iter().any(|part| file.contains(part));
+        if !panic.location().is_some_and(|location| is_reader(location.file())) {
+            report(panic);
+        }
+    }));
 }

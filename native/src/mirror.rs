@@ -5,7 +5,7 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 
 use deltalakedb_core::action::{Action, Metadata};
 use deltalakedb_core::catalog::{Table, TableSelector};
-use deltalakedb_core::import::{read_catalog_commit, same_actions};
+use deltalakedb_core::import::same_actions;
 use deltalakedb_core::log::{LogListing, checkpoint_file_name, commit_file_name};
 use deltalakedb_core::mirror::{
     CheckpointState, CheckpointWriter, LastCheckpoint, StateCursor, StoredCommit, commit_actions, read_commit,
@@ -13,9 +13,10 @@ use deltalakedb_core::mirror::{
 };
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::Database;
+use deltalakedb_core::table_features::check_publishable;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
-use crate::import::{describe, read_actions};
+use crate::import::{describe, disagreement, read_actions};
 use crate::progress::bytes_bar;
 use crate::store::{Fetched, LogStore, Put};
 
@@ -41,6 +42,8 @@ pub(crate) async fn mirror_table(
     log: &LogStore,
     now_ms: i64,
 ) -> Result<Mirrored> {
+    let state = snapshot(database, &TableSelector::Key(table.key), At::Latest).await?;
+    check_publishable(&state.protocol)?;
     let listing = LogListing::new(log.list().await?);
     let mut mirrored = Mirrored {
         target: log.url().to_string(),
@@ -48,31 +51,40 @@ pub(crate) async fn mirror_table(
         commits_written: 0,
         checkpoint_version: None,
     };
-    let first = match listing.latest_version() {
+    log.sweep_temporary_files()?;
+    let mut newest_checkpoint = listing.checkpoint_version();
+    let missing: Vec<i64> = match listing.latest_version() {
         None => {
             if begins_with_a_state(database, table).await? {
                 write_checkpoint(database, table, log, table.earliest_version, now_ms).await?;
                 mirrored.checkpoint_version = Some(table.earliest_version);
+                newest_checkpoint = mirrored.checkpoint_version;
             }
-            table.earliest_version
+            (table.earliest_version..=table.version).collect()
         }
         Some(latest) => {
-            check_same_table(database, table, log, &listing, latest).await?;
-            latest + 1
+            check_same_table(database, table, log, &listing).await?;
+            check_not_ahead(table, log, latest)?;
+            let first = newest_checkpoint.map_or(0, |version| version + 1);
+            let missing = (first..=table.version).filter(|&version| listing.commit(version).is_none());
+            missing.collect()
         }
     };
+    check_known(table, log, &missing)?;
     let bar = bytes_bar(0, &format!("mirroring {}", table.name));
-    for version in first..=table.version {
+    for version in missing {
         let commit = read_commit(database, table, version).await?;
         if !commit.is_known {
             continue; // known from the checkpoint that was just written
         }
-        write_commit(database, log, &commit).await?;
-        mirrored.commits_written += 1;
+        if write_commit(database, log, &commit).await? == Put::Written {
+            mirrored.commits_written += 1;
+        }
         bar.inc(1);
     }
-    let newest_checkpoint = listing.checkpoint_version().max(mirrored.checkpoint_version);
-    if let Some(due) = due_checkpoint(database, table, first).await?.filter(|due| newest_checkpoint < Some(*due)) {
+    // Whoever wrote the commits: a run that was killed before its checkpoint is finished by the next one.
+    let due = due_checkpoint(database, table).await?;
+    if due >= table.earliest_version.max(1) && newest_checkpoint < Some(due) {
         write_checkpoint(database, table, log, due, now_ms).await?;
         mirrored.checkpoint_version = Some(due);
     }
@@ -84,51 +96,51 @@ async fn begins_with_a_state(database: &impl Database, table: &Table) -> Result<
     Ok(table.earliest_version > 0 || !read_commit(database, table, 0).await?.is_known)
 }
 
-/// The log must be one of this table, and tell the same of the newest version that both have.
-async fn check_same_table(
-    database: &impl Database,
-    table: &Table,
-    log: &LogStore,
-    listing: &LogListing,
-    latest: i64,
-) -> Result<()> {
-    let differ = |version: i64, theirs: &[Action], ours: &[Action]| {
-        Error::new(
+/// The log must be one of this table, and tell the same of the oldest and the newest version that both have.
+async fn check_same_table(database: &impl Database, table: &Table, log: &LogStore, listing: &LogListing) -> Result<()> {
+    match disagreement(database, table, log, listing).await? {
+        None => Ok(()),
+        Some(disagreement) => Err(Error::new(
             ErrorKind::Conflict,
-            format!(
-                "the log at {} is another one: at version {version} it has {}, the catalog has {}",
-                log.url(),
-                describe(theirs),
-                describe(ours)
-            ),
+            format!("the log at {} is another one: {}", log.url(), disagreement.text),
         )
-        .version(version)
-        .hint("nothing was written; mirror to another folder, or import that log under another name")
-    };
-    let common = (table.earliest_version..=latest.min(table.version)).rev().find_map(|version| listing.commit(version));
-    if let Some(file) = common {
-        let theirs = read_actions(log.fetch(&file.name).await?, &file.name)?;
-        let ours = read_catalog_commit(database, table, file.version).await?;
-        if ours.is_known && !same_actions(&ours.actions, &theirs) {
-            return Err(differ(file.version, &theirs, &ours.actions));
-        }
+        .version(disagreement.version)
+        .hint("nothing was written; mirror to another folder, or import that log under another name")),
     }
-    if latest > table.version {
-        return Err(Error::new(
-            ErrorKind::Conflict,
-            format!(
-                "the log at {} goes on to version {latest}, the catalog ends at version {}: another writer committed there",
-                log.url(),
-                table.version
-            ),
-        )
-        .version(latest)
-        .hint("`dl import --incremental` takes those commits in"));
-    }
-    Ok(())
 }
 
-async fn write_commit(database: &impl Database, log: &LogStore, commit: &StoredCommit) -> Result<()> {
+fn check_not_ahead(table: &Table, log: &LogStore, latest: i64) -> Result<()> {
+    if latest <= table.version {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Conflict,
+        format!(
+            "the log at {} goes on to version {latest}, the catalog ends at version {}: another writer committed there",
+            log.url(),
+            table.version
+        ),
+    )
+    .version(latest)
+    .hint("`dl import --incremental` takes those commits in"))
+}
+
+/// What the catalog does not know it cannot write.
+fn check_known(table: &Table, log: &LogStore, missing: &[i64]) -> Result<()> {
+    let Some(&first) = missing.first().filter(|&&version| version < table.earliest_version) else { return Ok(()) };
+    Err(Error::new(
+        ErrorKind::Conflict,
+        format!(
+            "the log at {} lacks version {first}, and the catalog knows the table from version {} on",
+            log.url(),
+            table.earliest_version
+        ),
+    )
+    .version(first)
+    .hint("mirror to an empty folder, where the history begins with a checkpoint"))
+}
+
+async fn write_commit(database: &impl Database, log: &LogStore, commit: &StoredCommit) -> Result<Put> {
     let mut file = temporary_file()?;
     {
         let mut out = BufWriter::new(&mut file);
@@ -144,8 +156,8 @@ async fn write_commit(database: &impl Database, log: &LogStore, commit: &StoredC
     file.seek(SeekFrom::Start(0)).map_err(no_space)?;
     let name = commit_file_name(commit.version);
     match log.put_if_absent(&name, Fetched::File(file), commit.timestamp_ms).await? {
-        Put::Written => Ok(()),
-        Put::AlreadyThere => check_equal(database, log, commit, &name).await,
+        Put::Written => Ok(Put::Written),
+        Put::AlreadyThere => check_equal(database, log, commit, &name).await.map(|()| Put::AlreadyThere),
     }
 }
 
@@ -184,13 +196,10 @@ fn write_lines(out: &mut impl Write, actions: &[Action]) -> Result<()> {
     Ok(())
 }
 
-/// The newest version from `first` on at which a checkpoint is due.
-async fn due_checkpoint(database: &impl Database, table: &Table, first: i64) -> Result<Option<i64>> {
-    let selector = TableSelector::Key(table.key);
-    let state = snapshot(database, &selector, At::Latest).await?;
-    let interval = checkpoint_interval(&state.metadata);
-    let due = table.version - table.version % interval;
-    Ok((due >= first.max(1)).then_some(due))
+/// The newest version at which a checkpoint is due.
+async fn due_checkpoint(database: &impl Database, table: &Table) -> Result<i64> {
+    let state = snapshot(database, &TableSelector::Key(table.key), At::Latest).await?;
+    Ok(table.version - table.version % checkpoint_interval(&state.metadata))
 }
 
 fn checkpoint_interval(metadata: &Metadata) -> i64 {
@@ -235,5 +244,5 @@ fn temporary_file() -> Result<File> {
 
 fn no_space(error: std::io::Error) -> Error {
     Error::new(ErrorKind::Unavailable, format!("writing a temporary file: {error}"))
-        .hint("check the space in the temporary folder (TMPDIR)")
+        .hint("check the temporary folder (TMPDIR): that it is there, and has space")
 }

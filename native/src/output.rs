@@ -108,20 +108,25 @@ impl Output {
 
     /// A message for people, on standard error.
     pub(crate) fn note(&self, message: &str) {
-        eprintln!("dl: {message}");
+        message_line(&format!("dl: {message}"));
     }
 
     /// An error, on standard error.
     pub(crate) fn error(&self, error: &Error) {
         if self.format == Format::Table {
-            eprintln!("dl: {}", printable(&error.to_string()));
+            message_line(&format!("dl: {}", printable(&error.to_string())));
             if let Some(hint) = error.hint_text() {
-                eprintln!("dl: {}", printable(hint));
+                message_line(&format!("dl: {}", printable(hint)));
             }
         } else {
-            eprintln!("{}", json!({ "error": error.to_json() }));
+            message_line(&json!({ "error": error.to_json() }).to_string());
         }
     }
+}
+
+/// A line on standard error. Where nobody can read it, the exit code still tells.
+fn message_line(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Text without what would move a terminal's cursor.

@@ -150,8 +150,8 @@ const FIELDS: &[(&str, &[&str], &[&str])] = &[
 ];
 
 fn complete(name: &str) -> Value {
-    let lines = COMPLETE.iter().filter(|line| line.starts_with(&format!(r#"{{"{name}":"#)));
-    serde_json::from_str(&lines.last().unwrap().replace("1e400", "0")).unwrap()
+    let mut lines = COMPLETE.iter().filter(|line| line.starts_with(&format!(r#"{{"{name}":"#)));
+    serde_json::from_str(&lines.next_back().unwrap().replace("1e400", "0")).unwrap()
 }
 
 /// What is wrong with a line.

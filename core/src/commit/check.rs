@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::action::{Action, Add, Json, Metadata, Protocol, Remove};
+use crate::action::{Action, Add, DeletionVector, Json, Metadata, Protocol, Remove};
 use crate::catalog::quoted;
 use crate::schema::Schema;
 use crate::snapshot::Snapshot;
@@ -116,7 +116,9 @@ impl Rules<'_> {
         {
             return Err(Error::invalid(format!("the statistics of {} are not a JSON object", file())));
         }
-        if add.deletion_vector.is_some() {
+        check_tags(add.tags.as_ref())?;
+        if let Some(vector) = &add.deletion_vector {
+            check_vector(vector)?;
             self.needs("deletionVectors", || format!("the deletion vector of {}", file()))?;
         }
         if add.base_row_id.is_some() || add.default_row_commit_version.is_some() {
@@ -135,6 +137,7 @@ impl Rules<'_> {
 
     fn check_remove(&self, remove: &Remove) -> Result<()> {
         check_path(&remove.path)?;
+        check_tags(remove.tags.as_ref())?;
         if self.append_only && remove.data_change {
             return Err(Error::invalid(format!(
                 "the table is append-only (delta.appendOnly): {} may not be removed",
@@ -160,6 +163,25 @@ fn partition_columns(metadata: &Metadata) -> Result<BTreeSet<String>> {
 
 fn joined<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     names.into_iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
+}
+
+fn check_tags(tags: Option<&Json>) -> Result<()> {
+    match tags {
+        Some(tags) if tags.read::<BTreeMap<String, Option<String>>>().is_none() => {
+            Err(Error::invalid("`tags` must be an object of strings"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The protocol's integers have 32 bits; `cardinality` is a long.
+fn check_vector(vector: &DeletionVector) -> Result<()> {
+    let range = 0..=i64::from(i32::MAX);
+    if !range.contains(&vector.offset.unwrap_or(0)) || !range.contains(&vector.size_in_bytes) || vector.cardinality < 0
+    {
+        return Err(Error::invalid("a deletion vector's `offset`, `sizeInBytes` or `cardinality` is out of range"));
+    }
+    Ok(())
 }
 
 fn check_path(path: &str) -> Result<()> {

@@ -104,7 +104,9 @@ LIMIT 1";
 const TXN_WINNER: &str = "
 WITH rows (app_id, txn_version) AS ({rows})
 SELECT a.version, a.app_id FROM rows r JOIN dl_txn_actions a ON a.table_id = ?1 AND a.app_id = r.app_id
-WHERE a.version > ?2 OR a.txn_version >= r.txn_version ORDER BY a.version LIMIT 1";
+WHERE a.version > ?2 OR (a.txn_version >= r.txn_version AND NOT EXISTS (SELECT 1 FROM dl_txn_actions later
+    WHERE later.table_id = ?1 AND later.app_id = a.app_id AND later.version > a.version))
+ORDER BY a.version LIMIT 1";
 
 const OPERATIONS: &str = "
 SELECT version, commit_info FROM dl_table_versions WHERE table_id = ?1 AND version > ?2 ORDER BY version LIMIT 1000";

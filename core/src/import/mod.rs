@@ -190,6 +190,15 @@ impl ImportPlanner {
         for action in actions {
             match &action {
                 Action::Metadata(metadata) => {
+                    if let (Guard::Version(_), Some(current)) = (&self.guard, &self.metadata)
+                        && current.id != metadata.id
+                    {
+                        return Err(self.at_file(Error::corrupt(format!(
+                            "the commit gives the table the id {}; it has {}",
+                            crate::catalog::quoted(&metadata.id),
+                            crate::catalog::quoted(&current.id)
+                        ))));
+                    }
                     self.schema_error = check_schema(metadata).err();
                     self.metadata = Some(metadata.clone());
                 }

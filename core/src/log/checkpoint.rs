@@ -1,13 +1,31 @@
 //! Actions from a Parquet checkpoint or sidecar (protocol section "Checkpoint Schema").
 
+use std::sync::Arc;
+
 use arrow_array::{Array, RecordBatch, StructArray, cast::AsArray};
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use arrow_schema::{DataType, Fields, Schema, TimeUnit};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 
 use super::json_encoder::JsonEncoder;
 use crate::action::{Action, Json};
 use crate::{Error, Result};
 
+const PROTOCOL_ACTIONS: [&str; 10] = [
+    "add",
+    "remove",
+    "metaData",
+    "protocol",
+    "txn",
+    "domainMetadata",
+    "cdc",
+    "commitInfo",
+    "sidecar",
+    "checkpointMetadata",
+];
 const ROWS_PER_BATCH: usize = 4096;
 
 /// Columns that repeat another one in types; without it, statistics are taken from theirs.
@@ -20,7 +38,8 @@ const PARTITION_VALUES_PARSED: &str = "partitionValues_parsed";
 /// as a struct only, the JSON form is made from it.
 pub struct CheckpointReader {
     file: String,
-    batches: ParquetRecordBatchReader,
+    /// None after an error.
+    batches: Option<ParquetRecordBatchReader>,
 }
 
 impl CheckpointReader {
@@ -29,12 +48,8 @@ impl CheckpointReader {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when it is not a Parquet file.
     pub fn new(file: &str, source: impl ChunkReader + 'static) -> Result<Self> {
-        // A writer's own Arrow types (dictionaries, views) say nothing that the Parquet types do not.
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let batches = ParquetRecordBatchReaderBuilder::try_new_with_options(source, options)
-            .and_then(|builder| builder.with_batch_size(ROWS_PER_BATCH).build())
-            .map_err(|error| corrupt(file, error))?;
-        Ok(CheckpointReader { file: file.to_owned(), batches })
+        let batches = no_panic(|| open(source)).map_err(|error| corrupt(file, error))?;
+        Ok(CheckpointReader { file: file.to_owned(), batches: Some(batches) })
     }
 }
 
@@ -42,12 +57,49 @@ impl Iterator for CheckpointReader {
     type Item = Result<Vec<Action>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = match self.batches.next()? {
-            Ok(batch) => batch,
+        let mut batches = self.batches.take()?;
+        let batch = match no_panic(|| batches.next().transpose().map_err(|error| error.to_string())) {
+            Ok(batch) => batch?,
             Err(error) => return Some(Err(corrupt(&self.file, error))),
         };
+        self.batches = Some(batches);
         Some(read_batch(&batch).map_err(|error| error.context(&self.file).path(&self.file)))
     }
+}
+
+fn open(source: impl ChunkReader + 'static) -> Result<ParquetRecordBatchReader, String> {
+    let text = |error: ParquetError| error.to_string();
+    // A writer's own Arrow types (dictionaries, views) say nothing that the Parquet types do not.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let metadata = ArrowReaderMetadata::load(&source, options.clone()).map_err(text)?;
+    let with_instants = options.with_schema(Arc::new(Schema::new(instants(metadata.schema().fields()))));
+    let metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), with_instants).unwrap_or(metadata);
+    ParquetRecordBatchReaderBuilder::new_with_metadata(source, metadata)
+        .with_batch_size(ROWS_PER_BATCH)
+        .build()
+        .map_err(text)
+}
+
+/// Nanoseconds come from INT96, which is an instant and reaches further than 64 bits of nanoseconds do; read as
+/// microseconds it keeps both.
+fn instants(fields: &Fields) -> Fields {
+    fields.iter().map(|field| field.as_ref().clone().with_data_type(instant_type(field.data_type()))).collect()
+}
+
+fn instant_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        DataType::Struct(fields) => DataType::Struct(instants(fields)),
+        other => other.clone(),
+    }
+}
+
+/// The Parquet reader panics on some damaged files; here they are errors as any other.
+fn no_panic<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        Err(text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default())
+    })
 }
 
 fn corrupt(file: &str, error: impl std::fmt::Display) -> Error {
@@ -61,6 +113,14 @@ fn read_batch(batch: &RecordBatch) -> Result<Vec<Action>> {
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
         match column.as_struct_opt() {
             Some(column) => read_column(field.name(), column, &mut actions)?,
+            None if column.data_type() == &DataType::Null => {}
+            None if PROTOCOL_ACTIONS.contains(&field.name().as_str()) => {
+                return Err(Error::corrupt(format!(
+                    "column `{}` is of type {}, not a struct",
+                    field.name(),
+                    column.data_type()
+                )));
+            }
             None => {
                 let encoder = JsonEncoder::new(column.as_ref())?;
                 for row in (0..column.len()).filter(|&row| !encoder.is_null(row)) {

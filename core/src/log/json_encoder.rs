@@ -265,16 +265,17 @@ fn write_text(text: &str, out: &mut String) {
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
 
-/// Text where it is UTF-8 (a writer forgot the annotation), else hexadecimal.
+/// Text where it is UTF-8 (a writer forgot the annotation). Other bytes become an object, which is kept in a field that
+/// the protocol does not name and refused where it asks for text.
 fn write_bytes(bytes: &[u8], out: &mut String) {
     match std::str::from_utf8(bytes) {
         Ok(text) => write_text(text, out),
         Err(_) => {
-            out.push('"');
+            out.push_str("{\"hex\":\"");
             for byte in bytes {
                 let _ = write!(out, "{byte:02x}");
             }
-            out.push('"');
+            out.push_str("\"}");
         }
     }
 }

@@ -79,6 +79,11 @@ impl LogListing {
         self.checkpoints.keys().next_back().copied()
     }
 
+    /// The newest complete checkpoint up to a version.
+    pub fn newest_checkpoint(&self, version: i64) -> Option<&Checkpoint> {
+        self.checkpoints.range(..=version).next_back().map(|(_, checkpoint)| checkpoint)
+    }
+
     /// The commit file of a version.
     pub fn commit(&self, version: i64) -> Option<&LogFile> {
         self.commits.get(&version)

@@ -9,7 +9,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
-use crate::action::Action;
+use crate::action::{Action, Json, StringMap};
 use crate::{Error, ErrorKind, Result};
 
 /// What a written checkpoint holds.
@@ -55,10 +55,10 @@ impl<W: Write + Send> CheckpointWriter<W> {
         for action in actions {
             self.summary.actions += 1;
             self.summary.add_files += i64::from(matches!(action, Action::Add(_)));
-            let line = action.to_json();
+            let line = in_columns(action.clone()).to_json();
             let mut rest = line.as_bytes();
             while !rest.is_empty() {
-                let taken = self.decoder.decode(rest).map_err(failed)?;
+                let taken = self.decoder.decode(rest).map_err(not_storable)?;
                 rest = &rest[taken..];
                 if !rest.is_empty() || self.decoder.len() >= ROWS_PER_BATCH {
                     self.flush()?;
@@ -69,7 +69,7 @@ impl<W: Write + Send> CheckpointWriter<W> {
     }
 
     fn flush(&mut self) -> Result<()> {
-        if let Some(batch) = self.decoder.flush().map_err(failed)? {
+        if let Some(batch) = self.decoder.flush().map_err(not_storable)? {
             self.writer.write(&batch).map_err(failed)?;
         }
         Ok(())
@@ -83,6 +83,36 @@ impl<W: Write + Send> CheckpointWriter<W> {
         self.flush()?;
         Ok((self.writer.into_inner().map_err(failed)?, self.summary))
     }
+}
+
+/// The action as the checkpoint's columns can hold it: with the fields that the protocol names, in its types.
+fn in_columns(mut action: Action) -> Action {
+    match &mut action {
+        Action::Add(add) => {
+            add.extra.clear();
+            add.tags = add.tags.take().and_then(string_tags);
+        }
+        Action::Remove(remove) => {
+            remove.extra.clear();
+            remove.tags = remove.tags.take().and_then(string_tags);
+        }
+        Action::Metadata(metadata) => metadata.extra.clear(),
+        Action::Protocol(protocol) => protocol.extra.clear(),
+        Action::Txn(txn) => txn.extra.clear(),
+        Action::DomainMetadata(domain) => domain.extra.clear(),
+        _ => {}
+    }
+    action
+}
+
+/// Tags are a map of strings; numbers go in by their text, what is no map at all stays out.
+fn string_tags(tags: Json) -> Option<Json> {
+    Json::of(&tags.read::<StringMap>()?).ok()
+}
+
+fn not_storable(error: impl std::fmt::Display) -> Error {
+    Error::corrupt(format!("writing a checkpoint: an action does not fit the protocol's columns: {error}"))
+        .hint("a value has another type than the protocol gives it; `dl files` and `dl snapshot` show the actions")
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {

@@ -84,9 +84,13 @@ const DOMAINS: &str = target!(
      ORDER BY d.domain"
 );
 
+/// The times of the first and last version that can be read.
 const TIME_RANGE: &str = target!(
-    "SELECT min(v.timestamp_ms), max(v.timestamp_ms) FROM target JOIN dl_tables t ON t.table_id = target.table_id
-     JOIN dl_table_versions v ON v.table_id = t.table_id AND v.version >= t.earliest_version"
+    "SELECT (SELECT v.timestamp_ms FROM dl_table_versions v
+             WHERE v.table_id = t.table_id AND v.version = t.earliest_version),
+            (SELECT v.timestamp_ms FROM dl_table_versions v
+             WHERE v.table_id = t.table_id AND v.version = t.current_version)
+     FROM target JOIN dl_tables t ON t.table_id = target.table_id"
 );
 
 /// A table as of a version.

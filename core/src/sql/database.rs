@@ -79,6 +79,8 @@ pub enum DatabaseError {
     ReadOnly(String),
     /// It is not a database, or a damaged one.
     NotADatabase(String),
+    /// It holds the tables of other software, such as this one.
+    Foreign(String),
     /// It lacks the catalog's tables.
     NoCatalog(String),
     /// The connection broke before the answer came: the batch may have happened.
@@ -107,12 +109,14 @@ impl From<DatabaseError> for Error {
                 Error::corrupt(format!("the catalog is not a SQLite database, or a damaged one: {text}"))
                     .hint("check the path; restore the file from a backup if it was a catalog")
             }
+            Foreign(table) => Error::invalid(format!("the database holds other software's tables, such as `{table}`"))
+                .hint("give the catalog a database of its own"),
             NoCatalog(text) => Error::new(ErrorKind::NotFound, format!("the database holds no catalog: {text}"))
                 .hint("`dl migrate` makes one, and so does the first `dl import`"),
             AnswerLost(text) => Error::new(ErrorKind::Unavailable, format!("the catalog's answer was lost: {text}"))
                 .hint("send the same commit again, with the same commit id: it happens once"),
             Unavailable(text) => Error::new(ErrorKind::Unavailable, format!("the catalog cannot be reached: {text}"))
-                .hint("check the address and that the database is running"),
+                .hint("check the path and the permissions, or that the database is running"),
             Other(text) => Error::new(ErrorKind::Internal, format!("the catalog's database: {text}")),
         }
     }

@@ -7,7 +7,7 @@ use deltalakedb_core::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::cli::{self, Format};
-use crate::database::{SqliteDatabase, open_catalog, open_or_create};
+use crate::database::{SqliteDatabase, is_there, open_catalog, open_or_create};
 use crate::output::{Column, Output};
 
 pub(super) async fn tables(args: cli::Database, output: &Output) -> Result<()> {
@@ -48,12 +48,17 @@ pub(super) async fn drop(args: cli::Drop, output: &Output) -> Result<()> {
 }
 
 pub(super) async fn migrate(args: cli::Migrate, output: &Output) -> Result<()> {
-    let database = open_or_create(&args.database.database)?;
-    let before = catalog_version(&database).await?;
+    let before = if args.dry_run && !is_there(&args.database.database)? {
+        0 // and no file is made to say so
+    } else {
+        let database = open_or_create(&args.database.database)?;
+        let before = catalog_version(&database).await?;
+        if !args.dry_run {
+            apply_migrations(&database).await?;
+        }
+        before
+    };
     let lacking = plan_migrations(before);
-    if !args.dry_run {
-        apply_migrations(&database).await?;
-    }
     if output.format != Format::Table {
         let migrations: Vec<_> =
             lacking.iter().map(|migration| json!({ "version": migration.version, "name": migration.name })).collect();

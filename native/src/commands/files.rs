@@ -8,6 +8,7 @@ use deltalakedb_core::predicate::{FileView, PartitionValues, Predicate};
 use deltalakedb_core::schema::Schema;
 use deltalakedb_core::snapshot::{FileCursor, Snapshot, files, snapshot};
 use deltalakedb_core::sql::Database;
+use deltalakedb_core::table_features::has_writer_feature;
 use deltalakedb_core::time::format_ms;
 
 use crate::cli::{self, Format};
@@ -109,32 +110,49 @@ impl Printer<'_> {
         }
     }
 
+    /// A row of [`Printer::columns`].
     fn row(&self, add: &Add) -> Vec<String> {
-        let partition = self.state.metadata.partition_columns.iter().map(|column| {
-            let value = add.partition_values.value(column).unwrap_or("null");
-            format!("{column}={value}")
-        });
-        vec![
+        let mut row = vec![
             add.path.clone(),
             bytes(add.size),
             add.row_count().map_or("-".to_owned(), |rows| rows.to_string()),
             format_ms(add.modification_time),
-            partition.collect::<Vec<_>>().join(" "),
-            if add.deletion_vector.is_some() { "yes" } else { "" }.to_owned(),
-        ]
+        ];
+        if self.is_partitioned() {
+            let values = add.partition_values.0.iter();
+            let values = values.map(|(column, value)| format!("{column}={}", value.as_deref().unwrap_or("null")));
+            row.push(values.collect::<Vec<_>>().join(" "));
+        }
+        if self.may_have_vectors() {
+            row.push(if add.deletion_vector.is_some() { "yes" } else { "" }.to_owned());
+        }
+        row
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let mut columns =
+            vec![Column::Left("PATH"), Column::Right("SIZE"), Column::Right("ROWS"), Column::Left("MODIFIED")];
+        if self.is_partitioned() {
+            columns.push(Column::Left("PARTITION"));
+        }
+        if self.may_have_vectors() {
+            columns.push(Column::Left("VECTOR"));
+        }
+        columns
+    }
+
+    fn is_partitioned(&self) -> bool {
+        !self.state.metadata.partition_columns.is_empty()
+    }
+
+    fn may_have_vectors(&self) -> bool {
+        has_writer_feature(&self.state.protocol, "deletionVectors")
     }
 
     fn finish(self) -> Result<()> {
         match self.output.format {
             Format::Table => {
-                let columns = [
-                    Column::Left("PATH"),
-                    Column::Right("SIZE"),
-                    Column::Right("ROWS"),
-                    Column::Left("MODIFIED"),
-                    Column::Left("PARTITION"),
-                    Column::Left("DELETION VECTOR"),
-                ];
+                let columns = self.columns();
                 self.output.table(&columns, self.rows)
             }
             Format::Json => {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::catalog::apply_migrations;
 use crate::cli::{self, Format, ImportMode};
-use crate::database::{SqliteDatabase, open_or_create};
+use crate::database::{SqliteDatabase, open_or_create, shown};
 use crate::import::{Imported, import_increment, import_table, list_log, plan_import, table_at};
 use crate::output::Output;
 use crate::store::{LogStore, parse_table_location};
@@ -27,16 +27,19 @@ pub(super) async fn run(args: cli::Import, output: &Output) -> Result<()> {
         ImportMode::Latest => HistoryMode::Latest,
         ImportMode::FullHistory => HistoryMode::Full,
     };
-    // Before anything is made: a log that cannot be read leaves no catalog behind.
     let listing = list_log(&log).await?;
-    let plan = plan_import(&log, &listing, mode)?;
+    let plan = plan_import(&log, &listing, mode);
+    // Before anything is made: a log that cannot be read leaves no catalog behind.
+    let plan = if args.incremental && !listing.is_empty() { plan } else { Ok(plan?) };
     let database = open_or_create(&args.database.database)?;
-    prepare(&database).await?;
+    prepare(&database)
+        .await
+        .map_err(|error| error.context(format!("opening the catalog {}", shown(&args.database.database))))?;
 
     let registered = if args.incremental { table_at(&database, &location).await? } else { None };
     let imported = match registered {
         Some(table) => import_increment(&database, &log, &listing, table).await?,
-        None => import_table(&database, &log, plan, name, location, output).await?,
+        None => import_table(&database, &log, plan?, name, location, output).await?,
     };
     report(&database, &imported, output).await
 }

@@ -10,6 +10,7 @@ use deltalakedb_core::catalog::{MIGRATIONS, catalog_version};
 use deltalakedb_core::{Error, ErrorKind, Result};
 
 use crate::expand::expand_env;
+use crate::output::printable;
 
 /// Opens the catalog that `--database` names; it must be there and of this release's version.
 pub(crate) async fn open_catalog(argument: &str) -> Result<SqliteDatabase> {
@@ -38,13 +39,18 @@ pub(crate) async fn open_catalog(argument: &str) -> Result<SqliteDatabase> {
     Ok(database)
 }
 
+/// Whether there is a file where `--database` points.
+pub(crate) fn is_there(argument: &str) -> Result<bool> {
+    Ok(sqlite_path(argument)?.exists())
+}
+
 /// Opens the database that `--database` names, as a new and empty file if need be.
 pub(crate) fn open_or_create(argument: &str) -> Result<SqliteDatabase> {
     let path = sqlite_path(argument)?;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+    if path.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         return Err(Error::new(
             ErrorKind::NotFound,
-            format!("opening the catalog {}: there is no folder {}", shown(argument), folder.display()),
+            format!("opening the catalog {}: its folder is not there", shown(argument)),
         )
         .hint("make the folder first"));
     }
@@ -55,15 +61,28 @@ fn opening(argument: &str, error: impl Into<Error>) -> Error {
     error.into().context(format!("opening the catalog {}", shown(argument))).path(shown(argument))
 }
 
-/// The argument as it was typed: what the environment put in is not shown.
-fn shown(argument: &str) -> &str {
-    argument.split_once('?').map_or(argument, |(before, _)| before)
+/// The argument for messages: as it was typed, so without what the environment put in, and without what may be
+/// secret in an URL.
+pub(crate) fn shown(argument: &str) -> String {
+    let public = argument.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = public.split_once("://") else { return printable(public) };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    printable(&format!("{scheme}://{host}{path}"))
 }
 
 /// The file behind a path, `sqlite:///path` or `deltasql://sqlite/path`.
 fn sqlite_path(argument: &str) -> Result<PathBuf> {
     let expanded = expand_env("--database", argument)?;
     let path = match expanded.split_once("://") {
+        Some((_, rest)) if rest.contains(['?', '#']) => {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("--database: {} takes no options after ? or #", shown(argument)),
+            )
+            .hint("write the path alone"));
+        }
+        None if expanded.starts_with("sqlite:") || expanded.starts_with(':') => return Err(unknown_database(argument)),
         None => expanded.as_str(),
         Some(("sqlite", path)) => path,
         Some(("deltasql", rest)) => match rest.strip_prefix("sqlite") {

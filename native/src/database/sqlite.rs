@@ -37,8 +37,9 @@ pub struct SqliteDatabase(Arc<Shared>);
 
 struct Shared {
     path: PathBuf,
-    writer: Mutex<Option<Connection>>,
+    // Closed in this order: the writer, as the last one, moves what is in the log beside the file into the file.
     readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Option<Connection>>,
 }
 
 impl SqliteDatabase {
@@ -118,6 +119,7 @@ impl Shared {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
         let connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
         set_up(&connection)?;
+        check_ours(&connection)?;
         // A page of 8 KiB holds several files with their statistics; only a new database takes it.
         // FULL: a commit is on the disk when it is acknowledged. 64 MiB of cache hold the index of paths.
         connection
@@ -159,6 +161,20 @@ impl Shared {
         Ok(connection)
     }
 }
+
+/// A database of other software is left as it is.
+fn check_ours(connection: &Connection) -> Result<()> {
+    let foreign = connection.query_row(FOREIGN_TABLE, [], |row| row.get::<_, String>(0));
+    match foreign {
+        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(()),
+        Ok(table) => Err(DatabaseError::Foreign(table)),
+        Err(error) => Err(translate(error)),
+    }
+}
+
+const FOREIGN_TABLE: &str = "
+SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+  AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'dl_migrations') LIMIT 1";
 
 fn set_up(connection: &Connection) -> Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT).map_err(translate)?;
@@ -251,9 +267,9 @@ fn translate(error: rusqlite::Error) -> DatabaseError {
         (ErrorCode::DiskFull, _) => DatabaseError::Full(text),
         (ErrorCode::ReadOnly, _) => DatabaseError::ReadOnly(text),
         (ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt, _) => DatabaseError::NotADatabase(text),
-        (ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::PermissionDenied, _) => {
-            DatabaseError::Unavailable(text)
-        }
+        // The message would name the path, into which the environment may have put a secret.
+        (ErrorCode::CannotOpen, _) => DatabaseError::Unavailable(failure.to_string()),
+        (ErrorCode::SystemIoFailure | ErrorCode::PermissionDenied, _) => DatabaseError::Unavailable(text),
         _ if text == "integer overflow" => DatabaseError::OutOfRange(text),
         _ if text.starts_with("no such table: dl_") => DatabaseError::NoCatalog(text),
         _ => DatabaseError::Other(text),

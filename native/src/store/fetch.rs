@@ -23,7 +23,7 @@ pub(super) async fn download(result: GetResult) -> Result<Fetched> {
     let unavailable = |error: object_store::Error| Error::new(ErrorKind::Unavailable, error.to_string());
     let no_space = |error: std::io::Error| {
         Error::new(ErrorKind::Unavailable, format!("writing a temporary file: {error}"))
-            .hint("check the space in the temporary folder (TMPDIR)")
+            .hint("check the temporary folder (TMPDIR): that it is there, and has space")
     };
     if result.meta.size <= MEMORY_BYTES {
         let bytes = collect(result.into_stream()).await.map_err(unavailable)?;

@@ -17,6 +17,30 @@ pub(super) enum Existing {
     Replace,
 }
 
+const TEMPORARY_PREFIX: &str = ".dl-";
+const TEMPORARY_SUFFIX: &str = ".tmp";
+/// A temporary file that was not written to for so long is a dead process's.
+const DEAD_AFTER: Duration = Duration::from_secs(3600);
+
+/// Deletes the temporary files that dead processes left.
+pub(super) fn sweep(folder: &Path) -> Result<()> {
+    let failed = |error: io::Error| io_error("sweeping", folder, &error);
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with(TEMPORARY_PREFIX) || !name.ends_with(TEMPORARY_SUFFIX) {
+            continue;
+        }
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|modified| modified.elapsed());
+        if age.is_ok_and(|age| age.is_ok_and(|age| age > DEAD_AFTER)) {
+            // Another mirror may have been first.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn list(folder: &Path) -> Result<Vec<(String, u64, i64)>> {
     let failed = |error: io::Error| io_error("listing", folder, &error);
     let mut entries = Vec::new();
@@ -63,7 +87,7 @@ pub(super) fn put(
     let path = folder.join(name);
     let failed = |error: io::Error| io_error("writing", &path, &error);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".tmp");
+    builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
     #[cfg(unix)]
     builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
     let mut temporary = builder.tempfile_in(folder).map_err(failed)?;

@@ -121,6 +121,14 @@ impl LogStore {
         }
     }
 
+    /// Deletes temporary files that killed processes left; object stores have none.
+    pub(crate) fn sweep_temporary_files(&self) -> Result<()> {
+        match &self.place {
+            Place::Folder(folder) => local::sweep(folder),
+            Place::Store(..) => Ok(()),
+        }
+    }
+
     /// The content of an object.
     pub(crate) async fn fetch(&self, name: &str) -> Result<Fetched> {
         match &self.place {

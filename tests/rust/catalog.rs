@@ -1,0 +1,99 @@
+//! Catalogs to test with, and what is in them.
+
+use deltalakedb_core::action::Action;
+use deltalakedb_core::catalog::{MIGRATIONS, Registered, Registration, TableSelector, register};
+use deltalakedb_core::import::ImportPlanner;
+use deltalakedb_core::mirror::{commit_actions, read_commit};
+use deltalakedb_core::snapshot::{At, FileCursor, Snapshot, files, snapshot};
+use deltalakedb_core::sql::{Batch, Database, DatabaseError, Limits, MaybeSend, ResultSet};
+use deltalakedb_native::database::SqliteDatabase;
+
+use crate::model::{State, key_of_add};
+
+/// Small, so that paging takes part.
+const PAGE: usize = 3;
+
+/// A database that says other limits of itself, so that its rows travel in another encoding.
+#[derive(Clone)]
+pub(crate) struct WithLimits<D>(pub(crate) D, pub(crate) Limits);
+
+impl<D: Database> Database for WithLimits<D> {
+    fn batch(&self, batch: Batch) -> impl Future<Output = Result<Vec<ResultSet>, DatabaseError>> + MaybeSend {
+        self.0.batch(batch)
+    }
+
+    fn limits(&self) -> Limits {
+        self.1
+    }
+}
+
+/// An empty catalog in a folder that must outlive it.
+pub(crate) fn new_catalog(folder: &tempfile::TempDir) -> SqliteDatabase {
+    let database = SqliteDatabase::create(folder.path().join("catalog.db")).unwrap();
+    for migration in MIGRATIONS {
+        database.migrate(migration.sql).unwrap();
+    }
+    database
+}
+
+pub(crate) fn named(table: &str) -> TableSelector {
+    TableSelector::Named(table.to_owned())
+}
+
+/// Registers a table and begins its import.
+pub(crate) async fn begin_import(database: &impl Database, table: &str, earliest_version: i64) -> ImportPlanner {
+    let registration = Registration {
+        import_id: format!("import of {table}"),
+        table_id: format!("id of {table}"),
+        name: table.to_owned(),
+        location: format!("memory:///{table}"),
+    };
+    match register(database, &registration).await.unwrap() {
+        Registered::Begun(key) => ImportPlanner::new(key, registration.import_id, earliest_version, database.limits()),
+        Registered::Held(import) => panic!("{import:?} holds {table}"),
+    }
+}
+
+pub(crate) async fn run(database: &impl Database, batch: Option<Batch>) {
+    if let Some(batch) = batch {
+        database.batch(batch).await.unwrap();
+    }
+}
+
+/// A snapshot and the state that it and its files make.
+pub(crate) async fn read_state(database: &impl Database, table: &str, at: At) -> (Snapshot, State) {
+    let snapshot = snapshot(database, &named(table), at).await.unwrap();
+    let mut state = State {
+        protocol: Some(snapshot.protocol.clone()),
+        metadata: Some(snapshot.metadata.clone()),
+        txns: snapshot.transactions.iter().map(|txn| (txn.app_id.clone(), txn.clone())).collect(),
+        domains: snapshot.domain_metadata.iter().map(|domain| (domain.domain.clone(), domain.clone())).collect(),
+        ..State::default()
+    };
+    assert_eq!(state.txns.len(), snapshot.transactions.len());
+    assert_eq!(state.domains.len(), snapshot.domain_metadata.len());
+    let mut cursor = Some(FileCursor::start(&snapshot));
+    while let Some(at) = cursor {
+        let page = files(database, &snapshot, at, PAGE).await.unwrap();
+        assert!(page.files.len() <= PAGE);
+        for add in page.files {
+            let again = state.files.insert(key_of_add(&add), add);
+            assert_eq!(again, None, "a logical file is live once");
+        }
+        cursor = page.next;
+    }
+    (snapshot, state)
+}
+
+/// The actions of a commit; `None` when it is known from a checkpoint only.
+pub(crate) async fn read_actions(database: &impl Database, snapshot: &Snapshot) -> Option<Vec<Action>> {
+    let commit = read_commit(database, &snapshot.table, snapshot.version).await.unwrap();
+    let mut actions = commit.actions.clone();
+    let mut cursor = Some(commit.start());
+    while let Some(at) = cursor {
+        let (page, next) = commit_actions(database, &commit, at, PAGE).await.unwrap();
+        actions.extend(page);
+        cursor = next;
+    }
+    commit.is_known.then_some(actions)
+}

@@ -1,0 +1,10 @@
+//! What crosses crates.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by them
+
+mod catalog;
+mod contract;
+mod history;
+mod int96_statistics;
+mod log_corpus;
+mod model;
+mod replay_laws;
