@@ -8,8 +8,8 @@ use deltalakedb_core::catalog::{Table, TableSelector};
 use deltalakedb_core::import::same_actions;
 use deltalakedb_core::log::{LogListing, checkpoint_file_name, commit_file_name};
 use deltalakedb_core::mirror::{
-    CheckpointState, CheckpointWriter, LastCheckpoint, StateCursor, StoredCommit, commit_actions, read_commit,
-    state_actions,
+    CheckpointState, CheckpointWriter, LastCheckpoint, StateCursor, StoredCommit, UnknownFields, commit_actions,
+    has_unknown_fields, read_commit, state_actions,
 };
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::Database;
@@ -216,7 +216,11 @@ async fn write_checkpoint(
 ) -> Result<()> {
     let selector = TableSelector::Key(table.key);
     let mut state = CheckpointState::new(snapshot(database, &selector, At::Version(version)).await?, now_ms);
-    let mut writer = CheckpointWriter::new(temporary_file()?)?;
+    let unknown_fields = match has_unknown_fields(database, state.snapshot()).await? {
+        true => UnknownFields::Kept,
+        false => UnknownFields::Absent,
+    };
+    let mut writer = CheckpointWriter::new(temporary_file()?, unknown_fields)?;
     let mut cursor = Some(StateCursor::Head);
     while let Some(at) = cursor {
         let (actions, next) = state_actions(database, &mut state, at, PAGE).await?;

@@ -10,7 +10,7 @@ use deltalakedb_core::catalog::find_table;
 use deltalakedb_core::commit::{CommitRequest, Outcome, commit};
 use deltalakedb_core::import::ImportPlanner;
 use deltalakedb_core::log::CheckpointReader;
-use deltalakedb_core::mirror::{CheckpointState, CheckpointWriter, StateCursor, state_actions};
+use deltalakedb_core::mirror::{CheckpointState, CheckpointWriter, StateCursor, UnknownFields, state_actions};
 use deltalakedb_core::snapshot::{At, HistoryEntry, history, snapshot};
 use deltalakedb_core::sql::{Database, Limits};
 use deltalakedb_native::database::SqliteDatabase;
@@ -339,7 +339,7 @@ fn a_checkpoint_holds_the_state_and_nothing_twice() {
 
 /// The state as written to a checkpoint and read back.
 async fn through_parquet(database: &impl Database, mut state: CheckpointState) -> Vec<Action> {
-    let mut writer = CheckpointWriter::new(Vec::new()).unwrap();
+    let mut writer = CheckpointWriter::new(Vec::new(), UnknownFields::Kept).unwrap();
     let mut cursor = Some(StateCursor::Head);
     while let Some(at) = cursor {
         let (actions, next) = state_actions(database, &mut state, at, 2).await.unwrap();
@@ -354,19 +354,11 @@ async fn through_parquet(database: &impl Database, mut state: CheckpointState) -
     actions
 }
 
-/// Without what a V1 checkpoint has no column for, without expired tombstones; its files change no data.
+/// Without expired tombstones; its files change no data.
 fn as_in_a_checkpoint(state: &State) -> State {
     let mut state = state.clone();
-    state.protocol.iter_mut().for_each(|protocol| protocol.extra.clear());
-    state.metadata.iter_mut().for_each(|metadata| metadata.extra.clear());
-    for add in state.files.values_mut() {
-        add.data_change = false;
-        add.extra.clear();
-    }
-    for remove in state.tombstones.values_mut() {
-        remove.data_change = false;
-        remove.extra.clear();
-    }
+    state.files.values_mut().for_each(|add| add.data_change = false);
+    state.tombstones.values_mut().for_each(|remove| remove.data_change = false);
     let is_fresh = |remove: &Remove| remove.deletion_timestamp.is_some_and(|at| at > NOW_MS - WEEK_MS);
     state.tombstones.retain(|_, remove| is_fresh(remove));
     state

@@ -12,6 +12,7 @@ use parquet::file::reader::ChunkReader;
 
 use super::json_encoder::JsonEncoder;
 use crate::action::{Action, Json};
+use crate::mirror::WHOLE_ACTION;
 use crate::{Error, Result};
 
 const PROTOCOL_ACTIONS: [&str; 10] = [
@@ -137,7 +138,9 @@ fn read_batch(batch: &RecordBatch) -> Result<Vec<Action>> {
 
 fn read_column(name: &str, column: &StructArray, actions: &mut Vec<Action>) -> Result<()> {
     let has_derived_columns = name == "add" || name == "remove";
-    let kept = |field: &str| !(has_derived_columns && (field == STATS_PARSED || field == PARTITION_VALUES_PARSED));
+    let kept = |field: &str| {
+        field != WHOLE_ACTION && !(has_derived_columns && (field == STATS_PARSED || field == PARTITION_VALUES_PARSED))
+    };
     let (fields, columns): (Vec<_>, Vec<_>) = column
         .fields()
         .iter()
@@ -151,10 +154,15 @@ fn read_column(name: &str, column: &StructArray, actions: &mut Vec<Action>) -> R
     let stats_parsed = if has_derived_columns { column.column_by_name(STATS_PARSED) } else { None };
     let stats_parsed = stats_parsed.map(|column| JsonEncoder::new(column.as_ref())).transpose()?;
 
+    let whole = column.column_by_name(WHOLE_ACTION).and_then(|whole| whole.as_string_opt::<i32>());
+
     let mut text = String::new();
     for row in (0..column.len()).filter(|&row| !column.is_null(row)) {
         text.clear();
-        encoder.write(row, &mut text);
+        match whole {
+            Some(whole) if whole.is_valid(row) => text.push_str(whole.value(row)),
+            _ => encoder.write(row, &mut text),
+        }
         let mut action =
             parse(name, &text).map_err(|error| Error::corrupt(format!("row {row} of column `{name}`: {error}")))?;
         if let (Some(parsed), Action::Add(add)) = (&stats_parsed, &mut action)

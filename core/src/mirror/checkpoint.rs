@@ -26,7 +26,21 @@ pub struct CheckpointWriter<W: Write + Send> {
     writer: ArrowWriter<W>,
     decoder: Decoder,
     summary: CheckpointSummary,
+    unknown_fields: UnknownFields,
 }
+
+/// Whether a checkpoint keeps the fields that the protocol does not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// There are none: the checkpoint has the protocol's columns alone.
+    Absent,
+    /// An action that has some carries its own JSON in one more column, [`WHOLE_ACTION`], which other readers
+    /// pass over.
+    Kept,
+}
+
+/// The field of an action's column that holds the action's JSON, where the other fields do not hold all of it.
+pub const WHOLE_ACTION: &str = "deltalakedbAction";
 
 const ROWS_PER_BATCH: usize = 4096;
 const ROWS_PER_GROUP: usize = 32 * 1024;
@@ -36,15 +50,15 @@ impl<W: Write + Send> CheckpointWriter<W> {
     ///
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable) when the sink fails.
-    pub fn new(sink: W) -> Result<Self> {
-        let schema = Arc::new(checkpoint_schema());
+    pub fn new(sink: W, unknown_fields: UnknownFields) -> Result<Self> {
+        let schema = Arc::new(checkpoint_schema(unknown_fields));
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
             .build();
         let writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties)).map_err(failed)?;
         let decoder = ReaderBuilder::new(schema).with_batch_size(ROWS_PER_BATCH).build_decoder().map_err(failed)?;
-        Ok(CheckpointWriter { writer, decoder, summary: CheckpointSummary::default() })
+        Ok(CheckpointWriter { writer, decoder, summary: CheckpointSummary::default(), unknown_fields })
     }
 
     /// Writes some actions.
@@ -55,7 +69,7 @@ impl<W: Write + Send> CheckpointWriter<W> {
         for action in actions {
             self.summary.actions += 1;
             self.summary.add_files += i64::from(matches!(action, Action::Add(_)));
-            let line = in_columns(action.clone()).to_json();
+            let line = self.line(action);
             let mut rest = line.as_bytes();
             while !rest.is_empty() {
                 let taken = self.decoder.decode(rest).map_err(not_storable)?;
@@ -66,6 +80,22 @@ impl<W: Write + Send> CheckpointWriter<W> {
             }
         }
         Ok(())
+    }
+
+    /// The action as JSON that the columns can hold.
+    fn line(&self, action: &Action) -> String {
+        let line = in_columns(action.clone()).to_json();
+        if self.unknown_fields == UnknownFields::Absent {
+            return line;
+        }
+        let whole = action.to_json();
+        if whole == line {
+            return line;
+        }
+        // `{"add":{...` becomes `{"add":{"deltalakedbAction":"...",...`
+        let value_at = action.name().len() + 5;
+        let whole = serde_json::Value::from(&whole[value_at - 1..whole.len() - 1]);
+        format!("{}\"{WHOLE_ACTION}\":{whole},{}", &line[..value_at], &line[value_at..])
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -90,13 +120,22 @@ fn in_columns(mut action: Action) -> Action {
     match &mut action {
         Action::Add(add) => {
             add.extra.clear();
+            if let Some(vector) = &mut add.deletion_vector {
+                vector.extra.clear();
+            }
             add.tags = add.tags.take().and_then(string_tags);
         }
         Action::Remove(remove) => {
             remove.extra.clear();
+            if let Some(vector) = &mut remove.deletion_vector {
+                vector.extra.clear();
+            }
             remove.tags = remove.tags.take().and_then(string_tags);
         }
-        Action::Metadata(metadata) => metadata.extra.clear(),
+        Action::Metadata(metadata) => {
+            metadata.extra.clear();
+            metadata.format.extra.clear();
+        }
         Action::Protocol(protocol) => protocol.extra.clear(),
         Action::Txn(txn) => txn.extra.clear(),
         Action::DomainMetadata(domain) => domain.extra.clear(),
@@ -120,8 +159,23 @@ fn failed(error: impl std::fmt::Display) -> Error {
         .hint("check the space on the disk; nothing was published, run the mirror again")
 }
 
-fn checkpoint_schema() -> Schema {
-    Schema::new(vec![
+fn checkpoint_schema(unknown_fields: UnknownFields) -> Schema {
+    let columns = protocol_columns();
+    if unknown_fields == UnknownFields::Absent {
+        return Schema::new(columns);
+    }
+    let with_whole = columns.into_iter().map(|column| match column.data_type() {
+        DataType::Struct(fields) => {
+            let fields = fields.iter().map(|field| field.as_ref().clone()).chain([text(WHOLE_ACTION)]);
+            action(column.name(), fields.collect())
+        }
+        _ => column,
+    });
+    Schema::new(with_whole.collect::<Vec<_>>())
+}
+
+fn protocol_columns() -> Vec<Field> {
+    vec![
         action("txn", vec![text("appId"), long("version"), long("lastUpdated")]),
         action(
             "add",
@@ -178,7 +232,7 @@ fn checkpoint_schema() -> Schema {
             ],
         ),
         action("domainMetadata", vec![text("domain"), text("configuration"), boolean("removed")]),
-    ])
+    ]
 }
 
 fn action(name: &str, fields: Vec<Field>) -> Field {

@@ -1,0 +1,78 @@
+//! A disk without space. `ulimit -f` makes every write beyond a size fail, which needs no rights and no small disk.
+
+use std::process::Command;
+
+use crate::support::{Home, Ran, add, first_commit, lines, log_content, many_commits, run, run_with};
+
+/// The command with files limited to so many KiB (the shell counts in halves).
+fn limited(command: &Command, kib: usize) -> Command {
+    let mut shell = Command::new("sh");
+    // Without the trap the first write too many kills the process.
+    let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kib * 2);
+    shell.arg("-c").arg(script).arg(command.get_program()).args(command.get_args());
+    shell
+}
+
+#[track_caller]
+fn says_that_the_disk_is_to_blame(ran: &Ran) {
+    let error = ran.fails("unavailable", "");
+    assert!(error["hint"].is_string(), "{error}");
+}
+
+#[test]
+fn an_import_is_finished_when_there_is_space_again() {
+    let commits = many_commits(10, 300);
+    let clean = Home::with_table(&commits);
+    let home = Home::new();
+    home.write_log("t", &commits);
+    let import = home.command("import", &["--log-dir", home.path("t").to_str().unwrap()]);
+    for kib in [200, 400, 600] {
+        says_that_the_disk_is_to_blame(&run(limited(&import, kib)));
+        assert!(home.tables().is_empty());
+    }
+    run(import).ok();
+    let without_times = |home: &Home| {
+        home.query("SELECT version, added_files, file_count, size_bytes FROM dl_table_versions ORDER BY version")
+    };
+    assert_eq!(without_times(&home), without_times(&clean));
+    assert_eq!(home.file_paths(), clean.file_paths());
+}
+
+#[test]
+fn a_commit_has_no_effect() {
+    let home = Home::with_table(&[first_commit()]);
+    let before = home.content();
+    let adds = lines(&(0..3000).map(|file| add(&format!("{file:0200}"))).collect::<Vec<_>>());
+    let id = "5f7c1a4e-2f8b-4c06-9d1e-000000000001";
+    let commit = home.command("commit", &["--table", "t", "--actions", "-", "--commit-id", id]);
+    says_that_the_disk_is_to_blame(&run_with(limited(&commit, 400), &adds));
+    assert_eq!(home.content(), before);
+    assert_eq!(run_with(commit, &adds).json()["version"], 1);
+}
+
+#[test]
+fn a_mirror_leaves_nothing_half_written() {
+    let home = Home::with_table(&[first_commit(), many_commits(1, 2000).remove(1), lines(&[add("last")])]);
+    home.mirror("whole").ok();
+    let whole = log_content(&home.path("whole/_delta_log"));
+    let target = home.path("m");
+    let mirror = home.command("mirror", &["--table", "t", "--target", target.to_str().unwrap()]);
+    says_that_the_disk_is_to_blame(&run(limited(&mirror, 64)));
+    let log = target.join("_delta_log");
+    assert!(log_content(&log) == whole[..1], "the commit before the large one, and nothing of that");
+    let temporary = std::fs::read_dir(&log).unwrap().count() - 1;
+    assert_eq!(temporary, 0, "temporary files are left");
+    run(mirror).ok();
+    assert!(log_content(&log) == whole);
+}
+
+#[test]
+fn what_is_printed_is_not_lost_silently() {
+    let home = Home::with_table(&[first_commit()]);
+    for command in ["tables", "snapshot", "history", "files", "schema"] {
+        let mut dl = home.command(command, &[]);
+        dl.stdout(std::fs::File::create("/dev/full").unwrap()).stderr(std::process::Stdio::piped());
+        let ran = crate::support::finish(dl.spawn().unwrap());
+        ran.fails("unavailable", "standard output");
+    }
+}

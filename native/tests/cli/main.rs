@@ -1,0 +1,17 @@
+//! The binary `dl`, from outside: what it answers, what it refuses, and what it leaves behind.
+// One binary, so that what the tests share is built once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by them
+
+mod bad_input;
+mod commit_refusals;
+mod damaged_checkpoints;
+mod database_forms;
+mod disk_full;
+mod exit_codes;
+mod killed;
+mod mirror_targets;
+mod names;
+mod overflow;
+mod printed;
+mod races;
+mod support;
