@@ -6,7 +6,7 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use deltalakedb_core::action::{Action, Metadata};
 use deltalakedb_core::catalog::{Table, TableSelector};
 use deltalakedb_core::import::same_actions;
-use deltalakedb_core::log::{LogListing, checkpoint_file_name, commit_file_name};
+use deltalakedb_core::log::{LogFileKind, LogListing, checkpoint_file_name, commit_file_name};
 use deltalakedb_core::mirror::{
     CheckpointState, CheckpointWriter, LastCheckpoint, StateCursor, StoredCommit, UnknownFields, commit_actions,
     has_unknown_fields, read_commit, state_actions,
@@ -21,6 +21,8 @@ use crate::progress::bytes_bar;
 use crate::store::{Fetched, LogStore, Put};
 
 const PAGE: usize = 4096;
+/// What every Parquet file ends with.
+const PARQUET_END: &[u8] = b"PAR1";
 const CHECKPOINT_INTERVAL: &str = "delta.checkpointInterval";
 /// Commits between checkpoints, where the table does not say (protocol section "Table Properties").
 const DEFAULT_CHECKPOINT_INTERVAL: i64 = 10;
@@ -65,6 +67,7 @@ pub(crate) async fn mirror_table(
         Some(latest) => {
             check_same_table(database, table, log, &listing).await?;
             check_not_ahead(table, log, latest)?;
+            check_checkpoint_is_whole(log, &listing, latest).await?;
             let first = newest_checkpoint.map_or(0, |version| version + 1);
             let missing = (first..=table.version).filter(|&version| listing.commit(version).is_none());
             missing.collect()
@@ -107,6 +110,20 @@ async fn check_same_table(database: &impl Database, table: &Table, log: &LogStor
         .version(disagreement.version)
         .hint("nothing was written; mirror to another folder, or import that log under another name")),
     }
+}
+
+/// Commits on top of half a checkpoint could not be read.
+async fn check_checkpoint_is_whole(log: &LogStore, listing: &LogListing, latest: i64) -> Result<()> {
+    let files = listing.newest_checkpoint(latest).map_or(&[][..], |checkpoint| &checkpoint.files);
+    for file in files.iter().filter(|file| file.kind != LogFileKind::UuidCheckpointJson) {
+        if log.tail(&file.name, file.size, PARQUET_END.len() as u64).await? != PARQUET_END {
+            return Err(Error::corrupt(format!("the checkpoint {} in {} is not whole", file.name, log.url()))
+                .version(file.version)
+                .path(&file.name)
+                .hint("delete it; the next `dl mirror` writes one when it is due. Nothing was written"));
+        }
+    }
+    Ok(())
 }
 
 fn check_not_ahead(table: &Table, log: &LogStore, latest: i64) -> Result<()> {

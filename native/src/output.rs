@@ -133,7 +133,7 @@ fn message_line(line: &str) {
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            let escaped = (c.is_control() && c != '\n').then(|| c.escape_default());
+            let escaped = c.is_control().then(|| c.escape_default());
             let plain = escaped.is_none().then_some(c);
             escaped.into_iter().flatten().chain(plain)
         })

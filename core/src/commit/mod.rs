@@ -78,6 +78,8 @@ pub async fn apply_commit(database: &impl Database, plan: &CommitPlan) -> Result
             Ok(Outcome::Committed { version: row.integer(0)?, timestamp_ms: row.integer(1)? })
         }
         Err(DatabaseError::AnswerLost(_)) => Ok(Outcome::Unknown),
+        Err(DatabaseError::OutOfRange(_)) => Err(out_of_range(plan)),
+        Err(DatabaseError::Guard(guard)) if guard == "totals_in_range" => Err(out_of_range(plan)),
         Err(error @ (DatabaseError::Guard(_) | DatabaseError::Unique(_))) => {
             let mut results = database.batch(Batch::read(plan.explanation.clone())).await?;
             match conflict::same_commit(&mut results)? {
@@ -90,6 +92,15 @@ pub async fn apply_commit(database: &impl Database, plan: &CommitPlan) -> Result
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn out_of_range(plan: &CommitPlan) -> Error {
+    Error::invalid(format!(
+        "committing to table {}: the sizes or row counts of its files would add up to more than 64 bits hold",
+        crate::catalog::quoted(&plan.table.name)
+    ))
+    .table(&plan.table.name)
+    .hint("look at `size` and `numRecords` of the added files")
 }
 
 /// A commit id stands for one commit: what was committed with it must be what is sent again.

@@ -24,7 +24,13 @@ pub(super) async fn run(args: cli::Files, output: &Output) -> Result<()> {
     let state = snapshot(&database, &args.at.selector(), args.at.at()?).await?;
     let predicate = args.r#where.as_deref().map(|text| parse_predicate(text, &state)).transpose()?;
     let limit = args.limit.unwrap_or(if output.format == Format::Table { SHOWN } else { usize::MAX });
-    let mut printer = Printer { output, state: &state, rows: Vec::new(), printed: 0 };
+    let mut printer = Printer {
+        output,
+        state: &state,
+        partition_columns: if output.format == Format::Table { partition_columns(&state)? } else { Vec::new() },
+        rows: Vec::new(),
+        printed: 0,
+    };
     if output.format == Format::Json {
         output.write(|out| out.write_all(b"["))?;
     }
@@ -69,6 +75,12 @@ fn parse_predicate(text: &str, state: &Snapshot) -> Result<Predicate> {
     Predicate::parse(text, &schema).map_err(|error| error.context("--where").table(&state.table.name))
 }
 
+fn partition_columns(state: &Snapshot) -> Result<Vec<(String, String)>> {
+    let schema = Schema::of(&state.metadata)?;
+    let columns = state.metadata.partition_columns.iter();
+    columns.map(|name| Ok((name.clone(), schema.column(&[name.as_str()])?.physical.concat()))).collect()
+}
+
 fn may_match(predicate: &Predicate, add: &Add) -> bool {
     predicate.may_match(&FileView {
         partition_values: PartitionValues::Map(&add.partition_values.0),
@@ -79,6 +91,8 @@ fn may_match(predicate: &Predicate, add: &Add) -> bool {
 struct Printer<'a> {
     output: &'a Output,
     state: &'a Snapshot,
+    /// Logical and physical names, in the table's order.
+    partition_columns: Vec<(String, String)>,
     rows: Vec<Vec<String>>,
     printed: usize,
 }
@@ -118,9 +132,10 @@ impl Printer<'_> {
             add.row_count().map_or("-".to_owned(), |rows| rows.to_string()),
             format_ms(add.modification_time),
         ];
-        if self.is_partitioned() {
-            let values = add.partition_values.0.iter();
-            let values = values.map(|(column, value)| format!("{column}={}", value.as_deref().unwrap_or("null")));
+        if !self.partition_columns.is_empty() {
+            let values = self.partition_columns.iter().map(|(column, physical)| {
+                format!("{column}={}", add.partition_values.value(physical).unwrap_or("null"))
+            });
             row.push(values.collect::<Vec<_>>().join(" "));
         }
         if self.may_have_vectors() {
@@ -132,17 +147,13 @@ impl Printer<'_> {
     fn columns(&self) -> Vec<Column> {
         let mut columns =
             vec![Column::Left("PATH"), Column::Right("SIZE"), Column::Right("ROWS"), Column::Left("MODIFIED")];
-        if self.is_partitioned() {
+        if !self.partition_columns.is_empty() {
             columns.push(Column::Left("PARTITION"));
         }
         if self.may_have_vectors() {
             columns.push(Column::Left("VECTOR"));
         }
         columns
-    }
-
-    fn is_partitioned(&self) -> bool {
-        !self.state.metadata.partition_columns.is_empty()
     }
 
     fn may_have_vectors(&self) -> bool {

@@ -1,7 +1,7 @@
 //! A log in a folder of this machine.
 
 use std::fs::{File, Permissions};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -65,6 +65,18 @@ pub(super) fn list(folder: &Path) -> Result<Vec<(String, u64, i64)>> {
     Ok(entries)
 }
 
+/// The last bytes of a file.
+pub(super) fn tail(folder: &Path, name: &str, bytes: u64) -> Result<Vec<u8>> {
+    let path = folder.join(name);
+    let failed = |error: io::Error| io_error("reading", &path, &error);
+    let mut file = File::open(&path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    file.seek(SeekFrom::Start(size.saturating_sub(bytes))).map_err(failed)?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail).map_err(failed)?;
+    Ok(tail)
+}
+
 fn not_a_file(path: &Path, reason: &str) -> Error {
     Error::corrupt(format!("{} cannot be read as a part of the log: {reason}", path.display()))
         .path(path.display().to_string())
@@ -114,6 +126,8 @@ pub(super) fn io_error(doing: &str, path: &Path, error: &io::Error) -> Error {
     let (kind, hint) = match error.kind() {
         io::ErrorKind::NotFound => (ErrorKind::NotFound, "check the path"),
         io::ErrorKind::NotADirectory => (ErrorKind::Invalid, "name a folder"),
+        // The kind for links in a circle has no stable name yet.
+        kind if format!("{kind:?}") == "FilesystemLoop" => (ErrorKind::Invalid, "the links lead in a circle"),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             (ErrorKind::Denied, "check the permissions of the folder and its files")
         }

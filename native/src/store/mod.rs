@@ -142,6 +142,18 @@ impl LogStore {
         }
     }
 
+    /// The last bytes of an object of `size` bytes.
+    pub(crate) async fn tail(&self, name: &str, size: u64, bytes: u64) -> Result<Vec<u8>> {
+        match &self.place {
+            Place::Folder(folder) => local::tail(folder, name, bytes),
+            Place::Store(store, prefix) => {
+                let range = size.saturating_sub(bytes)..size;
+                let tail = store.get_range(&object_path(prefix, name)?, range).await;
+                tail.map(|tail| tail.to_vec()).map_err(|error| self.failed(&format!("reading {name} of"), error))
+            }
+        }
+    }
+
     /// Writes an object unless there is one of that name. On this machine it gets `modified_ms` as its time, so
     /// that engines which travel by the time of files see the catalog's times.
     pub(crate) async fn put_if_absent(&self, name: &str, content: Fetched, modified_ms: i64) -> Result<Put> {

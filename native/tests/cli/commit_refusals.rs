@@ -19,9 +19,8 @@ fn features(readers: &[&str], writers: &[&str]) -> Value {
 
 /// Name and actions of commits that are refused on a table of protocol (1, 2).
 fn refused() -> Vec<(&'static str, Vec<u8>)> {
-    let versions = |reader: i64, writer: i64| {
-        json!({ "protocol": { "minReaderVersion": reader, "minWriterVersion": writer } })
-    };
+    let versions =
+        |reader: i64, writer: i64| json!({ "protocol": { "minReaderVersion": reader, "minWriterVersion": writer } });
     let removed_with = |fields: Value| {
         let mut action = remove("first");
         fields.as_object().unwrap().iter().for_each(|(name, value)| action["remove"][name] = value.clone());
@@ -60,11 +59,26 @@ fn refused() -> Vec<(&'static str, Vec<u8>)> {
         ("table features without their list", of(&[versions(3, 7)])),
         ("an unknown feature", of(&[features(&["x"], &["x"])])),
         ("a reader feature that writers do not have", of(&[features(&["deletionVectors"], &[])])),
-        ("a feature that makes the catalog's log the only one", of(&[features(&["catalogManaged"], &["catalogManaged"])])),
-        ("a vector without its feature", of(&[remove("first"), add_with("first", json!({ "deletionVector": vector() }))])),
-        ("a domain without its feature", of(&[json!({ "domainMetadata": { "domain": "d", "configuration": "", "removed": false } })])),
-        ("row ids without their feature", of(&[add_with("b", json!({ "baseRowId": 0, "defaultRowCommitVersion": 0 }))])),
-        ("a checkpoint's own action", of(&[json!({ "sidecar": { "path": "x", "sizeInBytes": 1, "modificationTime": 1 } })])),
+        (
+            "a feature that makes the catalog's log the only one",
+            of(&[features(&["catalogManaged"], &["catalogManaged"])]),
+        ),
+        (
+            "a vector without its feature",
+            of(&[remove("first"), add_with("first", json!({ "deletionVector": vector() }))]),
+        ),
+        (
+            "a domain without its feature",
+            of(&[json!({ "domainMetadata": { "domain": "d", "configuration": "", "removed": false } })]),
+        ),
+        (
+            "row ids without their feature",
+            of(&[add_with("b", json!({ "baseRowId": 0, "defaultRowCommitVersion": 0 }))]),
+        ),
+        (
+            "a checkpoint's own action",
+            of(&[json!({ "sidecar": { "path": "x", "sizeInBytes": 1, "modificationTime": 1 } })]),
+        ),
         ("tags that are a list", of(&[add_with("b", json!({ "tags": [1] }))])),
         ("tags that are no texts", of(&[add_with("b", json!({ "tags": { "a": { "b": 1 } } }))])),
     ]
@@ -84,7 +98,11 @@ fn refusals() {
         }
         let error = ran.error(1);
         assert!(error["kind"] == "invalid" || error["kind"] == "unsupported", "{name}: {error}");
-        shown.push_str(&format!("{name}\n  {}: {}\n", error["kind"].as_str().unwrap(), error["message"].as_str().unwrap()));
+        shown.push_str(&format!(
+            "{name}\n  {}: {}\n",
+            error["kind"].as_str().unwrap(),
+            error["message"].as_str().unwrap()
+        ));
         if let Some(hint) = error["hint"].as_str() {
             shown.push_str(&format!("  hint: {hint}\n"));
         }
@@ -106,7 +124,8 @@ fn what_is_committed_can_be_mirrored() {
     large_vector["sizeInBytes"] = json!(1_i64 << 40);
     let mut far_vector = vector();
     far_vector["offset"] = json!(1_i64 << 40);
-    let half_pair = String::from_utf8(lines(&[add("b")])).unwrap().replace("\"dataChange\"", "\"x\":\"\\ud800\",\"dataChange\"");
+    let half_pair =
+        String::from_utf8(lines(&[add("b")])).unwrap().replace("\"dataChange\"", "\"x\":\"\\ud800\",\"dataChange\"");
     for (name, actions) in [
         ("tags that are a list", lines(&[add_with("b", json!({ "tags": [1] }))])),
         ("tags that are text", lines(&[add_with("b", json!({ "tags": "a" }))])),

@@ -11,7 +11,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use serde_json::json;
 
-use crate::support::{Home, Random, Ran, copy_folder, lines, metadata, protocol_with, tables_folder};
+use crate::support::{Home, Ran, Random, copy_folder, lines, metadata, protocol_with, tables_folder};
 
 /// Tables whose log begins at a checkpoint: damage to it cannot be got round.
 const TABLES: [&str; 6] = [
@@ -193,7 +193,8 @@ fn write_sidecar(path: &Path, schema: &str) {
 #[test]
 fn columns_of_the_wrong_type_are_refused() {
     let list = "optional group add (LIST) { repeated group list { optional int64 element; } }";
-    let map = "optional group add (MAP) { repeated group key_value { required binary key (UTF8); optional int64 value; } }";
+    let map =
+        "optional group add (MAP) { repeated group key_value { required binary key (UTF8); optional int64 value; } }";
     let file = "optional int64 size; optional int64 modificationTime;";
     for (name, columns) in [
         ("a number for `add`", "optional int64 add;".to_owned()),
@@ -204,7 +205,10 @@ fn columns_of_the_wrong_type_are_refused() {
         ("a number for `path`", format!("optional group add {{ optional int64 path; {file} }}")),
         ("bytes that are no text for `path`", format!("optional group add {{ optional binary path; {file} }}")),
         ("no path", format!("optional group add {{ {file} }}")),
-        ("text for `size`", "optional group add { optional binary path (UTF8); optional binary size (UTF8); }".to_owned()),
+        (
+            "text for `size`",
+            "optional group add { optional binary path (UTF8); optional binary size (UTF8); }".to_owned(),
+        ),
     ] {
         println!("{name}");
         let (home, sidecar) = with_sidecar("file.parquet");

@@ -119,9 +119,14 @@ fn files_that_are_no_catalog() {
         home.write_log("t", &[first_commit()]);
         fs::write(home.database(), &content).unwrap();
         let named = ["--table", "t"];
-        for (command, args) in
-            [("tables", &[][..]), ("snapshot", &[]), ("files", &[]), ("history", &[]), ("mirror", &["--all"]), ("drop", &named)]
-        {
+        for (command, args) in [
+            ("tables", &[][..]),
+            ("snapshot", &[]),
+            ("files", &[]),
+            ("history", &[]),
+            ("mirror", &["--all"]),
+            ("drop", &named),
+        ] {
             println!("{name}: {command}");
             home.run(command, args).fails(kind, "catalog");
         }

@@ -52,9 +52,7 @@ fn a_limit_of_nothing() {
     let home = Home::with_table(&[first_commit()]);
     for args in [&["--limit", "0"][..], &["--limit", "0", "--where", "id = 5"]] {
         assert_eq!(home.run("files", args).json(), serde_json::json!([]));
-        let mut lines = home.command("files", args);
-        lines.args(["--format", "ndjson"]);
-        assert_eq!(run(lines).ok().out, "");
+        assert_eq!(run(home.command_in("ndjson", "files", args)).ok().out, "");
     }
     assert_eq!(home.run("history", &["--limit", "0"]).json(), serde_json::json!([]));
 }
@@ -63,10 +61,8 @@ fn a_limit_of_nothing() {
 #[test]
 fn a_reader_that_goes_away() {
     let home = Home::with_table(&many_commits(20, 200));
-    let fields = home.query("SELECT sum(length(path)) FROM dl_add_files");
-    assert!(!fields.is_empty());
     for (command, format) in [("files", "ndjson"), ("files", "json"), ("files", "table"), ("history", "json")] {
-        let mut dl = home.command(command, &["--format", format]);
+        let mut dl = home.command_in(format, command, &[]);
         let mut child = dl.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let ran = finish(child);
@@ -92,14 +88,38 @@ fn predicates_of_all_kinds() {
     let nested = |depth: usize| format!("{}id = 1{}", "(".repeat(depth), ")".repeat(depth));
     let long = vec!["id = 1"; 8000].join(" or ");
     for predicate in [
-        "", " ", "(", ")", "()", "id", "id >", "> 5", "id = '5", "`", "id in ()", "id in (1,", "id between 1", "not",
-        "nope = 1", "id = 1; drop table t", "id = 1 --", "id = 'x'", "id % 2 = 0", "f(id) = 1", "id.x = 1", "[id] = 1",
-        "🦀 = 1", &nested(10_000), &long,
+        "",
+        " ",
+        "(",
+        ")",
+        "()",
+        "id",
+        "id >",
+        "> 5",
+        "id = '5",
+        "`",
+        "id in ()",
+        "id in (1,",
+        "id between 1",
+        "not",
+        "nope = 1",
+        "id = 1; drop table t",
+        "id = 1 --",
+        "id = 'x'",
+        "id % 2 = 0",
+        "f(id) = 1",
+        "id.x = 1",
+        "[id] = 1",
+        "🦀 = 1",
+        &nested(10_000),
+        &long,
     ] {
         let error = home.run("files", &["--where", predicate]).fails("invalid", "--where");
         assert!(error["message"].as_str().unwrap().len() < 400, "{error}");
     }
-    for predicate in ["1 = 1", "true", "id = 1e999", "id = -99999999999999999999", "ID = 5", "not not id = 5", &nested(60)] {
+    for predicate in
+        ["1 = 1", "true", "id = 1e999", "id = -99999999999999999999", "ID = 5", "not not id = 5", &nested(60)]
+    {
         home.run("files", &["--where", predicate]).ok();
     }
 }

@@ -62,11 +62,18 @@ fn a_name_is_never_another_tables_uuid() {
     let uuid = home.import("a").json()["table_id"].as_str().unwrap().to_owned();
     if import_as(&home, "b", &uuid).code == Some(0) {
         let by_uuid = home.run("snapshot", &["--table", &uuid]).json();
-        assert_eq!(by_uuid["metadata"]["id"], Value::from("0e3f8a50-5a3c-4b63-a7d4-4b1c7e7f2a11"), "the UUID is table a's");
+        assert_eq!(
+            by_uuid["metadata"]["id"],
+            Value::from("0e3f8a50-5a3c-4b63-a7d4-4b1c7e7f2a11"),
+            "the UUID is table a's"
+        );
     }
     for _ in 0..10 {
         home.run("tables", &[]).ok();
     }
     home.run("mirror", &["--table", "a", "--target", home.path("mirror").to_str().unwrap()]).ok();
-    assert_eq!(home.run("import", &["--incremental", "--log-dir", home.path("a").to_str().unwrap()]).json()["name"], "a");
+    assert_eq!(
+        home.run("import", &["--incremental", "--log-dir", home.path("a").to_str().unwrap()]).json()["name"],
+        "a"
+    );
 }

@@ -24,13 +24,11 @@ fn odd_values_of_unknown_fields_survive() {
         let home = Home::with_table(&[everything]);
         for (command, count) in [("history", 1), ("snapshot", 2), ("files", 1)] {
             for format in ["json", "ndjson"] {
-                let mut dl = home.command(command, &[]);
-                dl.args(["--format", format]);
-                let out = run(dl).ok().out;
+                let out = run(home.command_in(format, command, &[])).ok().out;
                 let packed: String = out.split_whitespace().collect();
                 assert_eq!(packed.matches(&value).count(), count, "{command} --format {format}: {out}");
             }
-            run(home.command(command, &["--format", "table"])).ok();
+            run(home.command_in("table", command, &[])).ok();
         }
         home.mirror("m").ok();
         let mirrored = std::fs::read_to_string(home.path("m/_delta_log/00000000000000000000.json")).unwrap();
@@ -44,7 +42,7 @@ fn control_characters_are_shown_escaped() {
     let home = Home::with_table(&[lines(&[protocol(), metadata(), add("a\u{1b}[31m\u{7}b\rc\u{9b}d")])]);
     home.commit(&lines(&[add("b")]), &["--operation", "X\u{1b}]0;title\u{7}"]).ok();
     for command in ["files", "history", "snapshot"] {
-        let out = run(home.command(command, &["--format", "table"])).ok().out;
+        let out = run(home.command_in("table", command, &[])).ok().out;
         assert!(!out.chars().any(|c| c.is_control() && c != '\n'), "{out:?}");
     }
 }

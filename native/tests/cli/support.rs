@@ -152,8 +152,12 @@ impl Home {
 
     /// `dl COMMAND --database ... --format json`.
     pub(crate) fn command(&self, command: &str, args: &[&str]) -> Command {
+        self.command_in("json", command, args)
+    }
+
+    pub(crate) fn command_in(&self, format: &str, command: &str, args: &[&str]) -> Command {
         let mut dl = dl();
-        dl.arg(command).arg("--database").arg(self.database()).args(["--format", "json"]).args(args);
+        dl.arg(command).arg("--database").arg(self.database()).args(["--format", format]).args(args);
         dl
     }
 
@@ -221,9 +225,14 @@ impl Home {
         if !self.database().exists() {
             return;
         }
-        let tables = self.query("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'dl\\_%' ESCAPE '\\'");
+        let tables =
+            self.query("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'dl\\_%' ESCAPE '\\'");
         for table in tables.iter().filter_map(|row| row.split('"').nth(1)).filter(|table| *table != "dl_migrations") {
-            assert_eq!(self.query(&format!("SELECT count(*) FROM {table}")), ["Integer(0)"], "rows are left in {table}");
+            assert_eq!(
+                self.query(&format!("SELECT count(*) FROM {table}")),
+                ["Integer(0)"],
+                "rows are left in {table}"
+            );
         }
     }
 }
@@ -305,7 +314,8 @@ pub(crate) fn first_commit() -> Vec<u8> {
 pub(crate) fn many_commits(versions: usize, files: usize) -> Vec<Vec<u8>> {
     let mut commits = vec![first_commit()];
     for version in 1..=versions {
-        let adds = (0..files).map(|file| add_with(&format!("v{version}/f{file}"), json!({ "stats": "{\"numRecords\":3}" })));
+        let adds =
+            (0..files).map(|file| add_with(&format!("v{version}/f{file}"), json!({ "stats": "{\"numRecords\":3}" })));
         commits.push(lines(&std::iter::once(commit_info()).chain(adds).collect::<Vec<_>>()));
     }
     commits
