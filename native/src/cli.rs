@@ -114,6 +114,10 @@ pub(crate) struct Files {
     #[command(flatten)]
     pub(crate) at: At,
     /// Only files that may hold matching rows, by partition values and statistics: "date = '2024-01-01' AND id > 10".
+    ///
+    /// Understands = != <> < <= > >= <=>, AND, OR, NOT, parentheses, [NOT] IN, [NOT] BETWEEN, IS [NOT] NULL, [NOT] LIKE;
+    /// 'text', numbers, TRUE, FALSE, NULL, DATE '...', TIMESTAMP '...'; nested columns as a.b, odd names in "quotes" or `ticks`.
+    /// A file is left out only when it is proven that no row matches.
     #[arg(long, value_name = "EXPRESSION")]
     pub(crate) r#where: Option<String>,
     /// At the most so many files.

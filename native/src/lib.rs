@@ -14,18 +14,22 @@ mod store;
 use std::process::ExitCode;
 
 use clap::Parser;
-use deltalakedb_core::ErrorKind;
+use deltalakedb_core::{Error, ErrorKind};
 
-use cli::Cli;
+use cli::{Cli, Format};
 use output::Output;
 
 const EXIT_FAILED: u8 = 1;
+const EXIT_USAGE: u8 = 2;
 const EXIT_CONFLICT: u8 = 4;
 
 /// Runs the command line of the process.
 pub fn main() -> ExitCode {
     keep_reader_panics_quiet();
-    let cli = Cli::parse(); // ends the process with 2 when the usage is wrong
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     let output = Output::new(cli.format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -46,6 +50,28 @@ pub fn main() -> ExitCode {
             ExitCode::from(if conflict { EXIT_CONFLICT } else { EXIT_FAILED })
         }
     }
+}
+
+/// Prints help, the version or what is wrong with the arguments.
+fn usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && wants_json(std::env::args()) {
+        let text = error.render().to_string();
+        let message = text.trim().trim_start_matches("error: ");
+        let hint = "`dl --help` and `dl <command> --help` show the usage";
+        Output::new(Format::Json).error(&Error::invalid(message).hint(hint));
+    } else {
+        // Where nobody can read it, the exit code still tells.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE))
+}
+
+/// Whether arguments that could not be parsed ask for JSON.
+fn wants_json(args: impl Iterator<Item = String>) -> bool {
+    let args: Vec<String> = args.collect();
+    let given = |value: &str| value == "json" || value == "ndjson";
+    args.windows(2).any(|pair| pair[0] == "--format" && given(&pair[1]))
+        || args.iter().any(|arg| arg.strip_prefix("--format=").is_some_and(given))
 }
 
 /// What the Parquet reader panics about in a damaged file is told as an error of that file, and only so.

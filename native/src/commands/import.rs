@@ -38,6 +38,11 @@ pub(super) async fn run(args: cli::Import, output: &Output) -> Result<()> {
 
     let registered = if args.incremental { table_at(&database, &location).await? } else { None };
     let imported = match registered {
+        Some(table) if args.name.as_ref().is_some_and(|name| *name != table.name) => {
+            return Err(Error::invalid(format!("the log is registered as table `{}`, not as `{name}`", table.name))
+                .table(table.name)
+                .hint("leave --name out"));
+        }
         Some(table) => import_increment(&database, &log, &listing, table).await?,
         None => import_table(&database, &log, plan?, name, location, output).await?,
     };
