@@ -36,6 +36,17 @@ const WRITER_FEATURES: &[&str] = &[
     "variantShredding-preview",
 ];
 
+/// The features that writer versions before 7 have without naming them, each with the first such version.
+pub(crate) const IMPLIED_FEATURES: &[(&str, i64)] = &[
+    ("appendOnly", 2),
+    ("invariants", 2),
+    ("checkConstraints", 3),
+    ("changeDataFeed", 4),
+    ("generatedColumns", 4),
+    ("columnMapping", 5),
+    ("identityColumns", 6),
+];
+
 /// Checks that a protocol is well-formed and of a reader version whose log can be read. Table features do not
 /// matter here: none of them changes which files a snapshot has.
 ///
@@ -133,14 +144,8 @@ pub fn check_well_formed(protocol: &Protocol) -> Result<()> {
 /// Whether a table has a writer feature: listed, or implied by a writer version before table features.
 pub fn has_writer_feature(protocol: &Protocol, feature: &str) -> bool {
     let listed = protocol.writer_features.iter().flatten().any(|name| name == feature);
-    let implied_from = match feature {
-        "appendOnly" | "invariants" => 2,
-        "checkConstraints" => 3,
-        "changeDataFeed" | "generatedColumns" => 4,
-        "columnMapping" => 5,
-        "identityColumns" => 6,
-        _ => MAX_WRITER_VERSION,
-    };
+    let implied = IMPLIED_FEATURES.iter().find(|(name, _)| *name == feature);
+    let implied_from = implied.map_or(MAX_WRITER_VERSION, |(_, version)| *version);
     listed || (implied_from..MAX_WRITER_VERSION).contains(&protocol.min_writer_version)
 }
 

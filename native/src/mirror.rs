@@ -21,6 +21,7 @@ use crate::progress::bytes_bar;
 use crate::store::{Fetched, LogStore, Put};
 
 const PAGE: usize = 4096;
+const LAST_CHECKPOINT: &str = "_last_checkpoint";
 /// What every Parquet file ends with.
 const PARQUET_END: &[u8] = b"PAR1";
 const CHECKPOINT_INTERVAL: &str = "delta.checkpointInterval";
@@ -46,7 +47,9 @@ pub(crate) async fn mirror_table(
 ) -> Result<Mirrored> {
     let state = snapshot(database, &TableSelector::Key(table.key), At::Latest).await?;
     check_publishable(&state.protocol)?;
-    let listing = LogListing::new(log.list().await?);
+    let objects = log.list().await?;
+    let is_checkpoint_named = objects.iter().any(|(name, ..)| name == LAST_CHECKPOINT);
+    let listing = LogListing::new(objects);
     let mut mirrored = Mirrored {
         target: log.url().to_string(),
         version: table.version,
@@ -55,20 +58,27 @@ pub(crate) async fn mirror_table(
     };
     log.sweep_temporary_files()?;
     let mut newest_checkpoint = listing.checkpoint_version();
+    let needs_first_checkpoint;
     let missing: Vec<i64> = match listing.latest_version() {
         None => {
-            if begins_with_a_state(database, table).await? {
-                write_checkpoint(database, table, log, table.earliest_version, now_ms).await?;
-                mirrored.checkpoint_version = Some(table.earliest_version);
-                newest_checkpoint = mirrored.checkpoint_version;
-            }
+            needs_first_checkpoint = begins_with_a_state(database, table).await?;
             (table.earliest_version..=table.version).collect()
         }
         Some(latest) => {
             check_same_table(database, table, log, &listing).await?;
             check_not_ahead(table, log, latest)?;
             check_checkpoint_is_whole(log, &listing, latest).await?;
-            let first = newest_checkpoint.map_or(0, |version| version + 1);
+            // A run that was killed between its first commit and the checkpoint that it stands on.
+            needs_first_checkpoint = newest_checkpoint.is_none()
+                && listing.first_commit() >= Some(table.earliest_version)
+                && begins_with_a_state(database, table).await?;
+            let first = match newest_checkpoint {
+                _ if needs_first_checkpoint => table.earliest_version,
+                // The checkpoint's own commit, too, where the catalog has it.
+                Some(version) if version < table.earliest_version => version + 1,
+                Some(version) => version,
+                None => 0,
+            };
             let missing = (first..=table.version).filter(|&version| listing.commit(version).is_none());
             missing.collect()
         }
@@ -76,22 +86,43 @@ pub(crate) async fn mirror_table(
     check_known(table, log, &missing)?;
     let bar = bytes_bar(0, &format!("mirroring {}", table.name));
     for version in missing {
-        let commit = read_commit(database, table, version).await?;
-        if !commit.is_known {
-            continue; // known from the checkpoint that was just written
+        if needs_first_checkpoint && version > table.earliest_version && mirrored.checkpoint_version.is_none() {
+            write_first_checkpoint(database, table, log, now_ms, &mut mirrored).await?;
         }
-        if write_commit(database, log, &commit).await? == Put::Written {
+        let commit = read_commit(database, table, version).await?;
+        // A version that is known from a checkpoint only has no commit to write.
+        if commit.is_known && write_commit(database, log, &commit).await? == Put::Written {
             mirrored.commits_written += 1;
         }
         bar.inc(1);
     }
+    if needs_first_checkpoint {
+        write_first_checkpoint(database, table, log, now_ms, &mut mirrored).await?;
+        newest_checkpoint = mirrored.checkpoint_version;
+    }
     // Whoever wrote the commits: a run that was killed before its checkpoint is finished by the next one.
     let due = due_checkpoint(database, table).await?;
-    if due >= table.earliest_version.max(1) && newest_checkpoint < Some(due) {
+    let is_written = newest_checkpoint >= Some(due) && (is_checkpoint_named || newest_checkpoint > Some(due));
+    if due >= table.earliest_version.max(1) && !is_written && mirrored.checkpoint_version != Some(due) {
         write_checkpoint(database, table, log, due, now_ms).await?;
         mirrored.checkpoint_version = Some(due);
     }
     Ok(mirrored)
+}
+
+/// The checkpoint that the history begins with, after the commit of its own version as the protocol has it.
+async fn write_first_checkpoint(
+    database: &impl Database,
+    table: &Table,
+    log: &LogStore,
+    now_ms: i64,
+    mirrored: &mut Mirrored,
+) -> Result<()> {
+    if mirrored.checkpoint_version.is_none() {
+        write_checkpoint(database, table, log, table.earliest_version, now_ms).await?;
+        mirrored.checkpoint_version = Some(table.earliest_version);
+    }
+    Ok(())
 }
 
 /// Whether the catalog knows the table's first version as a state, and not by the commits that led to it.
@@ -256,7 +287,7 @@ async fn write_checkpoint(
         num_of_add_files: Some(summary.add_files),
     };
     let text = serde_json::to_vec(&last).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-    log.put("_last_checkpoint", Fetched::Bytes(text.into())).await
+    log.put(LAST_CHECKPOINT, Fetched::Bytes(text.into())).await
 }
 
 fn temporary_file() -> Result<File> {

@@ -6,7 +6,7 @@ use crate::action::{Action, Add, DeletionVector, Json, Metadata, Protocol, Remov
 use crate::catalog::quoted;
 use crate::schema::Schema;
 use crate::snapshot::Snapshot;
-use crate::table_features::{check_well_formed, check_writable, has_writer_feature, is_append_only};
+use crate::table_features::{IMPLIED_FEATURES, check_well_formed, check_writable, has_writer_feature, is_append_only};
 use crate::{Error, ErrorKind, Result};
 
 pub(super) fn check(state: &Snapshot, actions: &[Action]) -> Result<()> {
@@ -236,6 +236,11 @@ fn check_protocol(current: &Protocol, new: &Protocol) -> Result<()> {
             "the protocol may not go down from ({}, {}) to ({}, {})",
             current.min_reader_version, current.min_writer_version, new.min_reader_version, new.min_writer_version
         )));
+    }
+    let lost = |(feature, _): &&(&str, i64)| has_writer_feature(current, feature) && !has_writer_feature(new, feature);
+    if let Some((lost, _)) = IMPLIED_FEATURES.iter().find(lost) {
+        return Err(Error::invalid(format!("the protocol may not lose `{lost}`, which the old versions imply"))
+            .hint("list the feature in `writerFeatures`"));
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Who won, and why.
 
 use crate::action::CommitInfo;
-use crate::catalog::quoted;
-use crate::sql::{DatabaseError, Limits, ResultSet, Rows, Statement, Value, with_rows};
+use crate::catalog::{Table, quoted};
+use crate::sql::{Batch, Database, DatabaseError, Limits, ResultSet, Rows, Statement, Value, with_rows};
 use crate::{Error, ErrorKind, Result};
 
 use super::{CommitPlan, Outcome};
@@ -131,6 +131,16 @@ pub(super) fn queries(
     statements.extend(with_rows(limits, TXN_WINNER, &versioned(), txns));
     statements.extend(with_rows(limits, REMOVE_WINNER, &[key.into()], removes));
     statements
+}
+
+/// The version and time of the commit with an id, if there is one.
+pub(super) async fn committed_before(
+    database: &impl Database,
+    table: &Table,
+    commit_id: &str,
+) -> Result<Option<(i64, i64)>> {
+    let query = Statement::new(SAME_COMMIT, vec![table.key.into(), commit_id.into()]);
+    same_commit(&mut database.batch(Batch::read(vec![query])).await?)
 }
 
 /// The version and time of the commit with the same id, if there is one.

@@ -13,7 +13,7 @@ pub use conflict::{Conflict, ConflictKind};
 pub use plan::{CommitPlan, plan_commit};
 
 use crate::action::Action;
-use crate::catalog::TableSelector;
+use crate::catalog::{Table, TableSelector};
 use crate::import::{read_catalog_commit, same_actions};
 use crate::snapshot::{At, snapshot};
 use crate::sql::{Batch, Database, DatabaseError};
@@ -58,11 +58,21 @@ pub enum Outcome {
 /// [`Unsupported`](crate::ErrorKind::Unsupported) for a commit that the table's rules forbid; those of the database.
 pub async fn commit(database: &impl Database, selector: &TableSelector, request: &CommitRequest) -> Result<Outcome> {
     let state = snapshot(database, selector, At::Latest).await?;
-    let plan = plan_commit(&state, request, &database.limits()).map_err(|error| {
-        error
-            .context(format!("committing to table {}", crate::catalog::quoted(&state.table.name)))
-            .table(&state.table.name)
-    })?;
+    let plan = match plan_commit(&state, request, &database.limits()) {
+        Ok(plan) => plan,
+        // What the table forbids now it may have allowed when the commit was sent first.
+        Err(error) => {
+            return match conflict::committed_before(database, &state.table, &request.commit_id).await? {
+                Some((version, timestamp_ms)) => {
+                    check_same(database, &state.table, &request.actions, version).await?;
+                    Ok(Outcome::Committed { version, timestamp_ms })
+                }
+                None => Err(error
+                    .context(format!("committing to table {}", crate::catalog::quoted(&state.table.name)))
+                    .table(&state.table.name)),
+            };
+        }
+    };
     apply_commit(database, &plan).await
 }
 
@@ -84,7 +94,7 @@ pub async fn apply_commit(database: &impl Database, plan: &CommitPlan) -> Result
             let mut results = database.batch(Batch::read(plan.explanation.clone())).await?;
             match conflict::same_commit(&mut results)? {
                 Some((version, timestamp_ms)) => {
-                    check_same(database, plan, version).await?;
+                    check_same(database, &plan.table, &plan.actions, version).await?;
                     Ok(Outcome::Committed { version, timestamp_ms })
                 }
                 None => conflict::explain(plan, error, results),
@@ -104,19 +114,19 @@ fn out_of_range(plan: &CommitPlan) -> Error {
 }
 
 /// A commit id stands for one commit: what was committed with it must be what is sent again.
-async fn check_same(database: &impl Database, plan: &CommitPlan, version: i64) -> Result<()> {
+async fn check_same(database: &impl Database, table: &Table, actions: &[Action], version: i64) -> Result<()> {
     let is_said = |action: &Action| !matches!(action, Action::CommitInfo(_)); // it holds the time of sending
-    let stored = read_catalog_commit(database, &plan.table, version).await?.actions;
+    let stored = read_catalog_commit(database, table, version).await?.actions;
     let stored: Vec<Action> = stored.into_iter().filter(is_said).collect();
-    let sent: Vec<Action> = plan.actions.iter().filter(|action| is_said(action)).cloned().collect();
+    let sent: Vec<Action> = actions.iter().filter(|action| is_said(action)).cloned().collect();
     if same_actions(&stored, &sent) {
         return Ok(());
     }
     Err(Error::invalid(format!(
         "committing to table {}: the commit id was used for version {version}, with other actions",
-        crate::catalog::quoted(&plan.table.name)
+        crate::catalog::quoted(&table.name)
     ))
-    .table(&plan.table.name)
+    .table(&table.name)
     .version(version)
     .hint("a commit id belongs to one commit; take a new one for a new commit"))
 }

@@ -161,7 +161,8 @@ fn commit_info(request: &CommitRequest) -> Result<CommitInfo> {
         _ => None,
     });
     let mut fields = given.unwrap_or_default();
-    let is_blind_append = !request.actions.iter().any(|action| matches!(action, Action::Remove(_)));
+    let is_blind_append =
+        request.read_version.is_none() && !request.actions.iter().any(|action| matches!(action, Action::Remove(_)));
     let engine = concat!("deltalakedb/", env!("CARGO_PKG_VERSION"));
     let operation = request.operation.as_deref();
     let json = |value: serde_json::Value| Json::of(&value).map_err(|error| Error::invalid(error.to_string()));

@@ -4,6 +4,8 @@
 //! in several for an import, whose table no reader sees yet), `end` closes the version. The version's
 //! number is `dl_tables.current_version`, which the caller has moved before.
 
+use std::collections::HashSet;
+
 use crate::action::{Action, Add, CommitInfo, Remove};
 use crate::sql::{Limits, Rows, Statement, Value, with_rows};
 
@@ -194,14 +196,14 @@ impl VersionWriter {
                 Action::Add(add) => {
                     let dv_id = add.dv_id();
                     if may_be_live(&add.path, &dv_id) {
-                        rows.closed.push([add.path.as_str().into(), dv_id.as_str().into()]);
+                        rows.close(&add.path, &dv_id);
                     }
                     rows.adds.push(add_row(self.adds, add, dv_id));
                     self.adds += 1;
                 }
                 Action::Remove(remove) => {
                     let dv_id = remove.dv_id();
-                    rows.closed.push([remove.path.as_str().into(), dv_id.as_str().into()]);
+                    rows.close(&remove.path, &dv_id);
                     rows.removes.push(remove_row(self.removes, &remove, dv_id));
                     self.removes += 1;
                 }
@@ -258,6 +260,8 @@ impl VersionWriter {
 struct VersionRows {
     /// Path and vector of the files whose entry ends.
     closed: Rows,
+    /// The same, so that a file that a version names twice is taken out of the totals once.
+    closed_keys: HashSet<(String, String)>,
     adds: Rows,
     removes: Rows,
     txns: Rows,
@@ -266,10 +270,19 @@ struct VersionRows {
     unknown: Rows,
 }
 
+impl VersionRows {
+    fn close(&mut self, path: &str, dv_id: &str) {
+        if self.closed_keys.insert((path.to_owned(), dv_id.to_owned())) {
+            self.closed.push([path.into(), dv_id.into()]);
+        }
+    }
+}
+
 impl Default for VersionRows {
     fn default() -> Self {
         VersionRows {
             closed: Rows::new(2),
+            closed_keys: HashSet::new(),
             adds: Rows::new(ADD_COLUMNS),
             removes: Rows::new(REMOVE_COLUMNS),
             txns: Rows::new(3),

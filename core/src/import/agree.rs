@@ -1,5 +1,7 @@
 //! Whether a log and the catalog tell the same of a version.
 
+use std::collections::BTreeMap;
+
 use crate::Result;
 use crate::action::Action;
 use crate::catalog::Table;
@@ -36,11 +38,38 @@ pub async fn read_catalog_commit(database: &impl Database, table: &Table, versio
 /// Whether two commits are the same, whatever the order of their actions and fields.
 pub fn same_actions(left: &[Action], right: &[Action]) -> bool {
     let sorted = |actions: &[Action]| {
-        let mut texts: Vec<String> = actions.iter().map(normal_form).collect();
+        let mut texts: Vec<String> = reduced(actions).into_iter().map(normal_form).collect();
         texts.sort_unstable();
         texts
     };
     sorted(left) == sorted(right)
+}
+
+/// A writer that names one thing twice in a version breaks the protocol; the catalog keeps the first `add` of a logical
+/// file and the last of other actions.
+fn reduced(actions: &[Action]) -> Vec<&Action> {
+    let key = |action: &Action| match action {
+        Action::Add(add) => Some((add.path.clone(), add.dv_id())),
+        Action::Txn(txn) => Some((txn.app_id.clone(), String::new())),
+        Action::DomainMetadata(domain) => Some((domain.domain.clone(), String::new())),
+        Action::Metadata(_) | Action::Protocol(_) | Action::CommitInfo(_) => Some(Default::default()),
+        _ => None,
+    };
+    let mut kept: BTreeMap<(&str, (String, String)), &Action> = BTreeMap::new();
+    let mut reduced = Vec::with_capacity(actions.len());
+    for action in actions {
+        match (key(action), action) {
+            (None, _) => reduced.push(action),
+            (Some(key), Action::Add(_)) => {
+                kept.entry((action.name(), key)).or_insert(action);
+            }
+            (Some(key), _) => {
+                kept.insert((action.name(), key), action);
+            }
+        }
+    }
+    reduced.extend(kept.into_values());
+    reduced
 }
 
 /// `serde_json::Value` sorts the fields. Numbers beyond its precision may fall together: no reason to

@@ -79,6 +79,11 @@ impl LogListing {
         self.checkpoints.keys().next_back().copied()
     }
 
+    /// The version of the oldest commit file.
+    pub fn first_commit(&self) -> Option<i64> {
+        self.commits.keys().next().copied()
+    }
+
     /// The newest complete checkpoint up to a version.
     pub fn newest_checkpoint(&self, version: i64) -> Option<&Checkpoint> {
         self.checkpoints.range(..=version).next_back().map(|(_, checkpoint)| checkpoint)

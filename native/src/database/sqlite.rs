@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deltalakedb_core::sql::{Access, Batch, Database, DatabaseError, Limits, ResultSet, Row, Statement, Value};
 use rusqlite::config::DbConfig;
@@ -13,6 +13,7 @@ type Result<T> = std::result::Result<T, DatabaseError>;
 
 /// How long a statement waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 /// Idle connections that are kept for readers.
 const READERS: usize = 4;
 const STATEMENT_CACHE: usize = 128;
@@ -124,10 +125,11 @@ impl Shared {
         // FULL: a commit is on the disk when it is acknowledged. 64 MiB of cache hold the index of paths.
         connection
             .execute_batch(
-                "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-                 PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;",
+                "PRAGMA page_size = 8192; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;
+                 PRAGMA wal_autocheckpoint = 4000;",
             )
             .map_err(translate)?;
+        use_wal(&connection)?;
         Ok(connection)
     }
 
@@ -159,6 +161,17 @@ impl Shared {
         let connection = Connection::open_with_flags(uri.as_str(), flags).map_err(translate)?;
         set_up(&connection)?;
         Ok(connection)
+    }
+}
+
+/// Switches a database to WAL mode. For that SQLite does not wait for other processes by itself.
+fn use_wal(connection: &Connection) -> Result<()> {
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connection.execute_batch("PRAGMA journal_mode = WAL").map_err(translate) {
+            Err(DatabaseError::Busy(_)) if Instant::now() < until => std::thread::sleep(BUSY_PAUSE),
+            result => return result,
+        }
     }
 }
 

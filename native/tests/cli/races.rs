@@ -57,6 +57,19 @@ fn imports_of_several_tables_into_a_new_catalog() {
     assert_eq!(home.tables().len(), names.len());
 }
 
+/// Who opens a database that another process is just making waits for it, and is not told that it is locked.
+#[test]
+fn a_new_catalog_is_made_by_many() {
+    for _ in 0..40 {
+        let home = Home::new();
+        thread::scope(|scope| {
+            let makers: Vec<_> = (0..8).map(|_| scope.spawn(|| home.run("migrate", &[]))).collect();
+            makers.into_iter().for_each(|maker| drop(maker.join().unwrap().ok()));
+        });
+        assert!(home.tables().is_empty());
+    }
+}
+
 /// A second import must neither take a living one for dead nor, having waited for the database, delete what the first
 /// has just finished.
 #[test]
