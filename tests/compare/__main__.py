@@ -83,7 +83,7 @@ def compare_table(binary, duck, table, work, report):
     except Failed as error:
         return report.failed(table, "import", error)
     try:
-        states = dict(replay.replay(table / "_delta_log"))
+        states = replay.replay(table / "_delta_log")
     except (OSError, LookupError, ValueError, TypeError) as error:
         # The naive replay gives up where dl did not: somebody has to look.
         return report.failed(table, "replay", f"the log cannot be replayed: {error!r}")

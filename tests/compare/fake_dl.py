@@ -52,7 +52,7 @@ def main():
     if o.command == "import":
         database.write_text(o.log_dir)
     log = Path(database.read_text())
-    states = dict(replay.replay(log))
+    states = replay.replay(log)
     if o.command == "import":
         return {"version": max(states), "earliest_version": min(states)}
     if o.command == "mirror":

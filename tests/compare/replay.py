@@ -90,6 +90,7 @@ class State:
         self.from_checkpoint = {}  # keys of the files that only the first checkpoint tells of
         self.transactions, self.domain_metadata = {}, {}
         self.timestamp_ms, self.commit_info, self.added, self.removed = None, None, 0, 0
+        self.is_in_commit = False
 
     def copy(self):
         new = State()
@@ -132,20 +133,27 @@ class State:
         until = now_ms - sum(int(n) * units[unit.removesuffix("s")] for n, unit in zip(words[::2], words[1::2]))
         return {k: t for k, t in self.transactions.items() if t.get("lastUpdated") is None or t["lastUpdated"] > until}
 
+    def give_way(self, version, to, to_ms):
+        """A file's time, which a copy of the folder changes, comes before a later in-commit timestamp."""
+        if not self.is_in_commit and self.timestamp_ms is not None:
+            self.timestamp_ms = min(self.timestamp_ms, to_ms - (to - version))
+
     def stamp(self, file, previous_ms):
         """The version's time: in-commit where the table has that, else the file's; never going back, also where a
         writer broke that rule for in-commit timestamps."""
         configuration = self.metadata.get("configuration") or {}
         timestamp_ms = file.stat().st_mtime_ns // 1_000_000
         if configuration.get("delta.enableInCommitTimestamps") == "true":
-            timestamp_ms = (self.commit_info or {}).get("inCommitTimestamp", timestamp_ms)
+            in_commit = (self.commit_info or {}).get("inCommitTimestamp")
+            self.is_in_commit = in_commit is not None
+            timestamp_ms = in_commit if self.is_in_commit else timestamp_ms
         self.timestamp_ms = timestamp_ms if previous_ms is None else max(timestamp_ms, previous_ms + 1)
 
 
 def replay(folder):
-    """(version, State) for every version that can be travelled to."""
+    """{version: State} for every version that can be travelled to."""
     log = Log(folder)
-    earliest, state, previous_ms = log.earliest(), State(), None
+    earliest, state, states = log.earliest(), State(), {}
     for version in range(earliest, log.latest + 1):
         state = state.copy()
         if version == earliest and not (version == 0 and 0 in log.commits):
@@ -158,6 +166,13 @@ def replay(folder):
         else:
             state.apply(read_json(log.commits[version]))
         if version in log.commits:
-            state.stamp(log.commits[version], previous_ms)
-            previous_ms = state.timestamp_ms
-        yield version, state
+            previous = states.get(version - 1)
+            state.is_in_commit = False
+            state.stamp(log.commits[version], None)
+            if state.is_in_commit:
+                for earlier, other in states.items():
+                    other.give_way(earlier, version, state.timestamp_ms)
+            if previous and previous.timestamp_ms is not None:
+                state.timestamp_ms = max(state.timestamp_ms, previous.timestamp_ms + 1)
+        states[version] = state
+    return states

@@ -68,7 +68,7 @@ class Replay(unittest.TestCase):
             if not (table / "_delta_log").is_dir() or table.name.startswith("corrupt-"):
                 continue
             log = replay.Log(table / "_delta_log")
-            for version, state in replay.replay(table / "_delta_log"):
+            for version, state in replay.replay(table / "_delta_log").items():
                 for files in log.checkpoints.get(version, []) if state.added is not None else []:
                     with self.subTest(table=table.name, version=version):
                         checkpoint = replay.State()

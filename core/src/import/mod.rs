@@ -17,7 +17,7 @@ use crate::commit::write::{VersionStart, VersionWriter};
 use crate::sql::{Batch, Limits, Statement};
 use crate::{Error, Result};
 
-use timestamps::version_timestamp;
+use timestamps::in_commit_timestamp;
 
 /// Actions of one batch, at the most; and bytes of their larger texts.
 const BATCH_ACTIONS: usize = 8192;
@@ -33,6 +33,14 @@ const SIGN_OF_LIFE: &str =
     "UPDATE dl_tables SET import_batches = import_batches + 1 WHERE table_id = ?1 AND import_id = ?2";
 
 const GUARD_IMPORT: &str = "INSERT INTO dl_guard (guard) SELECT 'import_superseded' WHERE changes() <> 1";
+
+/// Before the first in-commit timestamp: versions that only have the time of a file, which a copy of the folder changes,
+/// come before it. ?1 table, ?2 in-commit timestamp of the current version.
+const GIVE_WAY: &str = "
+UPDATE dl_table_versions SET timestamp_ms = min(timestamp_ms, ?2 - (t.current_version - dl_table_versions.version))
+FROM dl_tables t
+WHERE t.table_id = ?1 AND dl_table_versions.table_id = ?1 AND dl_table_versions.version < t.current_version
+  AND dl_table_versions.commit_info ->> '$.inCommitTimestamp' IS NULL";
 
 const GUARD_VERSION: &str = "
 INSERT INTO dl_guard (guard) SELECT 'version_moved'
@@ -72,6 +80,8 @@ pub struct ImportPlanner {
     guard: Guard,
     earliest_version: i64,
     checkpoint_version: Option<i64>,
+    /// Whether a version with an in-commit timestamp was seen.
+    has_in_commit_timestamps: bool,
     statements: Vec<Statement>,
     pending: Vec<Action>,
     pending_bytes: usize,
@@ -131,6 +141,7 @@ impl ImportPlanner {
             guard,
             earliest_version,
             checkpoint_version: None,
+            has_in_commit_timestamps: false,
             statements: Vec::new(),
             pending: Vec::new(),
             pending_bytes: 0,
@@ -275,16 +286,21 @@ impl ImportPlanner {
     fn end(&mut self) -> Result<()> {
         self.write_pending();
         if let Some(current) = &self.current {
-            let timestamp = version_timestamp(
+            let in_commit_timestamp = in_commit_timestamp(
                 current.version,
-                current.modified_ms,
                 current.commit_info.as_ref(),
                 self.metadata.as_ref(),
                 self.protocol.as_ref(),
             )
             .map_err(|error| self.at_file(error))?;
-            if current.commit_info.is_some() || timestamp != current.modified_ms {
-                self.statements.push(current.writer.describe(timestamp, current.commit_info.as_ref()));
+            if let (Some(timestamp_ms), false) = (in_commit_timestamp, self.has_in_commit_timestamps) {
+                let params = vec![self.key.into(), timestamp_ms.into()];
+                self.statements.push(Statement::new(GIVE_WAY, params));
+                self.has_in_commit_timestamps = true;
+            }
+            let timestamp_ms = in_commit_timestamp.unwrap_or(current.modified_ms);
+            if current.commit_info.is_some() || timestamp_ms != current.modified_ms {
+                self.statements.push(current.writer.describe(timestamp_ms, current.commit_info.as_ref()));
             }
             self.statements.extend(current.writer.end());
         }
