@@ -36,6 +36,21 @@ const WRITER_FEATURES: &[&str] = &[
     "variantShredding-preview",
 ];
 
+/// The features that readers must know, too: they are listed twice.
+const READER_FEATURES: &[&str] = &[
+    "columnMapping",
+    "deletionVectors",
+    "timestampNtz",
+    "typeWidening",
+    "typeWidening-preview",
+    "v2Checkpoint",
+    "vacuumProtocolCheck",
+    "variantType",
+    "variantType-preview",
+    "variantShredding",
+    "variantShredding-preview",
+];
+
 /// The features that writer versions before 7 have without naming them, each with the first such version.
 pub(crate) const IMPLIED_FEATURES: &[(&str, i64)] = &[
     ("appendOnly", 2),
@@ -128,15 +143,35 @@ pub fn check_publishable(protocol: &Protocol) -> Result<()> {
 /// [`Invalid`](ErrorKind::Invalid), with the rule that it breaks.
 pub fn check_well_formed(protocol: &Protocol) -> Result<()> {
     let features = protocol.writer_features.as_deref();
-    if (protocol.min_writer_version == MAX_WRITER_VERSION) != features.is_some() {
-        return Err(Error::invalid("`writerFeatures` belongs to writer version 7, and to no other"));
-    }
-    if (protocol.min_reader_version == MAX_READER_VERSION) != protocol.reader_features.is_some() {
-        return Err(Error::invalid("`readerFeatures` belongs to reader version 3, and to no other"));
+    let lists = [
+        ("writer", protocol.min_writer_version, MAX_WRITER_VERSION, &protocol.writer_features),
+        ("reader", protocol.min_reader_version, MAX_READER_VERSION, &protocol.reader_features),
+    ];
+    for (who, version, with_features, features) in lists {
+        match features {
+            None if version == with_features => {
+                return Err(Error::invalid(format!("{who} version {version} needs a list `{who}Features`")));
+            }
+            Some(_) if version != with_features => {
+                return Err(Error::invalid(format!(
+                    "`{who}Features` goes with {who} version {with_features}; the version is {version}"
+                )));
+            }
+            _ => {}
+        }
     }
     let missing = protocol.reader_features.iter().flatten().find(|name| !features.unwrap_or_default().contains(name));
     if let Some(missing) = missing {
         return Err(Error::invalid(format!("the reader feature `{missing}` must be among `writerFeatures`, too")));
+    }
+    let readers = protocol.reader_features.as_deref().unwrap_or_default();
+    let missing = features.unwrap_or_default().iter().find(|name| {
+        // Reader version 2 has column mapping without naming it.
+        let implied = *name == "columnMapping" && protocol.min_reader_version == 2;
+        READER_FEATURES.contains(&name.as_str()) && !readers.contains(name) && !implied
+    });
+    if let Some(missing) = missing {
+        return Err(Error::invalid(format!("the feature `{missing}` must be among `readerFeatures`, too")));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use deltalakedb_core::action::Action;
 use deltalakedb_core::catalog::{
     Registered, Registration, Table, TableSelector, UnfinishedImport, find_table, list_tables, register, take_over,
 };
-use deltalakedb_core::import::{ImportPlanner, read_catalog_commit, same_actions};
+use deltalakedb_core::import::{ImportPlanner, read_catalog_commit, same_actions, sign_of_life};
 use deltalakedb_core::log::{HistoryMode, LogFile, LogFileKind, LogListing, LogPlan, Step, read_commit_line};
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::{Batch, Database};
@@ -25,8 +25,10 @@ use crate::store::{Fetched, LogStore};
 const PIECE: usize = 1024;
 /// Objects that are fetched from a store at the same time.
 const FETCHES: usize = 8;
-/// How long an import that makes no progress is watched before it counts as dead.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(3);
+/// An import without a batch to write, as during a long download, gives a sign of life so often.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long an import that gives no sign of life is watched before it counts as dead.
+const WATCH: Duration = Duration::from_secs(5);
 
 /// What an import did.
 pub(crate) struct Imported {
@@ -59,7 +61,8 @@ pub(crate) async fn import_table(
     let key = begin(database, &registration, output).await?;
     let planner = ImportPlanner::new(key, registration.import_id.clone(), plan.earliest_version, database.limits());
     let bar = bytes_bar(plan_bytes(&plan), &format!("importing {}", registration.name));
-    let result = run(database, log, bar, move |reader| read_plan(reader, &plan, planner)).await;
+    let heartbeat = sign_of_life(key, &registration.import_id);
+    let result = run(database, log, bar, Some(heartbeat), move |reader| read_plan(reader, &plan, planner)).await;
     if let Err(error) = result {
         // What the import had written is nobody's; a later import would sweep it, too.
         if let Ok(Registered::Held(unfinished)) = register(database, &registration).await {
@@ -90,7 +93,7 @@ async fn begin(database: &SqliteDatabase, registration: &Registration, output: &
             Registered::Held(unfinished) => unfinished,
         };
         output.note("an earlier import of this table did not finish; looking whether it is still running");
-        tokio::time::sleep(SIGN_OF_LIFE).await;
+        tokio::time::sleep(WATCH).await;
         match register(database, registration).await? {
             Registered::Begun(key) => return Ok(key),
             Registered::Held(later) if later == unfinished => {
@@ -134,7 +137,7 @@ pub(crate) async fn import_increment(
     let state = snapshot(database, &selector, At::Latest).await?;
     let planner = ImportPlanner::incremental(&table, state.metadata, state.protocol, database.limits());
     let bar = bytes_bar(steps.iter().map(|step| step.file.size).sum(), &format!("importing {}", table.name));
-    run(database, log, bar, move |reader| read_increment(reader, &steps, planner)).await.map_err(|error| {
+    run(database, log, bar, None, move |reader| read_increment(reader, &steps, planner)).await.map_err(|error| {
         if error.kind() == ErrorKind::Conflict {
             return doing(
                 Error::new(ErrorKind::Conflict, "the table was committed to meanwhile").hint("run the import again"),
@@ -250,18 +253,25 @@ fn plan_bytes(plan: &LogPlan) -> u64 {
     checkpoint.chain(plan.steps.iter().map(|step| &step.file)).map(|file| file.size).sum()
 }
 
-/// Runs `read` on a thread of its own and applies the batches that it sends, in order.
+/// Runs `read` on a thread of its own and applies the batches that it sends, in order; while none comes, `heartbeat`.
 async fn run(
     database: &SqliteDatabase,
     log: &LogStore,
     bar: ProgressBar,
+    heartbeat: Option<Batch>,
     read: impl FnOnce(&mut Reader) -> Result<()> + Send + 'static,
 ) -> Result<()> {
     let (sender, mut batches) = mpsc::channel(2);
     let mut reader = Reader { log: log.clone(), batches: sender, handle: tokio::runtime::Handle::current(), bar };
     let reading = tokio::task::spawn_blocking(move || read(&mut reader));
     let mut applied = Ok(());
-    while let Some(batch) = batches.recv().await {
+    loop {
+        let batch = match (tokio::time::timeout(HEARTBEAT, batches.recv()).await, &heartbeat) {
+            (Ok(Some(batch)), _) => batch,
+            (Ok(None), _) => break,
+            (Err(_), Some(heartbeat)) => heartbeat.clone(),
+            (Err(_), None) => continue,
+        };
         if let Err(error) = database.batch(batch).await {
             applied = Err(error.into());
             break;

@@ -16,9 +16,9 @@ const PATHS: &[&str] = &["a.parquet", "A.parquet", "p=%20/b.parquet", "s3://buck
 const APPS: &[&str] = &["", "app", "App"];
 const DOMAINS: &[&str] = &["delta.clustering", "ä"];
 const PROTOCOLS: &[&str] = &[
-    r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors","domainMetadata"]}}"#,
-    r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors","domainMetadata","appendOnly"],"future":1.10}}"#,
-    r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors","timestampNtz"],"writerFeatures":["deletionVectors","domainMetadata","appendOnly","timestampNtz"]}}"#,
+    r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors","domainMetadata","changeDataFeed"]}}"#,
+    r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors","domainMetadata","changeDataFeed","appendOnly"],"future":1.10}}"#,
+    r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors","timestampNtz"],"writerFeatures":["deletionVectors","domainMetadata","changeDataFeed","appendOnly","timestampNtz"]}}"#,
 ];
 
 /// A commit and the time of its file.
@@ -221,7 +221,7 @@ fn metadata(n: i64) -> Vec<Action> {
         "format": {"provider": "parquet", "options": {}},
         "schemaString": schema,
         "partitionColumns": ["p", "q"],
-        "configuration": {"n": n.to_string()},
+        "configuration": {"n": n.to_string(), "delta.enableChangeDataFeed": "true"},
         "future": n,
     });
     parse(&json!({ "metaData": metadata }).to_string())

@@ -4,6 +4,7 @@
 mod catalog;
 mod contract;
 mod history;
+mod in_commit_timestamps;
 mod int96_statistics;
 mod log_corpus;
 mod model;

@@ -2,12 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::action::{Action, Add, DeletionVector, Json, Metadata, Protocol, Remove};
+use crate::action::{Action, Add, Cdc, DeletionVector, Json, Metadata, Protocol, Remove};
 use crate::catalog::quoted;
-use crate::schema::Schema;
+use crate::schema::{ColumnMapping, Schema};
 use crate::snapshot::Snapshot;
-use crate::table_features::{IMPLIED_FEATURES, check_well_formed, check_writable, has_writer_feature, is_append_only};
+use crate::table_features::{
+    IMPLIED_FEATURES, check_well_formed, check_writable, has_writer_feature, in_commit_timestamps_enabled,
+    is_append_only,
+};
 use crate::{Error, ErrorKind, Result};
+
+use super::needed_features::{check_needed_features, lacks_feature};
+
+const CHANGE_DATA_FEED: &str = "delta.enableChangeDataFeed";
 
 pub(super) fn check(state: &Snapshot, actions: &[Action]) -> Result<()> {
     check_writable(&state.protocol)?;
@@ -19,19 +26,18 @@ pub(super) fn check(state: &Snapshot, actions: &[Action]) -> Result<()> {
     let (mut metadata, mut protocol) = (&state.metadata, &state.protocol);
     for action in actions {
         match action {
-            Action::Metadata(new) => {
-                check_metadata(&state.metadata, new)?;
-                metadata = new;
-            }
-            Action::Protocol(new) => {
-                check_protocol(&state.protocol, new)?;
-                protocol = new;
-            }
+            Action::Metadata(new) => metadata = new,
+            Action::Protocol(new) => protocol = new,
             _ => {}
         }
     }
+    check_protocol(&state.protocol, protocol)?;
+    check_metadata(&state.metadata, metadata)?;
+    check_needed_features(&state.metadata, metadata, protocol)?;
+    check_in_commit_timestamps(state, metadata, protocol)?;
     let rules = Rules {
         protocol,
+        change_data_feed: metadata.is_enabled(CHANGE_DATA_FEED),
         append_only: is_append_only(&state.metadata, &state.protocol),
         partition_columns: partition_columns(metadata)?,
     };
@@ -85,6 +91,7 @@ fn not_added_and_removed(actions: &[Action]) -> Result<()> {
 /// What the table, as it is after the commit, asks of each action.
 struct Rules<'a> {
     protocol: &'a Protocol,
+    change_data_feed: bool,
     append_only: bool,
     /// Physical names.
     partition_columns: BTreeSet<String>,
@@ -95,6 +102,7 @@ impl Rules<'_> {
         match action {
             Action::Add(add) => self.check_add(add).map_err(|error| error.path(&add.path)),
             Action::Remove(remove) => self.check_remove(remove).map_err(|error| error.path(&remove.path)),
+            Action::Cdc(cdc) => self.check_cdc(cdc).map_err(|error| error.path(&cdc.path)),
             Action::DomainMetadata(domain) => {
                 self.needs("domainMetadata", || format!("the domain {}", quoted(&domain.domain)))
             }
@@ -147,12 +155,22 @@ impl Rules<'_> {
         Ok(())
     }
 
-    fn needs(&self, feature: &str, what: impl FnOnce() -> String) -> Result<()> {
-        if has_writer_feature(self.protocol, feature) {
-            return Ok(());
+    fn check_cdc(&self, cdc: &Cdc) -> Result<()> {
+        check_path(&cdc.path)?;
+        check_tags(cdc.tags.as_ref())?;
+        let file = || format!("the change data file {}", quoted(&cdc.path));
+        self.needs("changeDataFeed", file)?;
+        if !self.change_data_feed {
+            return Err(Error::invalid(format!("{} needs the table property {CHANGE_DATA_FEED}", file())));
         }
-        Err(Error::invalid(format!("{} needs the table feature `{feature}`, which the table has not", what()))
-            .hint("add the feature to the table's protocol first"))
+        if cdc.data_change {
+            return Err(Error::invalid(format!("{} has `dataChange` true; the rows are in other files", file())));
+        }
+        Ok(())
+    }
+
+    fn needs(&self, feature: &str, what: impl FnOnce() -> String) -> Result<()> {
+        if has_writer_feature(self.protocol, feature) { Ok(()) } else { Err(lacks_feature(&what(), feature)) }
     }
 }
 
@@ -192,6 +210,9 @@ fn check_path(path: &str) -> Result<()> {
 }
 
 fn check_metadata(current: &Metadata, new: &Metadata) -> Result<()> {
+    if new == current {
+        return Ok(());
+    }
     if new.id != current.id {
         return Err(Error::invalid(format!(
             "the table's id is {} and may not change; the new metadata has {}",
@@ -206,20 +227,29 @@ fn check_metadata(current: &Metadata, new: &Metadata) -> Result<()> {
             joined(&new.partition_columns)
         )));
     }
-    let property = "delta.enableInCommitTimestamps";
-    if new.is_enabled(property) && !current.is_enabled(property) {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            "this release does not switch in-commit timestamps on (delta.enableInCommitTimestamps)",
-        )
-        .hint("switch them on with the engine that made the table, then `dl import --incremental`"));
-    }
     let schema = new.schema_string.as_deref();
     let schema = schema.ok_or_else(|| Error::invalid("the new metadata has no `schemaString`"))?;
-    Schema::parse(schema).map(drop).map_err(|error| Error::invalid(error.to_string()))
+    Schema::parse(schema).map_err(|error| Error::invalid(error.to_string()))?;
+    Schema::of(new)?.check_column_mapping(new.configuration.value(ColumnMapping::MAX_ID_PROPERTY))
+}
+
+fn check_in_commit_timestamps(state: &Snapshot, metadata: &Metadata, protocol: &Protocol) -> Result<()> {
+    if !in_commit_timestamps_enabled(metadata, protocol)
+        || in_commit_timestamps_enabled(&state.metadata, &state.protocol)
+    {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        "this release does not switch in-commit timestamps on (delta.enableInCommitTimestamps)",
+    )
+    .hint("switch them on with the engine that made the table, then `dl import --incremental`"))
 }
 
 fn check_protocol(current: &Protocol, new: &Protocol) -> Result<()> {
+    if new == current {
+        return Ok(());
+    }
     check_well_formed(new)?;
     check_writable(new)?;
     for (old, new) in

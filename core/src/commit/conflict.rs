@@ -101,12 +101,17 @@ FROM rows r WHERE NOT EXISTS (
   WHERE f.table_id = ?1 AND f.path = r.path AND f.dv_id = r.dv_id AND f.removed_version IS NULL)
 LIMIT 1";
 
+/// ?1 table, ?2 version that the commit was planned on: the first transaction after it, else the latest one where that
+/// is not older than the row's.
 const TXN_WINNER: &str = "
-WITH rows (app_id, txn_version) AS ({rows})
-SELECT a.version, a.app_id FROM rows r JOIN dl_txn_actions a ON a.table_id = ?1 AND a.app_id = r.app_id
-WHERE a.version > ?2 OR (a.txn_version >= r.txn_version AND NOT EXISTS (SELECT 1 FROM dl_txn_actions later
-    WHERE later.table_id = ?1 AND later.app_id = a.app_id AND later.version > a.version))
-ORDER BY a.version LIMIT 1";
+WITH rows (app_id, txn_version) AS ({rows}), winners (version, app_id) AS (
+  SELECT coalesce(
+    (SELECT min(a.version) FROM dl_txn_actions a WHERE a.table_id = ?1 AND a.app_id = r.app_id AND a.version > ?2),
+    (SELECT latest.version FROM (SELECT a.version, a.txn_version FROM dl_txn_actions a
+      WHERE a.table_id = ?1 AND a.app_id = r.app_id ORDER BY a.version DESC LIMIT 1) latest
+      WHERE latest.txn_version >= r.txn_version)), r.app_id
+  FROM rows r)
+SELECT version, app_id FROM winners WHERE version IS NOT NULL ORDER BY version LIMIT 1";
 
 const OPERATIONS: &str = "
 SELECT version, commit_info FROM dl_table_versions WHERE table_id = ?1 AND version > ?2 ORDER BY version LIMIT 1000";

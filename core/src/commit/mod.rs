@@ -6,6 +6,7 @@
 
 mod check;
 mod conflict;
+mod needed_features;
 mod plan;
 pub(crate) mod write;
 

@@ -40,9 +40,10 @@ INSERT INTO dl_guard (guard) SELECT 'removed_file_not_live' WHERE EXISTS (
 const GUARD_TXNS: &str = "
 WITH rows (app_id, txn_version) AS ({rows})
 INSERT INTO dl_guard (guard) SELECT 'concurrent_transaction' WHERE EXISTS (
-  SELECT 1 FROM rows r JOIN dl_txn_actions a ON a.table_id = ?1 AND a.app_id = r.app_id
-  WHERE a.version > ?2 OR (a.txn_version >= r.txn_version AND NOT EXISTS (SELECT 1 FROM dl_txn_actions later
-    WHERE later.table_id = ?1 AND later.app_id = a.app_id AND later.version > a.version)))";
+  SELECT 1 FROM rows r WHERE
+    EXISTS (SELECT 1 FROM dl_txn_actions a WHERE a.table_id = ?1 AND a.app_id = r.app_id AND a.version > ?2)
+    OR r.txn_version <= (SELECT a.txn_version FROM dl_txn_actions a WHERE a.table_id = ?1 AND a.app_id = r.app_id
+      ORDER BY a.version DESC LIMIT 1))";
 
 const COMMITTED: &str = "
 SELECT v.version, v.timestamp_ms FROM dl_tables t

@@ -62,6 +62,16 @@ const FORGET: [&str; 6] = [
 
 const FINISH: &str = "UPDATE dl_tables SET earliest_version = ?2, import_id = NULL WHERE table_id = ?1";
 
+/// The batch that tells other imports that this one is alive, for when it has nothing else to write for a while. It
+/// fails when another import has taken the table over.
+pub fn sign_of_life(key: i64, import_id: &str) -> Batch {
+    Batch::write(sign_of_life_statements(key, import_id))
+}
+
+fn sign_of_life_statements(key: i64, import_id: &str) -> Vec<Statement> {
+    vec![Statement::new(SIGN_OF_LIFE, vec![key.into(), import_id.into()]), Statement::new(GUARD_IMPORT, [])]
+}
+
 /// How an import guards its batches.
 #[derive(Clone, Debug)]
 enum Guard {
@@ -347,10 +357,7 @@ impl ImportPlanner {
             return None;
         }
         let mut statements = match &mut self.guard {
-            Guard::Import(import_id) => vec![
-                Statement::new(SIGN_OF_LIFE, vec![self.key.into(), import_id.as_str().into()]),
-                Statement::new(GUARD_IMPORT, []),
-            ],
+            Guard::Import(import_id) => sign_of_life_statements(self.key, import_id),
             Guard::Version(version) => {
                 let guard = Statement::new(GUARD_VERSION, [self.key.into(), (*version).into()]);
                 let last = self.statements.iter().rev().find(|statement| statement.sql == SET_VERSION);

@@ -181,6 +181,28 @@ impl Field {
     }
 }
 
+impl Field {
+    /// This field and those below it.
+    pub(super) fn collect<'a>(&'a self, found: &mut Vec<&'a Field>) {
+        found.push(self);
+        self.data_type.collect(found);
+    }
+}
+
+impl DataType {
+    fn collect<'a>(&'a self, found: &mut Vec<&'a Field>) {
+        match self {
+            DataType::Primitive(_) => {}
+            DataType::Struct(fields) => fields.iter().for_each(|field| field.collect(found)),
+            DataType::Array { element, .. } => element.collect(found),
+            DataType::Map { key, value, .. } => {
+                key.collect(found);
+                value.collect(found);
+            }
+        }
+    }
+}
+
 fn missing(key: &str) -> Error {
     Error::corrupt(format!("a type or field has no proper `{key}`"))
 }

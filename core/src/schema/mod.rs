@@ -98,6 +98,13 @@ impl Schema {
         &self.fields
     }
 
+    /// The columns and the fields of structs at any depth, also in arrays and maps; a struct before its fields.
+    pub fn all_fields(&self) -> Vec<&Field> {
+        let mut found = Vec::new();
+        self.fields.iter().for_each(|field| field.collect(&mut found));
+        found
+    }
+
     /// The top-level columns that a file has one value of, in the order of `partitionColumns`.
     pub fn partition_columns(&self) -> impl Iterator<Item = &Field> {
         self.partition_columns.iter().filter_map(|&index| self.fields.get(index))

@@ -60,7 +60,6 @@ pub async fn files(
 /// Reads the columns of [`PAGE`].
 pub(crate) fn add_from_row(mut row: Row, table: &str) -> Result<Add> {
     debug_assert_eq!(row.0.len(), ADD_COLUMNS);
-    let json = |row: &mut Row, column: usize| row.optional_text(column);
     Ok(Add {
         path: row.text(1)?,
         size: row.integer(2)?,
@@ -68,11 +67,11 @@ pub(crate) fn add_from_row(mut row: Row, table: &str) -> Result<Add> {
         data_change: row.integer(4)? != 0,
         partition_values: parse_stored::<StringMap>("partitionValues", table, row.text(5)?)?,
         stats: row.optional_text(6)?,
-        deletion_vector: json(&mut row, 7)?.map(|text| parse_stored("deletionVector", table, text)).transpose()?,
-        tags: json(&mut row, 8)?.map(|text| parse_stored("tags", table, text)).transpose()?,
+        deletion_vector: row.optional_text(7)?.map(|text| parse_stored("deletionVector", table, text)).transpose()?,
+        tags: row.optional_text(8)?.map(|text| parse_stored("tags", table, text)).transpose()?,
         base_row_id: row.optional_integer(9)?,
         default_row_commit_version: row.optional_integer(10)?,
         clustering_provider: row.optional_text(11)?,
-        extra: json(&mut row, 12)?.map(|text| parse_stored("add", table, text)).transpose()?.unwrap_or_default(),
+        extra: row.optional_text(12)?.map(|text| parse_stored("add", table, text)).transpose()?.unwrap_or_default(),
     })
 }

@@ -7,7 +7,7 @@ use super::{parse_stored, target};
 
 /// ?2 newest version or NULL, ?3 NULL, ?4 rows at the most.
 const HISTORY: &str = target!(
-    "SELECT v.version, v.timestamp_ms, v.commit_info, v.added_files, v.removed_files, v.commit_known, v.commit_id
+    " SELECT v.version, v.timestamp_ms, v.commit_info, v.added_files, v.removed_files, v.commit_known, v.commit_id
      FROM target JOIN dl_tables t ON t.table_id = target.table_id
      JOIN dl_table_versions v ON v.table_id = t.table_id
        AND v.version >= t.earliest_version AND v.version <= target.version

@@ -39,14 +39,14 @@ impl At {
 macro_rules! target {
     ($query:literal) => {
         concat!(
-            "WITH target (table_id, version) AS (
+            "WITH RECURSIVE target (table_id, version) AS (
                SELECT t.table_id, CASE WHEN ?2 IS NOT NULL THEN ?2 WHEN ?3 IS NULL THEN t.current_version ELSE (
                  SELECT v.version FROM dl_table_versions v
                  WHERE v.table_id = t.table_id AND v.timestamp_ms <= ?3 AND v.version >= t.earliest_version
                  ORDER BY v.timestamp_ms DESC LIMIT 1) END
                FROM dl_tables t WHERE t.import_id IS NULL AND t.table_id = ",
             $crate::catalog::chosen_table!(),
-            ") ",
+            ")",
             $query
         )
     };
@@ -54,39 +54,57 @@ macro_rules! target {
 pub(crate) use target;
 
 const VERSION: &str = target!(
-    "SELECT v.version, v.timestamp_ms, v.file_count, v.size_bytes, v.row_count, v.files_without_row_count,
+    " SELECT v.version, v.timestamp_ms, v.file_count, v.size_bytes, v.row_count, v.files_without_row_count,
        v.end_file_id, v.commit_info
      FROM target JOIN dl_table_versions v ON v.table_id = target.table_id AND v.version = target.version"
 );
 
 const METADATA: &str = target!(
-    "SELECT m.metadata FROM target JOIN dl_metadata_updates m
+    " SELECT m.metadata FROM target JOIN dl_metadata_updates m
        ON m.table_id = target.table_id AND m.version <= target.version ORDER BY m.version DESC LIMIT 1"
 );
 
 const PROTOCOL: &str = target!(
-    "SELECT p.protocol FROM target JOIN dl_protocol_updates p
+    " SELECT p.protocol FROM target JOIN dl_protocol_updates p
        ON p.table_id = target.table_id AND p.version <= target.version ORDER BY p.version DESC LIMIT 1"
 );
 
+/// Steps from application to application by the primary key, so that the length of an application's history does
+/// not matter.
 const TXNS: &str = target!(
-    "SELECT a.txn FROM target JOIN dl_txn_actions a ON a.table_id = target.table_id AND a.version <= target.version
-     WHERE NOT EXISTS (SELECT 1 FROM dl_txn_actions later WHERE later.table_id = a.table_id
-       AND later.app_id = a.app_id AND later.version > a.version AND later.version <= target.version)
+    ", apps (table_id, version, app_id) AS (
+       SELECT table_id, version, (SELECT min(a.app_id) FROM dl_txn_actions a WHERE a.table_id = target.table_id)
+       FROM target
+       UNION ALL
+       SELECT table_id, version, (SELECT min(a.app_id) FROM dl_txn_actions a
+                                  WHERE a.table_id = apps.table_id AND a.app_id > apps.app_id)
+       FROM apps WHERE app_id IS NOT NULL)
+     SELECT a.txn FROM apps CROSS JOIN dl_txn_actions a ON a.table_id = apps.table_id AND a.app_id = apps.app_id
+       AND a.version = (SELECT max(latest.version) FROM dl_txn_actions latest
+         WHERE latest.table_id = apps.table_id AND latest.app_id = apps.app_id AND latest.version <= apps.version)
      ORDER BY a.app_id"
 );
 
+/// As [`TXNS`].
 const DOMAINS: &str = target!(
-    "SELECT d.domain_metadata FROM target
-     JOIN dl_domain_metadata d ON d.table_id = target.table_id AND d.version <= target.version
-     WHERE d.removed = 0 AND NOT EXISTS (SELECT 1 FROM dl_domain_metadata later WHERE later.table_id = d.table_id
-       AND later.domain = d.domain AND later.version > d.version AND later.version <= target.version)
-     ORDER BY d.domain"
+    ", domains (table_id, version, domain) AS (
+       SELECT table_id, version, (SELECT min(d.domain) FROM dl_domain_metadata d WHERE d.table_id = target.table_id)
+       FROM target
+       UNION ALL
+       SELECT table_id, version, (SELECT min(d.domain) FROM dl_domain_metadata d
+                                  WHERE d.table_id = domains.table_id AND d.domain > domains.domain)
+       FROM domains WHERE domain IS NOT NULL)
+     SELECT d.domain_metadata FROM domains
+     CROSS JOIN dl_domain_metadata d ON d.table_id = domains.table_id AND d.domain = domains.domain
+       AND d.version = (SELECT max(latest.version) FROM dl_domain_metadata latest
+         WHERE latest.table_id = domains.table_id AND latest.domain = domains.domain
+           AND latest.version <= domains.version)
+     WHERE d.removed = 0 ORDER BY d.domain"
 );
 
 /// The times of the first and last version that can be read.
 const TIME_RANGE: &str = target!(
-    "SELECT (SELECT v.timestamp_ms FROM dl_table_versions v
+    " SELECT (SELECT v.timestamp_ms FROM dl_table_versions v
              WHERE v.table_id = t.table_id AND v.version = t.earliest_version),
             (SELECT v.timestamp_ms FROM dl_table_versions v
              WHERE v.table_id = t.table_id AND v.version = t.current_version)

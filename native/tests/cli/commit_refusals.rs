@@ -17,6 +17,24 @@ fn features(readers: &[&str], writers: &[&str]) -> Value {
                           "readerFeatures": readers, "writerFeatures": writers } })
 }
 
+const MAPPING_FEATURES: &[&str] = &["appendOnly", "invariants", "columnMapping"];
+
+fn with_column(data_type: Value, column_metadata: Value) -> Value {
+    let column = json!({ "name": "c", "type": data_type, "nullable": true, "metadata": column_metadata });
+    metadata_with(json!({ "schemaString": json!({ "type": "struct", "fields": [column] }).to_string() }))
+}
+
+fn mapped(column_metadata: Value) -> Value {
+    let mut action = with_column(json!("long"), column_metadata);
+    action["metaData"]["configuration"] =
+        json!({ "delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "1" });
+    action
+}
+
+fn cdc(data_change: bool) -> Value {
+    json!({ "cdc": { "path": "_change_data/1", "partitionValues": {}, "size": 1, "dataChange": data_change } })
+}
+
 /// Name and actions of commits that are refused on a table of protocol (1, 2).
 fn refused() -> Vec<(&'static str, Vec<u8>)> {
     let versions =
@@ -78,6 +96,58 @@ fn refused() -> Vec<(&'static str, Vec<u8>)> {
         (
             "a checkpoint's own action",
             of(&[json!({ "sidecar": { "path": "x", "sizeInBytes": 1, "modificationTime": 1 } })]),
+        ),
+        (
+            "in-commit timestamps, switched on",
+            of(&[
+                features(&[], &["appendOnly", "invariants", "inCommitTimestamp"]),
+                metadata_with(json!({ "configuration": { "delta.enableInCommitTimestamps": "true" } })),
+            ]),
+        ),
+        (
+            "a property without its feature",
+            of(&[metadata_with(json!({ "configuration": { "delta.enableDeletionVectors": "true" } }))]),
+        ),
+        (
+            "a constraint without its feature",
+            of(&[metadata_with(json!({ "configuration": { "delta.constraints.positive": "id > 0" } }))]),
+        ),
+        (
+            "a column type without its feature",
+            of(&[with_column(
+                json!({ "type": "array", "elementType": "timestamp_ntz", "containsNull": true }),
+                json!({}),
+            )]),
+        ),
+        (
+            "a generated column without its feature",
+            of(&[with_column(json!("long"), json!({ "delta.generationExpression": "1 + 1" }))]),
+        ),
+        (
+            "column mapping without its feature",
+            of(&[mapped(json!({ "delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "a" }))]),
+        ),
+        ("column mapping without ids", of(&[features(&["columnMapping"], MAPPING_FEATURES), mapped(json!({}))])),
+        (
+            "column mapping with an id over the largest",
+            of(&[
+                features(&["columnMapping"], MAPPING_FEATURES),
+                mapped(json!({ "delta.columnMapping.id": 9, "delta.columnMapping.physicalName": "a" })),
+            ]),
+        ),
+        ("a feature that readers are not told of", of(&[features(&[], MAPPING_FEATURES)])),
+        ("change data without its feature", of(&[cdc(false)])),
+        (
+            "change data that is not switched on",
+            of(&[features(&[], &["appendOnly", "invariants", "changeDataFeed"]), cdc(false)]),
+        ),
+        (
+            "change data that changes data",
+            of(&[
+                features(&[], &["appendOnly", "invariants", "changeDataFeed"]),
+                metadata_with(json!({ "configuration": { "delta.enableChangeDataFeed": "true" } })),
+                cdc(true),
+            ]),
         ),
         ("tags that are a list", of(&[add_with("b", json!({ "tags": [1] }))])),
         ("tags that are no texts", of(&[add_with("b", json!({ "tags": { "a": { "b": 1 } } }))])),
