@@ -4,7 +4,9 @@ For every table in the folders (a folder with a `_delta_log` in it) and every ve
 travelled to, compares what `dl` says with
   replay    the log, replayed naively (replay.py), always;
   delta-rs  at every version;
-  duckdb    its delta extension, at the latest version: the list of files, and the number of rows.
+  duckdb    its delta extension, at the latest version: the list of files, the number of rows, and for
+            conditions on the columns (`--where`) that no file with a matching row is left out.
+Every version is also found by its time, and the latest one is imported alone (`--mode latest`).
 Then it imports, mirrors to an empty folder and imports again, and compares the two catalogs; and it
 commits an append to a copy of the table, mirrors it, and reads the copy with delta-rs and DuckDB.
 `broken/` in a folder holds tables that must be refused: beside each, `<name>.expected` has the kind
@@ -20,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import checks, engines, replay
+from . import checks, engines, filters, replay
 from .dl import Dl, Failed
 from .writing import commit_and_read, round_trip
 
@@ -61,13 +63,14 @@ class Report:
                 more = f" (and {len(all_of_it) - 1} alike)" if len(all_of_it) > 1 else ""
                 print(f"  {table}, {where}: {text}{more}")
         names = ["tables", "broken tables", "versions: replay", "versions: delta-rs", "tables: duckdb files",
-                 "tables: duckdb rows", "versions: round trip", "commits: mirrored", "mirrors: delta-rs",
+                 "tables: duckdb rows", "filters: conditions", "filters: files left out", "versions: by time",
+                 "tables: latest alone", "versions: round trip", "commits: mirrored", "mirrors: delta-rs",
                  "commits: delta-rs", "commits: duckdb"]
         print("Compared:")
         for name in names:
-            print(f"  {name:22}{self.compared[name]:7}")
-        print(f"  {'not read':22}{sum(self.not_read.values()):7}")
-        print(f"  {'differences':22}{len(self.differences):7}")
+            print(f"  {name:24}{self.compared[name]:7}")
+        print(f"  {'not read':24}{sum(self.not_read.values()):7}")
+        print(f"  {'differences':24}{len(self.differences):7}")
 
     def code(self):
         if self.differences:
@@ -75,7 +78,8 @@ class Report:
         return 0 if self.compared["versions: replay"] or self.compared["broken tables"] else 2
 
 
-def compare_table(binary, duck, table, work, report):
+def compare_table(options, duck, table, work, report):
+    binary = options.dl.resolve()
     dl = Dl(binary, work / "catalog.db")
     try:
         imported = dl.import_log(table / "_delta_log")
@@ -121,8 +125,43 @@ def compare_table(binary, duck, table, work, report):
             report.differ(table, "latest, duckdb", checks.different("rows", expected, rows))
     except engines.NotRead as error:
         report.unread(table, "duckdb", error)
+    else:
+        filters.check(dl, duck, table, max(states), adds, options.conditions, report)
+    travel_by_time(dl, table, history, report)
+    latest_alone(Dl(binary, work / "latest.db"), table, history, *answers[max(states)], report)
     round_trip(dl, Dl(binary, work / "again.db"), table, work, answers, states, history, report)
     commit_and_read(binary, duck, table, work, report)
+
+
+def travel_by_time(dl, table, history, report):
+    """At a version's time is that version; a millisecond earlier the one before it, or an error before the first."""
+    before = None
+    for version, entry in sorted(history.items()):
+        report.compared["versions: by time"] += 1
+        for time_ms, expected in [(entry["timestamp_ms"], version), (entry["timestamp_ms"] - 1, before)]:
+            try:
+                found = dl.run("snapshot", f"--timestamp={time_ms}")["version"]
+            except Failed as error:
+                found = None if error.kind == "not_found" else error
+            report.differ(table, f"at {time_ms}", checks.different("version", found, expected))
+        before = version
+
+
+def latest_alone(dl, table, history, snapshot, adds, report):
+    """The latest version, imported without its history, is the same."""
+    version = max(history)
+    if table.name.startswith("corrupt-"):  # its checkpoint, which the history does without
+        return
+    try:
+        imported = dl.import_log(table / "_delta_log", mode="latest")
+        report.compared["tables: latest alone"] += 1
+        for key in ("version", "earliest_version"):
+            report.differ(table, "latest alone", checks.different(key, imported[key], version))
+        report.differ(table, "latest alone", checks.different("history", sorted(dl.history()), [version]))
+        report.differ(table, "latest alone", checks.same_but_statistics(
+            (snapshot, adds), (dl.snapshot(version), dl.files(version))))
+    except Failed as error:
+        report.failed(table, "latest alone", error)
 
 
 def compare_broken(binary, table, kind, fragment, work, report):
@@ -147,6 +186,7 @@ def main():
     parser = argparse.ArgumentParser(prog="compare", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--dl", required=True, type=Path, help="the dl binary")
     parser.add_argument("--tables", required=True, action="append", type=Path, help="a folder of tables")
+    parser.add_argument("--conditions", type=int, default=1000, help="at the most so many --where of a table")
     parser.add_argument("--only", action="append", default=[], help="the name of a table")
     options = parser.parse_args()
     report, duck, start = Report(), engines.connect(), time.monotonic()
@@ -157,14 +197,14 @@ def main():
                     if table.name in REFUSED:
                         compare_broken(options.dl.resolve(), table, *REFUSED[table.name], Path(work), report)
                     else:
-                        compare_table(options.dl.resolve(), duck, table, Path(work), report)
+                        compare_table(options, duck, table, Path(work), report)
         for expected in sorted((folder / "broken").glob("*.expected")):
             if not options.only or expected.stem in options.only:
                 kind, fragment = expected.read_text().strip().split(" ", 1)
                 with tempfile.TemporaryDirectory() as work:
                     compare_broken(options.dl.resolve(), expected.with_suffix(""), kind, fragment, Path(work), report)
     report.show()
-    print(f"  {'seconds':22}{time.monotonic() - start:7.0f}")
+    print(f"  {'seconds':24}{time.monotonic() - start:7.0f}")
     return report.code()
 
 

@@ -40,8 +40,8 @@ class Dl:
         except ValueError as error:
             raise Failed(line, done.returncode, f"its output is no JSON: {error}") from None
 
-    def import_log(self, log_folder):
-        return self.run("import", "--log-dir", log_folder, "--mode", "full-history")
+    def import_log(self, log_folder, mode="full-history"):
+        return self.run("import", "--log-dir", log_folder, "--mode", mode)
 
     def snapshot(self, version):
         return self.run("snapshot", "--version", version)

@@ -14,7 +14,8 @@ class NotRead(Exception):
     """The engine cannot read this table; its message says why."""
 
 
-def _not_read(error):
+def not_read(error):
+    """What an engine answered instead of the table, on one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return NotRead(text[:160])
 
@@ -43,7 +44,7 @@ def delta_rs(table, version, app_ids=()):
     except BaseException as error:  # a Rust panic is no Exception
         if isinstance(error, KeyboardInterrupt):
             raise
-        raise _not_read(error) from None
+        raise not_read(error) from None
 
 
 def _deleted_rows(t, table, adds):
@@ -75,7 +76,7 @@ def duck_files(connection, table):
     try:
         rows = connection.execute(f"SELECT data_file FROM delta_list_files('{quoted}')").fetchall()
     except duckdb.Error as error:
-        raise _not_read(error) from None
+        raise not_read(error) from None
     return [row[0] for row in rows]
 
 
@@ -84,4 +85,4 @@ def duck_rows(connection, table):
     try:
         return connection.execute(f"SELECT count(*) FROM delta_scan('{quoted}')").fetchone()[0]
     except duckdb.Error as error:
-        raise _not_read(error) from None
+        raise not_read(error) from None

@@ -43,16 +43,21 @@ def number(value):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("command")
-    for flag in ["database", "log-dir", "mode", "format", "version", "table", "target", "actions", "operation"]:
+    for flag in ["database", "log-dir", "mode", "format", "version", "table", "target", "actions", "operation", "timestamp", "where"]:
         parser.add_argument(f"--{flag}")
     o, lie = parser.parse_args(), os.environ.get("LIE")
     database = Path(o.database)
     if o.command == "tables":
         return []
     if o.command == "import":
-        database.write_text(o.log_dir)
-    log = Path(database.read_text())
+        database.write_text(f"{o.mode} {o.log_dir}")
+    mode, log = database.read_text().split(" ", 1)
+    log = Path(log)
     states = replay.replay(log)
+    if mode == "latest":
+        states = {max(states): states[max(states)]}
+        if lie == "latest":
+            states[max(states)].files.popitem()
     if o.command == "import":
         return {"version": max(states), "earliest_version": min(states)}
     if o.command == "mirror":
@@ -72,6 +77,11 @@ def main():
                  "operation": "LIE" if lie == "history" else (s.commit_info or {}).get("operation"),
                  "added_files": s.added, "removed_files": s.removed, "commit_info": s.commit_info}
                 for v, s in states.items()]
+    if o.timestamp:
+        past = [v for v, s in states.items() if s.timestamp_ms <= int(o.timestamp) - (lie == "time-travel")]
+        if not past:
+            raise LookupError("not_found")
+        o.version = max(past)
     state = states[int(o.version)]
     adds = [{k: v for k, v in add.items() if not k.endswith("_parsed")} for add in state.files.values()]
     snapshot = {
@@ -80,13 +90,17 @@ def main():
         "transactions": list(state.transactions.values()),
         "domain_metadata": [{"domain": k, "configuration": v} for k, v in state.domain_metadata.items()]}
     lies(snapshot, adds)
+    snapshot["version"] = int(o.version)
+    if o.where and lie == "where":
+        return []
     return adds if o.command == "files" else snapshot
 
 
 try:
     answer = main()
 except Exception as failure:
-    print(json.dumps({"error": {"kind": "internal", "message": repr(failure)}}), file=sys.stderr)
+    kind = "not_found" if isinstance(failure, LookupError) else "internal"
+    print(json.dumps({"error": {"kind": kind, "message": repr(failure)}}), file=sys.stderr)
     sys.exit(1)
 for line in answer if "ndjson" in sys.argv else [answer]:
     print(json.dumps(line, default=number))

@@ -18,7 +18,7 @@ from . import normal, replay
 TABLES = Path(__file__).parent.parent / "tables"
 LIES = ["lost-file", "double-file", "size", "stats", "partition", "path", "unknown-field", "protocol", "metadata",
         "schema", "transaction", "domain", "row-count", "timestamp", "history",
-        "mirror", "commit"]
+        "mirror", "commit", "latest", "time-travel", "where"]
 
 
 class Comparison(unittest.TestCase):
@@ -30,7 +30,7 @@ class Comparison(unittest.TestCase):
             only = [f"--only={table}" for table in tables]
             out = io.StringIO()
             with mock.patch.dict(os.environ, LIE=lie), contextlib.redirect_stdout(out), \
-                    mock.patch("sys.argv", ["compare", f"--dl={fake}", f"--tables={TABLES}", *only]):
+                    mock.patch("sys.argv", ["compare", f"--dl={fake}", f"--tables={TABLES}", "--conditions=3", *only]):
                 return compare.main(), out.getvalue()
 
     def test_right_answers_pass(self):
