@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use deltalakedb_core::time::parse_ms;
 
 /// The log of your Delta tables in SQL: import, look, commit, mirror.
 #[derive(Parser)]
@@ -67,8 +68,16 @@ pub(crate) struct At {
     #[arg(long, value_name = "V", conflicts_with = "timestamp", allow_negative_numbers = true)]
     pub(crate) version: Option<i64>,
     /// As of the newest version at this time: RFC 3339, a date, or milliseconds since 1970.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) timestamp: Option<String>,
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = timestamp)]
+    pub(crate) timestamp: Option<i64>,
+}
+
+/// Milliseconds since the epoch.
+fn timestamp(text: &str) -> Result<i64, String> {
+    parse_ms(text).map_err(|error| match error.hint_text() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    })
 }
 
 #[derive(Args)]

@@ -68,7 +68,8 @@ pub(crate) async fn import_table(
         if let Ok(Registered::Held(unfinished)) = register(database, &registration).await {
             let _ = take_over_own(database, &unfinished, &registration).await;
         }
-        return Err(superseded(error, &registration).context(format!("importing {}", log.url())));
+        let error = superseded(error, &registration).context(format!("importing {}", log.url()));
+        return Err(error.table(registration.name));
     }
     let table = find_table(database, &TableSelector::Key(key)).await?;
     Ok(Imported { versions_imported: table.version - table.earliest_version + 1, table })

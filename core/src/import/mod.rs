@@ -224,7 +224,10 @@ impl ImportPlanner {
                     self.metadata = Some(metadata.clone());
                 }
                 Action::Protocol(protocol) => {
-                    crate::table_features::check_readable(protocol).map_err(|error| self.at_file(error))?;
+                    crate::table_features::check_readable(protocol).map_err(|error| match &self.current {
+                        Some(current) => self.at_file(error.version(current.version)),
+                        None => error,
+                    })?;
                     self.protocol = Some(protocol.clone());
                 }
                 Action::CommitInfo(info) => {

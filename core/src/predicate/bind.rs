@@ -159,7 +159,10 @@ impl<'a> Binder<'a> {
                 let message = format!("{} is {data_type}; {}", column.quoted(), wrong.what);
                 error_at(self.text, literal_at, message).hint(wrong.hint)
             })?,
-            _ => None,
+            data_type => {
+                let message = format!("{} is {data_type}, which is compared with no literal", column.quoted());
+                return Err(error_at(self.text, at, message).hint("name a field of a struct, or ask IS [NOT] NULL"));
+            }
         };
         Ok(match (value, op) {
             (Some(value), op) if is_ordered(&column) => self.leaf(&column, Test::Compare(op, value)),

@@ -104,6 +104,9 @@ impl NotFound<'_> {
 
     fn list(&self) -> String {
         const SHOWN: usize = 10;
+        if self.fields.is_empty() {
+            return "there are no columns".to_owned();
+        }
         let names: Vec<_> =
             self.fields.iter().take(SHOWN).map(|f| f.name.chars().take(64).collect::<String>()).collect();
         let more = self.fields.len().saturating_sub(SHOWN);

@@ -200,9 +200,9 @@ fn is_readable(row: &crate::sql::Row, table: &Table) -> bool {
 fn out_of_range(table: &Table, at: At, time_range: ResultSet) -> Error {
     let range = format!("versions {} to {}", table.earliest_version, table.version);
     let asked = match at {
-        At::Latest => "its latest version".to_owned(),
+        At::Latest => "latest version".to_owned(),
         At::Version(version) => format!("version {version}"),
-        At::Timestamp(timestamp) => format!("a version at or before {}", crate::time::format_ms(timestamp)),
+        At::Timestamp(timestamp) => format!("version at or before {}", crate::time::format_ms(timestamp)),
     };
     let times =
         time_range.rows.first().and_then(|row| Some((row.optional_integer(0).ok()??, row.optional_integer(1).ok()??)));
@@ -211,7 +211,7 @@ fn out_of_range(table: &Table, at: At, time_range: ResultSet) -> Error {
     });
     let error = Error::new(
         ErrorKind::NotFound,
-        format!("table {} has not {asked}: it can be read at {range}{times}", crate::catalog::quoted(&table.name)),
+        format!("table {} has no {asked}; it can be read at {range}{times}", crate::catalog::quoted(&table.name)),
     )
     .table(table.name.clone())
     .hint("`dl history` lists the versions with their times");

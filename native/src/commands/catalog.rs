@@ -69,14 +69,16 @@ pub(super) async fn migrate(args: cli::Migrate, output: &Output) -> Result<()> {
             "applied": !args.dry_run,
         }));
     }
-    let done = if args.dry_run { "would apply" } else { "applied" };
-    for migration in lacking {
-        output.note(&format!("{done} migration {}: {}", migration.version, migration.name));
-    }
-    if lacking.is_empty() {
-        output.note(&format!("the catalog is up to date, at version {before}"));
-    }
-    Ok(())
+    let columns = [Column::Right("MIGRATION"), Column::Left("NAME"), Column::Left("STATE")];
+    let rows = MIGRATIONS.iter().map(|migration| {
+        let state = match (migration.version <= before, args.dry_run) {
+            (true, _) => "applied",
+            (false, false) => "applied now",
+            (false, true) => "not applied",
+        };
+        vec![migration.version.to_string(), migration.name.to_owned(), state.to_owned()]
+    });
+    output.table(&columns, rows.collect())
 }
 
 /// Brings a catalog up to date, an empty database included.

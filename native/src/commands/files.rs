@@ -21,7 +21,7 @@ const SHOWN: usize = 1000;
 
 pub(super) async fn run(args: cli::Files, output: &Output) -> Result<()> {
     let database = open_catalog(&args.at.database.database).await?;
-    let state = snapshot(&database, &args.at.selector(), args.at.at()?).await?;
+    let state = snapshot(&database, &args.at.selector(), args.at.at()).await?;
     let predicate = args.r#where.as_deref().map(|text| parse_predicate(text, &state)).transpose()?;
     let limit = args.limit.unwrap_or(if output.format == Format::Table { SHOWN } else { usize::MAX });
     let mut printer = Printer {
@@ -88,6 +88,17 @@ fn may_match(predicate: &Predicate, add: &Add) -> bool {
     })
 }
 
+/// As it is, where it can be taken for nothing else; else in quotes.
+fn partition_value(value: Option<&str>) -> String {
+    match value {
+        None => "null".to_owned(),
+        Some(text) if text.is_empty() || text == "null" || text.contains([' ', '=', '\'']) => {
+            format!("'{}'", text.replace('\'', "''"))
+        }
+        Some(text) => text.to_owned(),
+    }
+}
+
 struct Printer<'a> {
     output: &'a Output,
     state: &'a Snapshot,
@@ -127,32 +138,32 @@ impl Printer<'_> {
     /// A row of [`Printer::columns`].
     fn row(&self, add: &Add) -> Vec<String> {
         let mut row = vec![
-            add.path.clone(),
             bytes(add.size),
             add.row_count().map_or("-".to_owned(), |rows| rows.to_string()),
             format_ms(add.modification_time),
         ];
         if !self.partition_columns.is_empty() {
             let values = self.partition_columns.iter().map(|(column, physical)| {
-                format!("{column}={}", add.partition_values.value(physical).unwrap_or("null"))
+                format!("{column}={}", partition_value(add.partition_values.value(physical)))
             });
             row.push(values.collect::<Vec<_>>().join(" "));
         }
         if self.may_have_vectors() {
             row.push(if add.deletion_vector.is_some() { "yes" } else { "" }.to_owned());
         }
+        row.push(add.path.clone());
         row
     }
 
     fn columns(&self) -> Vec<Column> {
-        let mut columns =
-            vec![Column::Left("PATH"), Column::Right("SIZE"), Column::Right("ROWS"), Column::Left("MODIFIED")];
+        let mut columns = vec![Column::Right("SIZE"), Column::Right("ROWS"), Column::Left("MODIFIED")];
         if !self.partition_columns.is_empty() {
             columns.push(Column::Left("PARTITION"));
         }
         if self.may_have_vectors() {
             columns.push(Column::Left("VECTOR"));
         }
+        columns.push(Column::Left("PATH"));
         columns
     }
 

@@ -1,9 +1,12 @@
 //! `dl import`.
 
+use std::borrow::Cow;
+
 use deltalakedb_core::catalog::{MIGRATIONS, catalog_version};
 use deltalakedb_core::log::HistoryMode;
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::{Error, ErrorKind, Result};
+use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::catalog::apply_migrations;
@@ -67,7 +70,8 @@ fn table_name(given: Option<&str>, location: &str) -> Result<String> {
         Some(name) => name.to_owned(),
         None => {
             let last = location.rsplit('/').next().unwrap_or_default();
-            percent_decoded(last)
+            // As people read it.
+            percent_decode_str(last).decode_utf8().map_or_else(|_| last.to_owned(), Cow::into_owned)
         }
     };
     if name.trim().is_empty() {
@@ -86,27 +90,6 @@ fn table_name(given: Option<&str>, location: &str) -> Result<String> {
         return Err(Error::invalid("the name has control characters").hint("give another one with --name"));
     }
     Ok(name)
-}
-
-/// The last part of an URL as people read it.
-fn percent_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten();
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
 async fn report(database: &SqliteDatabase, imported: &Imported, output: &Output) -> Result<()> {

@@ -10,7 +10,6 @@ mod show;
 use deltalakedb_core::Result;
 use deltalakedb_core::catalog::TableSelector;
 use deltalakedb_core::snapshot::At;
-use deltalakedb_core::time::parse_ms;
 
 use crate::cli::{self, Cli, Command};
 use crate::output::Output;
@@ -40,12 +39,12 @@ impl cli::At {
         selector(self.table.as_deref())
     }
 
-    fn at(&self) -> Result<At> {
-        Ok(match (self.version, &self.timestamp) {
+    fn at(&self) -> At {
+        match (self.version, self.timestamp) {
             (Some(version), _) => At::Version(version),
-            (None, Some(time)) => At::Timestamp(parse_ms(time).map_err(|error| error.context("--timestamp"))?),
+            (None, Some(timestamp_ms)) => At::Timestamp(timestamp_ms),
             (None, None) => At::Latest,
-        })
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use deltalakedb_core::Result;
 use deltalakedb_core::action::{CommitInfo, Json, Metadata, Protocol};
+use deltalakedb_core::schema::{DataType, Field, Schema};
 use deltalakedb_core::snapshot::{HistoryEntry, Snapshot, history as read_history, snapshot as read_snapshot};
 use deltalakedb_core::time::format_ms;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::now_ms;
 use crate::cli::{self, Format};
@@ -14,7 +14,7 @@ use crate::output::{Column, Output, bytes};
 
 pub(super) async fn snapshot(args: cli::At, output: &Output) -> Result<()> {
     let database = open_catalog(&args.database.database).await?;
-    let state = read_snapshot(&database, &args.selector(), args.at()?).await?;
+    let state = read_snapshot(&database, &args.selector(), args.at()).await?;
     if output.format != Format::Table {
         return output.json(&SnapshotJson::new(&state));
     }
@@ -29,13 +29,11 @@ pub(super) async fn snapshot(args: cli::At, output: &Output) -> Result<()> {
         .into_iter()
         .collect();
     let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
-    let properties = metadata.configuration.0.iter();
-    let properties: Vec<String> =
-        properties.map(|(key, value)| format!("{key}={}", value.as_deref().unwrap_or("null"))).collect();
-    let transactions: Vec<String> =
-        state.active_transactions(now_ms()).map(|txn| format!("{}@{}", txn.app_id, txn.version)).collect();
-    let domains: Vec<&str> = state.domain_metadata.iter().map(|domain| domain.domain.as_str()).collect();
-    output.properties(&[
+    let configuration = metadata.configuration.0.iter();
+    let properties = configuration.map(|(key, value)| format!("{key}={}", value.as_deref().unwrap_or("null")));
+    let transactions = state.active_transactions(now_ms()).map(|txn| format!("{}@{}", txn.app_id, txn.version));
+    let domains = state.domain_metadata.iter().map(|domain| domain.domain.clone());
+    let mut shown = vec![
         ("table", state.table.name.clone()),
         ("location", state.table.location.clone()),
         ("version", state.version.to_string()),
@@ -46,16 +44,32 @@ pub(super) async fn snapshot(args: cli::At, output: &Output) -> Result<()> {
         ("protocol", format!("reader {}, writer {}", protocol.min_reader_version, protocol.min_writer_version)),
         ("features", or_dash(features.join(", "))),
         ("partitioned by", or_dash(metadata.partition_columns.join(", "))),
-        ("properties", or_dash(properties.join(", "))),
-        ("transactions", or_dash(transactions.join(", "))),
-        ("domains", or_dash(domains.join(", "))),
-    ])
+    ];
+    shown.extend(several("properties", properties.collect()));
+    shown.extend(several("transactions", transactions.collect()));
+    shown.extend(several("domains", domains.collect()));
+    output.properties(&shown)
+}
+
+/// A line each, the name before the first; of very many only some.
+fn several(name: &'static str, mut values: Vec<String>) -> Vec<(&'static str, String)> {
+    const SHOWN: usize = 50;
+    let more = values.len().saturating_sub(SHOWN);
+    values.truncate(SHOWN);
+    if values.is_empty() {
+        values.push("-".to_owned());
+    }
+    if more > 0 {
+        values.push(format!("and {more} more, which --format json shows"));
+    }
+    let names = std::iter::once(name).chain(std::iter::repeat(""));
+    names.zip(values).collect()
 }
 
 pub(super) async fn history(args: cli::History, output: &Output) -> Result<()> {
     let database = open_catalog(&args.at.database.database).await?;
     let selector = args.at.selector();
-    let newest = match args.at.at()? {
+    let newest = match args.at.at() {
         deltalakedb_core::snapshot::At::Latest => None,
         at => Some(read_snapshot(&database, &selector, at).await?.version),
     };
@@ -179,7 +193,7 @@ struct SchemaJson<'a> {
 
 pub(super) async fn schema(args: cli::At, output: &Output) -> Result<()> {
     let database = open_catalog(&args.database.database).await?;
-    let state = read_snapshot(&database, &args.selector(), args.at()?).await?;
+    let state = read_snapshot(&database, &args.selector(), args.at()).await?;
     let parse = |error: serde_json::Error| {
         deltalakedb_core::Error::corrupt(format!("the schema of table {} is not JSON: {error}", state.table.name))
             .table(&state.table.name)
@@ -196,36 +210,44 @@ pub(super) async fn schema(args: cli::At, output: &Output) -> Result<()> {
             partition_columns: &state.metadata.partition_columns,
         });
     }
-    let schema: Value = serde_json::from_str(text).map_err(parse)?;
+    let schema = Schema::parse(text).map_err(|error| error.table(&state.table.name).version(state.version))?;
     let columns = [Column::Left("COLUMN"), Column::Left("TYPE"), Column::Left("NULLABLE"), Column::Left("PARTITION")];
     let mut rows = Vec::new();
-    field_rows(&schema, 0, &state.metadata.partition_columns, &mut rows);
+    field_rows(schema.fields(), 0, &state.metadata.partition_columns, &mut rows);
     output.table(&columns, rows)
 }
 
-/// A row a field, those of nested structs indented below it.
-fn field_rows(schema: &Value, depth: usize, partition_columns: &[String], rows: &mut Vec<Vec<String>>) {
-    for field in schema["fields"].as_array().into_iter().flatten() {
-        let name = field["name"].as_str().unwrap_or_default();
-        let is_partition = depth == 0 && partition_columns.iter().any(|column| column == name);
+/// A row a field; the fields of structs, also of those in arrays and maps, indented below theirs.
+fn field_rows(fields: &[Field], depth: usize, partition_columns: &[String], rows: &mut Vec<Vec<String>>) {
+    let yes = |is: bool, otherwise: &str| if is { "yes" } else { otherwise }.to_owned();
+    for field in fields {
         rows.push(vec![
-            format!("{}{name}", "  ".repeat(depth)),
-            type_text(&field["type"]),
-            if field["nullable"].as_bool().unwrap_or(true) { "yes" } else { "no" }.to_owned(),
-            if is_partition { "yes" } else { "" }.to_owned(),
+            format!("{}{}", "  ".repeat(depth), field.name),
+            type_text(&field.data_type),
+            yes(field.nullable, "no"),
+            yes(partition_columns.contains(&field.name), ""),
         ]);
-        if field["type"]["type"] == "struct" {
-            field_rows(&field["type"], depth + 1, partition_columns, rows);
+        for nested in structs_in(&field.data_type) {
+            field_rows(nested, depth + 1, &[], rows);
         }
     }
 }
 
-fn type_text(data_type: &Value) -> String {
-    match data_type["type"].as_str() {
-        None => data_type.as_str().unwrap_or("?").to_owned(),
-        Some("struct") => "struct".to_owned(),
-        Some("array") => format!("array<{}>", type_text(&data_type["elementType"])),
-        Some("map") => format!("map<{}, {}>", type_text(&data_type["keyType"]), type_text(&data_type["valueType"])),
-        Some(other) => other.to_owned(),
+fn structs_in(data_type: &DataType) -> Vec<&[Field]> {
+    match data_type {
+        DataType::Primitive(_) => Vec::new(),
+        DataType::Struct(fields) => vec![fields],
+        DataType::Array { element, .. } => structs_in(element),
+        DataType::Map { key, value, .. } => [structs_in(key), structs_in(value)].concat(),
+    }
+}
+
+/// Without the fields of structs, which have rows of their own.
+fn type_text(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Primitive(primitive) => primitive.to_string(),
+        DataType::Struct(_) => "struct".to_owned(),
+        DataType::Array { element, .. } => format!("array<{}>", type_text(element)),
+        DataType::Map { key, value, .. } => format!("map<{}, {}>", type_text(key), type_text(value)),
     }
 }

@@ -51,7 +51,10 @@ impl LogStore {
         let inner = named.child("_delta_log")?;
         let is_there = match &inner.place {
             Place::Folder(folder) => folder.is_dir(),
-            Place::Store(..) => !inner.list().await?.is_empty(),
+            Place::Store(..) => {
+                let listed = inner.list().await;
+                !listed.map_err(|error| error.context(format!("importing {}", named.url)))?.is_empty()
+            }
         };
         Ok(if is_there { inner } else { named })
     }
@@ -272,17 +275,26 @@ fn shown(argument: &str) -> String {
     short
 }
 
+const CREDENTIALS: &str = "check the credentials in the environment (such as AWS_ACCESS_KEY_ID) and their rights";
+
+/// Whether an answer had one of these HTTP status codes.
+fn has_status(error: &object_store::Error, codes: &[&str]) -> bool {
+    let text = error.to_string();
+    codes.iter().any(|code| text.contains(&format!("status code: {code}")))
+}
+
 fn store_error(error: object_store::Error) -> Error {
     use object_store::Error as Store;
     let (kind, hint) = match &error {
         Store::NotFound { .. } => (ErrorKind::NotFound, "check the address"),
-        Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
-            (ErrorKind::Denied, "check the credentials in the environment (such as AWS_ACCESS_KEY_ID) and their rights")
-        }
+        Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => (ErrorKind::Denied, CREDENTIALS),
         Store::NotSupported { .. } | Store::NotImplemented { .. } => {
             (ErrorKind::Unsupported, "use a folder, file://, s3://, gs://, az:// or https://")
         }
         Store::InvalidPath { .. } => (ErrorKind::Invalid, "check the address"),
+        // What a store answers to a listing comes without a kind of its own.
+        other if has_status(other, &["401", "403"]) => (ErrorKind::Denied, CREDENTIALS),
+        other if has_status(other, &["404"]) => (ErrorKind::NotFound, "check the address"),
         _ => (ErrorKind::Unavailable, "check that the store can be reached, and its settings in the environment"),
     };
     Error::new(kind, error.to_string()).hint(hint)
