@@ -1,6 +1,7 @@
 """`--where` against the rows themselves: a file with a matching row, as DuckDB reads them, is never left out."""
 import datetime
 import math
+import re
 from decimal import Decimal
 
 import duckdb
@@ -87,7 +88,7 @@ def _columns(duck, scan):
 
 def _is_comparable(kind):
     return kind in ("VARCHAR", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DOUBLE", "FLOAT", "BOOLEAN", "DATE",
-                    "TIMESTAMP", "TIMESTAMP WITH TIME ZONE") or kind.startswith("DECIMAL")
+                    "TIMESTAMP", "TIMESTAMP WITH TIME ZONE") or re.fullmatch(r"DECIMAL\(\d+,\d+\)", kind)
 
 
 def _literal(value, kind):

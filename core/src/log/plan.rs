@@ -51,7 +51,7 @@ impl LogListing {
                 .hint("name the folder that holds 00000000000000000000.json, as a rule <table>/_delta_log"));
         };
         match mode {
-            HistoryMode::Latest => self.plan_state(latest, Prefer::Compacted),
+            HistoryMode::Latest => self.plan_state(latest),
             HistoryMode::Full => self.plan_full(latest),
         }
         .ok_or_else(|| self.gap(latest))
@@ -83,7 +83,7 @@ impl LogListing {
             return Some(self.with_own_commit(None, self.commit_steps(0, latest), 0, latest));
         }
         // The state that the first commit of the chain stands on, else the next checkpoint within the chain.
-        if let Some(plan) = self.plan_state(first_commit - 1, Prefer::Commits) {
+        if let Some(plan) = self.plan_state(first_commit - 1) {
             let mut steps = plan.steps;
             steps.extend(self.commit_steps(first_commit, latest));
             return Some(LogPlan { steps, latest_version: latest, ..plan });
@@ -93,13 +93,13 @@ impl LogListing {
     }
 
     /// The state at `version`: the newest checkpoint from which the commits lead there.
-    fn plan_state(&self, version: i64, prefer: Prefer) -> Option<LogPlan> {
+    fn plan_state(&self, version: i64) -> Option<LogPlan> {
         for (&from, checkpoint) in self.checkpoints.range(..=version).rev() {
-            if let Some(steps) = self.cover(from + 1, version, prefer) {
+            if let Some(steps) = self.cover(from + 1, version) {
                 return Some(self.with_own_commit(Some(checkpoint), steps, version, version));
             }
         }
-        let steps = self.cover(0, version, prefer)?;
+        let steps = self.cover(0, version)?;
         Some(self.with_own_commit(None, steps, version, version))
     }
 
@@ -138,8 +138,10 @@ impl LogListing {
             .collect()
     }
 
-    /// Steps that lead from before `from` to `to`, `None` when commits are missing.
-    fn cover(&self, from: i64, to: i64, prefer: Prefer) -> Option<Vec<Step>> {
+    /// Steps that lead from before `from` to `to`, `None` when commits are missing. A compacted log stands in for
+    /// commits that are gone, and for no others: a commit tells what its version did, and not every writer of
+    /// compacted logs reconciles them.
+    fn cover(&self, from: i64, to: i64) -> Option<Vec<Step>> {
         if from > to {
             return Some(Vec::new());
         }
@@ -157,11 +159,7 @@ impl LogListing {
                 .filter(|(end, _)| *end <= to && reaches(&reachable, end + 1))
                 .max_by_key(|(end, _)| *end)
                 .map(|(end, file)| Step { version: *end, file: file.clone(), compacted: true });
-            let step = match prefer {
-                Prefer::Commits => commit.or(compacted),
-                Prefer::Compacted => compacted.or(commit),
-            };
-            if let Some(step) = step {
+            if let Some(step) = commit.or(compacted) {
                 reachable.insert(start, step);
             }
         }
@@ -193,12 +191,6 @@ impl LogListing {
         .version(missing)
         .hint("restore the missing file, or a checkpoint at or after that version")
     }
-}
-
-#[derive(Clone, Copy)]
-enum Prefer {
-    Commits,
-    Compacted,
 }
 
 #[cfg(test)]
@@ -268,10 +260,11 @@ mod tests {
         // Parts: all or none.
         check(&["1.json", "1.checkpoint.1.2.parquet", "1.checkpoint.2.2.parquet"], Full, "c1x2 [1] 1..1");
         check(&["1.json", "1.checkpoint.1.2.parquet"], Full, "corrupt");
-        // Compacted logs save reading, or stand in for commits that are gone.
+        // Compacted logs stand in for commits that are gone.
         let compacted = ["0.json", "1.json", "2.json", "3.json", "1.2.compacted.json"];
-        check(&compacted, Latest, "- [0 1..2 3] 3..3");
+        check(&compacted, Latest, "- [0 1 2 3] 3..3");
         check(&compacted, Full, "- [0 1 2 3] 0..3");
+        check(&["0.json", "1.2.compacted.json", "3.json"], Latest, "- [0 1..2 3] 3..3");
         check(&["0.json", "1.2.compacted.json", "3.json"], Full, "- [0 1..2 3] 2..3");
         check(&["0.json", "1.2.compacted.json", "2.4.compacted.json", "1.json"], Latest, "- [0 1 2..4] 4..4");
         check(&[], Full, "not_found: no Delta log");
