@@ -6,14 +6,14 @@ use deltalakedb_core::action::Action;
 use deltalakedb_core::catalog::{
     Registered, Registration, Table, TableSelector, UnfinishedImport, find_table, list_tables, register, take_over,
 };
-use deltalakedb_core::import::{ImportPlanner, read_catalog_commit, same_actions, sign_of_life};
+use deltalakedb_core::import::{CommitDigest, ImportPlanner, catalog_digest, sign_of_life};
 use deltalakedb_core::log::{HistoryMode, LogFile, LogFileKind, LogListing, LogPlan, Step, read_commit_line};
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::{Batch, Database};
 use deltalakedb_core::{Error, ErrorKind, Result};
 use futures::StreamExt;
 use indicatif::ProgressBar;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::database::SqliteDatabase;
@@ -23,6 +23,8 @@ use crate::store::{Fetched, LogStore};
 
 /// Actions that are handed on at once.
 const PIECE: usize = 1024;
+/// Of its address space, not of its memory: a deeply nested Parquet schema is read by recursion.
+const READER_STACK_BYTES: usize = 256 << 20;
 /// Objects that are fetched from a store at the same time.
 const FETCHES: usize = 8;
 /// An import without a batch to write, as during a long download, gives a sign of life so often.
@@ -93,7 +95,7 @@ async fn begin(database: &SqliteDatabase, registration: &Registration, output: &
             Registered::Begun(key) => return Ok(key),
             Registered::Held(unfinished) => unfinished,
         };
-        output.note("an earlier import of this table did not finish; looking whether it is still running");
+        output.note("another import of this table has begun and not ended; looking whether it is still running");
         tokio::time::sleep(WATCH).await;
         match register(database, registration).await? {
             Registered::Begun(key) => return Ok(key),
@@ -161,7 +163,10 @@ async fn check_agreement(database: &impl Database, log: &LogStore, listing: &Log
         Some(disagreement) => {
             Err(Error::new(ErrorKind::Conflict, format!("the log and the catalog differ: {}", disagreement.text))
                 .version(disagreement.version)
-                .hint("another writer committed to the log, or it is another table's; nothing was changed"))
+                .hint(
+                    "another writer committed to the log, or it is another table's; nothing was changed. `dl drop` and \
+                     `dl import` take the log's side, and give up what the catalog alone has",
+                ))
         }
     }
 }
@@ -173,7 +178,7 @@ pub(crate) struct Disagreement {
     pub(crate) text: String,
 }
 
-/// Compares a log with the catalog: the oldest and the newest commit that both have, or, where they have none in
+/// Compares a log with the catalog: the oldest and the newest commit that both know, or, where they know none in
 /// common, the table's id in the log's checkpoint.
 pub(crate) async fn disagreement(
     database: &impl Database,
@@ -181,19 +186,19 @@ pub(crate) async fn disagreement(
     log: &LogStore,
     listing: &LogListing,
 ) -> Result<Option<Disagreement>> {
-    let mut common = (table.earliest_version..=table.version).filter_map(|version| listing.commit(version));
-    let (oldest, newest) = (common.next(), common.next_back());
-    for file in oldest.into_iter().chain(newest) {
-        let ours = read_catalog_commit(database, table, file.version).await?;
-        let theirs = read_actions(log.fetch(&file.name).await?, &file.name)?;
-        if ours.is_known && !same_actions(&ours.actions, &theirs) {
-            let text = format!(
-                "at version {} the log has {}, the catalog has {}",
-                file.version,
-                describe(&theirs),
-                describe(&ours.actions)
-            );
-            return Ok(Some(Disagreement { version: file.version, text }));
+    let versions = table.earliest_version..=table.version;
+    let common: Vec<&LogFile> = versions.filter_map(|version| listing.commit(version)).collect();
+    let oldest = compare_first(database, table, log, common.iter().copied()).await?;
+    let newest = match &oldest {
+        Some((version, Compared::Same)) => {
+            let later = common.iter().copied().rev().take_while(|file| file.version > *version);
+            compare_first(database, table, log, later).await?
+        }
+        _ => None,
+    };
+    for (version, compared) in oldest.iter().chain(&newest) {
+        if let Compared::Different(text) = compared {
+            return Ok(Some(Disagreement { version: *version, text: text.clone() }));
         }
     }
     if oldest.is_some() {
@@ -210,6 +215,30 @@ pub(crate) async fn disagreement(
     let theirs = theirs.map_or("no version that both have".to_owned(), |id| format!("the table id {id}"));
     let text = format!("the log has {theirs}, the catalog has version {} of the table {ours}", table.version);
     Ok(Some(Disagreement { version: table.version, text }))
+}
+
+enum Compared {
+    Same,
+    /// Both sides.
+    Different(String),
+}
+
+/// Compares the first of the commits that the catalog knows by its actions.
+async fn compare_first<'a>(
+    database: &impl Database,
+    table: &Table,
+    log: &LogStore,
+    files: impl Iterator<Item = &'a LogFile>,
+) -> Result<Option<(i64, Compared)>> {
+    for file in files {
+        let version = file.version;
+        let Some(ours) = catalog_digest(database, table, version).await? else { continue };
+        let theirs = log_digest(log, &file.name).await?;
+        let text = || format!("at version {version} the log has {theirs}, the catalog has {ours}");
+        let compared = if ours.is_same(&theirs) { Compared::Same } else { Compared::Different(text()) };
+        return Ok(Some((version, compared)));
+    }
+    Ok(None)
 }
 
 /// The `id` in the `metaData` of a checkpoint.
@@ -232,21 +261,24 @@ async fn checkpoint_table_id(log: &LogStore, file: &LogFile) -> Result<Option<St
     Ok(None)
 }
 
-/// Reads all actions of a commit file.
-pub(crate) fn read_actions(content: Fetched, name: &str) -> Result<Vec<Action>> {
+/// Reads all actions of a small file of lines.
+fn read_actions(content: Fetched, name: &str) -> Result<Vec<Action>> {
     let mut actions = Vec::new();
     content.for_each_line(|number, line| read_commit_line(name, number, line, &mut actions))?;
     Ok(actions)
 }
 
-/// A commit in a few words.
-pub(crate) fn describe(actions: &[Action]) -> String {
-    let count = |name: &str| actions.iter().filter(|action| action.name() == name).count();
-    let operation = actions.iter().find_map(|action| match action {
-        Action::CommitInfo(info) => info.operation(),
-        _ => None,
-    });
-    format!("{} ({} added, {} removed)", operation.as_deref().unwrap_or("a commit"), count("add"), count("remove"))
+/// What a commit file says.
+pub(crate) async fn log_digest(log: &LogStore, name: &str) -> Result<CommitDigest> {
+    let mut digest = CommitDigest::default();
+    let mut actions = Vec::new();
+    log.fetch(name).await?.for_each_line(|number, line| {
+        read_commit_line(name, number, line, &mut actions)?;
+        digest.insert(&actions);
+        actions.clear();
+        Ok(())
+    })?;
+    Ok(digest)
 }
 
 fn plan_bytes(plan: &LogPlan) -> u64 {
@@ -264,7 +296,16 @@ async fn run(
 ) -> Result<()> {
     let (sender, mut batches) = mpsc::channel(2);
     let mut reader = Reader { log: log.clone(), batches: sender, handle: tokio::runtime::Handle::current(), bar };
-    let reading = tokio::task::spawn_blocking(move || read(&mut reader));
+    let (done, reading) = oneshot::channel();
+    // Not one of tokio's threads: those that run the batches must not wait for it.
+    let thread = std::thread::Builder::new().name("log reader".to_owned()).stack_size(READER_STACK_BYTES);
+    let started = thread.spawn(move || {
+        let _ = done.send(read(&mut reader)); // who asked may be gone
+    });
+    started.map_err(|error| {
+        Error::new(ErrorKind::Unavailable, format!("starting a thread to read the log: {error}"))
+            .hint("check the limits on threads and memory")
+    })?;
     let mut applied = Ok(());
     loop {
         let batch = match (tokio::time::timeout(HEARTBEAT, batches.recv()).await, &heartbeat) {
@@ -281,7 +322,7 @@ async fn run(
     drop(batches); // the reader stops at its next batch
     let read = reading
         .await
-        .unwrap_or_else(|error| Err(Error::new(ErrorKind::Internal, format!("the reading thread ended: {error}"))));
+        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the thread that reads the log ended early")));
     applied.and(read)
 }
 
@@ -356,8 +397,9 @@ fn read_steps(reader: &mut Reader, steps: &[Step], planner: &mut ImportPlanner) 
         let content =
             contents.next().ok_or_else(|| Error::new(ErrorKind::Internal, "the fetching task ended early"))?;
         planner.begin_version(step.version, &step.file.name, step.file.modified_ms, step.compacted);
-        read_lines(reader, content?, &step.file.name, planner, |_| Ok(()))?;
-        reader.send(planner.end_version()?)?;
+        let doing = |error: Error| error.version(step.version);
+        read_lines(reader, content.map_err(doing)?, &step.file.name, planner, |_| Ok(())).map_err(doing)?;
+        reader.send(planner.end_version().map_err(doing)?)?;
         reader.bar.inc(step.file.size);
     }
     Ok(())
@@ -384,6 +426,9 @@ fn read_lines(
     reader.send(planner.actions(actions)?)
 }
 
+const RESTORE_CHECKPOINT: &str = "restore the file, or delete the checkpoint where an older one and the commits since \
+    are still there";
+
 /// Reads a checkpoint file, then the sidecars that it names.
 fn read_checkpoint(reader: &Reader, name: &str, is_json: bool, planner: &mut ImportPlanner) -> Result<()> {
     let mut sidecars = Vec::new();
@@ -406,9 +451,11 @@ fn read_checkpoint(reader: &Reader, name: &str, is_json: bool, planner: &mut Imp
     }
     for sidecar in sidecars {
         let content = reader.fetch(&sidecar).map_err(|error| {
-            Error::corrupt(format!("the checkpoint {name} needs its sidecar {sidecar}: {error}"))
+            let kind = if error.kind() == ErrorKind::NotFound { ErrorKind::Corrupt } else { error.kind() };
+            let hint = error.hint_text().filter(|_| kind != ErrorKind::Corrupt).unwrap_or(RESTORE_CHECKPOINT);
+            Error::new(kind, format!("the checkpoint {name} needs its sidecar {sidecar}: {error}"))
                 .path(&sidecar)
-                .hint("restore the file; where all commits are still there, `--mode full-history` needs no checkpoint")
+                .hint(hint)
         })?;
         for actions in content.checkpoint(&sidecar)? {
             reader.send(planner.actions(actions?)?)?;
@@ -420,7 +467,7 @@ fn read_checkpoint(reader: &Reader, name: &str, is_json: bool, planner: &mut Imp
 /// The object of a sidecar: a name in `_sidecars`, or an absolute URI that ends there.
 fn sidecar_name(path: &str) -> Result<String> {
     let name = path.rsplit_once("/_sidecars/").map_or(path, |(_, name)| name);
-    if name.is_empty() || name.contains(['/', '\\']) || name.contains("..") {
+    if name.is_empty() || name.contains(['/', '\\', '\0']) || name.contains("..") {
         return Err(Error::corrupt(format!("the sidecar path `{path}` is not one of this log")));
     }
     Ok(format!("_sidecars/{name}"))

@@ -54,9 +54,10 @@ pub fn main() -> ExitCode {
 
 /// Prints help, the version or what is wrong with the arguments.
 fn usage(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() && wants_json(std::env::args()) {
+    if error.use_stderr() && wants_json(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned())) {
         let text = error.render().to_string();
-        let message = text.trim().trim_start_matches("error: ");
+        let message = text.split("\n\nUsage:").next().unwrap_or_default();
+        let message = message.split("\n\nFor more").next().unwrap_or_default().trim().trim_start_matches("error: ");
         let hint = "`dl --help` and `dl <command> --help` show the usage";
         Output::new(Format::Json).error(&Error::invalid(message).hint(hint));
     } else {
@@ -74,11 +75,15 @@ fn wants_json(args: impl Iterator<Item = String>) -> bool {
         || args.iter().any(|arg| arg.strip_prefix("--format=").is_some_and(given))
 }
 
+/// The crates that take part in reading Parquet.
+const READERS: [&str; 9] =
+    ["/parquet-", "/arrow-", "/bytes-", "/snap-", "/lz4_flex-", "/flate2-", "/zlib-rs-", "/brotli", "/zstd"];
+
 /// What the Parquet reader panics about in a damaged file is told as an error of that file, and only so.
 fn keep_reader_panics_quiet() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let is_reader = |file: &str| ["/parquet-", "/arrow-"].iter().any(|part| file.contains(part));
+        let is_reader = |file: &str| READERS.iter().any(|part| file.contains(part));
         if !panic.location().is_some_and(|location| is_reader(location.file())) {
             report(panic);
         }

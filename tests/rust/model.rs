@@ -27,6 +27,13 @@ fn key_of_remove(remove: &Remove) -> Key {
 }
 
 impl State {
+    /// As a checkpoint has it: its actions change no data.
+    pub(crate) fn changing_no_data(mut self) -> Self {
+        self.files.values_mut().for_each(|add| add.data_change = false);
+        self.tombstones.values_mut().for_each(|remove| remove.data_change = false);
+        self
+    }
+
     pub(crate) fn apply(&mut self, actions: &[Action]) {
         for action in actions.iter().cloned() {
             match action {

@@ -233,8 +233,26 @@ fn replay_from(history: &[Commit], start: &Start) -> Vec<Expected> {
     let is_base_only = start.earliest_version > start.checkpoint_version;
     let mut versions = replay(history, start.checkpoint_version + usize::from(is_base_only));
     versions.drain(..start.earliest_version);
+    let mut state = replay(history, 0)[start.checkpoint_version].state.clone().changing_no_data();
+    let first_commit = start.checkpoint_version + usize::from(!start.own_commit_follows);
+    for (version, commit) in history.iter().enumerate().skip(start.checkpoint_version) {
+        if version >= first_commit {
+            state.apply(&commit.actions);
+        }
+        if let Some(expected) = versions.iter_mut().find(|expected| expected.version == version as i64) {
+            expected.state = state.clone();
+        }
+    }
     if !start.own_commit_follows && !is_base_only {
         versions[0].actions = None;
+        // The checkpoint may have been written later than the commits after it.
+        if let Some(next) = history.get(start.earliest_version + 1) {
+            versions[0].timestamp_ms = versions[0].timestamp_ms.min(next.modified_ms - 1);
+        }
+        for at in 1..versions.len() {
+            let modified_ms = history[start.earliest_version + at].modified_ms;
+            versions[at].timestamp_ms = modified_ms.max(versions[at - 1].timestamp_ms + 1);
+        }
     }
     versions
 }
@@ -272,13 +290,15 @@ fn commits_make_the_versions_that_an_import_makes() {
     });
 }
 
-/// A commit that removes what is not there, takes a transaction back, or has row ids in a table without row
-/// tracking, is refused; an import takes it.
+/// A commit that removes what is not there, takes a transaction back, has row ids in a table without row tracking, or a
+/// vector without the number of rows, is refused; an import takes it.
 fn is_committable(state: &State, actions: &[Action]) -> bool {
     !actions.is_empty()
         && actions.iter().all(|action| match action {
             Action::Remove(remove) => state.files.contains_key(&(remove.path.clone(), remove.dv_id())),
-            Action::Add(add) => add.base_row_id.is_none(),
+            Action::Add(add) => {
+                add.base_row_id.is_none() && (add.deletion_vector.is_none() || add.num_records().is_some())
+            }
             Action::Txn(txn) => state.txns.get(&txn.app_id).is_none_or(|last| last.version < txn.version),
             _ => true,
         })
@@ -356,9 +376,7 @@ async fn through_parquet(database: &impl Database, mut state: CheckpointState) -
 
 /// Without expired tombstones; its files change no data.
 fn as_in_a_checkpoint(state: &State) -> State {
-    let mut state = state.clone();
-    state.files.values_mut().for_each(|add| add.data_change = false);
-    state.tombstones.values_mut().for_each(|remove| remove.data_change = false);
+    let mut state = state.clone().changing_no_data();
     let is_fresh = |remove: &Remove| remove.deletion_timestamp.is_some_and(|at| at > NOW_MS - WEEK_MS);
     state.tombstones.retain(|_, remove| is_fresh(remove));
     state

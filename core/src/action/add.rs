@@ -39,9 +39,14 @@ impl Add {
         DeletionVector::id_or_empty(self.deletion_vector.as_ref())
     }
 
+    /// `numRecords` of the statistics: the rows in the file, deleted ones included.
+    pub fn num_records(&self) -> Option<i64> {
+        crate::stats::num_records(self.stats.as_deref()?)
+    }
+
     /// Rows that a reader of the file sees: `numRecords` less those in the deletion vector, if known.
     pub fn row_count(&self) -> Option<i64> {
-        let num_records = crate::stats::num_records(self.stats.as_deref()?)?;
+        let num_records = self.num_records()?;
         let row_count = num_records.checked_sub(self.deletion_vector.as_ref().map_or(0, |dv| dv.cardinality))?;
         (0..=LARGEST_ROW_COUNT).contains(&row_count).then_some(row_count)
     }

@@ -35,6 +35,16 @@ impl CommitInfo {
         self.field("operation")
     }
 
+    /// `engineInfo`, such as `Apache-Spark/4.1.0 Delta-Lake/4.4.0`.
+    pub fn engine_info(&self) -> Option<String> {
+        self.field("engineInfo")
+    }
+
+    /// `timestamp`, the writer's own, in milliseconds since the epoch.
+    pub fn timestamp_ms(&self) -> Option<i64> {
+        self.field("timestamp")
+    }
+
     /// `inCommitTimestamp` in milliseconds since the epoch.
     pub fn in_commit_timestamp(&self) -> Option<i64> {
         self.field("inCommitTimestamp")

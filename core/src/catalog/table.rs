@@ -46,7 +46,7 @@ macro_rules! chosen_table {
         "CASE typeof(?1) WHEN 'integer' THEN ?1
            WHEN 'null' THEN (SELECT table_id FROM dl_tables WHERE import_id IS NULL ORDER BY table_id LIMIT 1)
            ELSE coalesce((SELECT table_id FROM dl_tables WHERE name = ?1),
-                         (SELECT table_id FROM dl_tables WHERE table_uuid = ?1)) END"
+                         (SELECT table_id FROM dl_tables WHERE table_uuid = lower(?1))) END"
     };
 }
 pub(crate) use chosen_table;

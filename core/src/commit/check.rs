@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::action::{Action, Add, Cdc, DeletionVector, Json, Metadata, Protocol, Remove};
 use crate::catalog::quoted;
-use crate::schema::{ColumnMapping, Schema};
+use crate::schema::{ColumnMapping, DataType, Field, Primitive, Schema};
 use crate::snapshot::Snapshot;
 use crate::table_features::{
     IMPLIED_FEATURES, check_well_formed, check_writable, has_writer_feature, in_commit_timestamps_enabled,
@@ -125,8 +125,15 @@ impl Rules<'_> {
             return Err(Error::invalid(format!("the statistics of {} are not a JSON object", file())));
         }
         check_tags(add.tags.as_ref())?;
+        if add.num_records().is_some_and(|rows| rows < 0) {
+            return Err(Error::invalid(format!("the statistics of {} have less than no rows", file())));
+        }
         if let Some(vector) = &add.deletion_vector {
             check_vector(vector)?;
+            if add.num_records().is_none() {
+                return Err(Error::invalid(format!("{} has a deletion vector, but no `numRecords`", file()))
+                    .hint("the statistics of a file with a deletion vector must tell the file's rows"));
+            }
             self.needs("deletionVectors", || format!("the deletion vector of {}", file()))?;
         }
         if add.base_row_id.is_some() || add.default_row_commit_version.is_some() {
@@ -194,6 +201,12 @@ fn check_tags(tags: Option<&Json>) -> Result<()> {
 
 /// The protocol's integers have 32 bits; `cardinality` is a long.
 fn check_vector(vector: &DeletionVector) -> Result<()> {
+    if !["u", "i", "p"].contains(&vector.storage_type.as_str()) {
+        return Err(Error::invalid(format!(
+            "a deletion vector's `storageType` is {}; it may be u, i or p",
+            quoted(&vector.storage_type)
+        )));
+    }
     let range = 0..=i64::from(i32::MAX);
     if !range.contains(&vector.offset.unwrap_or(0)) || !range.contains(&vector.size_in_bytes) || vector.cardinality < 0
     {
@@ -227,10 +240,56 @@ fn check_metadata(current: &Metadata, new: &Metadata) -> Result<()> {
             joined(&new.partition_columns)
         )));
     }
+    if new.format.provider != "parquet" {
+        return Err(Error::invalid(format!("the format is {}; it may be parquet", quoted(&new.format.provider))));
+    }
     let schema = new.schema_string.as_deref();
     let schema = schema.ok_or_else(|| Error::invalid("the new metadata has no `schemaString`"))?;
-    Schema::parse(schema).map_err(|error| Error::invalid(error.to_string()))?;
+    check_fields(schema)?;
+    let schema = Schema::parse(schema).map_err(|error| Error::invalid(error.to_string()))?;
+    check_columns(&schema)?;
+    if let Some((property, _)) = new.configuration.0.iter().find(|(_, value)| value.is_none()) {
+        return Err(Error::invalid(format!("the property {} is null; a value is a text", quoted(property))));
+    }
     Schema::of(new)?.check_column_mapping(new.configuration.value(ColumnMapping::MAX_ID_PROPERTY))
+}
+
+/// Every field of a struct has `nullable` and `metadata` (protocol section "Struct Field").
+fn check_fields(schema: &str) -> Result<()> {
+    fn check(data_type: &serde_json::Value) -> Result<()> {
+        if !data_type.is_object() {
+            return Ok(());
+        }
+        for field in data_type["fields"].as_array().into_iter().flatten() {
+            if !field["nullable"].is_boolean() || !field["metadata"].is_object() {
+                let name = quoted(field["name"].as_str().unwrap_or_default());
+                return Err(Error::invalid(format!(
+                    "the column {name} needs `nullable`, a boolean, and `metadata`, an object"
+                )));
+            }
+            check(&field["type"])?;
+        }
+        ["elementType", "keyType", "valueType"].iter().try_for_each(|part| check(&data_type[part]))
+    }
+    let parsed = serde_json::from_str(schema);
+    check(&parsed.map_err(|error| Error::invalid(format!("reading the schema: {error}")))?)
+}
+
+/// What engines cannot open: types that no protocol knows, and columns that differ in case alone.
+fn check_columns(schema: &Schema) -> Result<()> {
+    let mut names = HashSet::new();
+    if let Some(field) = schema.fields().iter().find(|field| !names.insert(field.name.to_lowercase())) {
+        return Err(Error::invalid(format!("two columns are named {}, in one case or another", quoted(&field.name))));
+    }
+    let odd = |field: &&Field| matches!(&field.data_type, DataType::Primitive(Primitive::Other(_)));
+    match schema.all_fields().into_iter().find(odd) {
+        Some(field) => Err(Error::invalid(format!(
+            "the column {} has the type `{}`, which is none of Delta's",
+            quoted(&field.name),
+            field.data_type
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn check_in_commit_timestamps(state: &Snapshot, metadata: &Metadata, protocol: &Protocol) -> Result<()> {

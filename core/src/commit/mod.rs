@@ -15,7 +15,7 @@ pub use plan::{CommitPlan, plan_commit};
 
 use crate::action::Action;
 use crate::catalog::{Table, TableSelector};
-use crate::import::{read_catalog_commit, same_actions};
+use crate::import::{CommitDigest, catalog_digest};
 use crate::snapshot::{At, snapshot};
 use crate::sql::{Batch, Database, DatabaseError};
 use crate::{Error, Result};
@@ -91,6 +91,7 @@ pub async fn apply_commit(database: &impl Database, plan: &CommitPlan) -> Result
         Err(DatabaseError::AnswerLost(_)) => Ok(Outcome::Unknown),
         Err(DatabaseError::OutOfRange(_)) => Err(out_of_range(plan)),
         Err(DatabaseError::Guard(guard)) if guard == "totals_in_range" => Err(out_of_range(plan)),
+        Err(DatabaseError::Guard(guard)) if guard == "path_added_again" => path_added_again(database, plan).await,
         Err(error @ (DatabaseError::Guard(_) | DatabaseError::Unique(_))) => {
             let mut results = database.batch(Batch::read(plan.explanation.clone())).await?;
             match conflict::same_commit(&mut results)? {
@@ -114,13 +115,26 @@ fn out_of_range(plan: &CommitPlan) -> Error {
     .hint("look at `size` and `numRecords` of the added files")
 }
 
+async fn path_added_again(database: &impl Database, plan: &CommitPlan) -> Result<Outcome> {
+    let results = database.batch(Batch::read(plan.path_queries.clone())).await?;
+    let row = results.into_iter().flat_map(|result| result.rows).next();
+    let path = row.map(|mut row| row.text(0)).transpose()?.unwrap_or_default();
+    Err(Error::invalid(format!(
+        "committing to table {}: {} is in the table with another deletion vector",
+        crate::catalog::quoted(&plan.table.name),
+        crate::catalog::quoted(&path)
+    ))
+    .table(&plan.table.name)
+    .path(path)
+    .hint("remove that entry in the same commit; `dl files` shows its deletion vector"))
+}
+
 /// A commit id stands for one commit: what was committed with it must be what is sent again.
 async fn check_same(database: &impl Database, table: &Table, actions: &[Action], version: i64) -> Result<()> {
-    let is_said = |action: &Action| !matches!(action, Action::CommitInfo(_)); // it holds the time of sending
-    let stored = read_catalog_commit(database, table, version).await?.actions;
-    let stored: Vec<Action> = stored.into_iter().filter(is_said).collect();
-    let sent: Vec<Action> = actions.iter().filter(|action| is_said(action)).cloned().collect();
-    if same_actions(&stored, &sent) {
+    let mut sent = CommitDigest::default();
+    sent.insert(actions);
+    // Its commitInfo holds the time of sending.
+    if catalog_digest(database, table, version).await?.is_some_and(|stored| stored.makes_same_changes(&sent)) {
         return Ok(());
     }
     Err(Error::invalid(format!(

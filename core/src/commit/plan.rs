@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use crate::action::{Action, CommitInfo, Json};
 use crate::catalog::Table;
 use crate::snapshot::Snapshot;
@@ -37,6 +39,20 @@ INSERT INTO dl_guard (guard) SELECT 'removed_file_not_live' WHERE EXISTS (
     SELECT 1 FROM dl_add_files f
     WHERE f.table_id = ?1 AND f.path = r.path AND f.dv_id = r.dv_id AND f.removed_version IS NULL))";
 
+/// A path is live with one deletion vector at the most: who adds it with another one removes the entry that it has
+/// (protocol section "Add File and Remove File"). The rows are added files whose path the commit does not remove.
+const GUARD_PATHS: &str = "
+WITH rows (path, dv_id) AS ({rows})
+INSERT INTO dl_guard (guard) SELECT 'path_added_again' WHERE EXISTS (
+  SELECT 1 FROM rows r JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.dv_id <> r.dv_id
+    AND f.removed_version IS NULL)";
+
+/// The first of such paths.
+const PATH_ADDED_AGAIN: &str = "
+WITH rows (path, dv_id) AS ({rows})
+SELECT r.path FROM rows r JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.dv_id <> r.dv_id
+  AND f.removed_version IS NULL LIMIT 1";
+
 const GUARD_TXNS: &str = "
 WITH rows (app_id, txn_version) AS ({rows})
 INSERT INTO dl_guard (guard) SELECT 'concurrent_transaction' WHERE EXISTS (
@@ -58,6 +74,8 @@ pub struct CommitPlan {
     pub(super) explanation: Vec<Statement>,
     /// How many of those queries are about `txn` actions.
     pub(super) txn_queries: usize,
+    /// Queries for the path that is in the table with another deletion vector.
+    pub(super) path_queries: Vec<Statement>,
     pub(super) table: Table,
     pub(super) actions: Vec<Action>,
 }
@@ -92,6 +110,8 @@ pub fn plan_commit(state: &Snapshot, request: &CommitRequest, limits: &Limits) -
         statements.push(Statement::new(GUARD_APPEND, versioned()));
     }
     statements.extend(with_rows(limits, GUARD_REMOVES, &[key.into()], removes.clone()));
+    let added = added_keys(&request.actions);
+    statements.extend(with_rows(limits, GUARD_PATHS, &[key.into()], added.clone()));
     let txns = txn_keys(&request.actions);
     let guard_txns = with_rows(limits, GUARD_TXNS, &versioned(), txns.clone());
     let txn_queries = guard_txns.len();
@@ -114,6 +134,7 @@ pub fn plan_commit(state: &Snapshot, request: &CommitRequest, limits: &Limits) -
         batch: Batch::write(statements),
         explanation: conflict::queries(limits, key, read_version, &request.commit_id, removes, txns),
         txn_queries,
+        path_queries: with_rows(limits, PATH_ADDED_AGAIN, &[key.into()], added),
         table: state.table.clone(),
         actions: request.actions.clone(),
     })
@@ -124,6 +145,26 @@ fn removed_keys(actions: &[Action]) -> Rows {
     for action in actions {
         if let Action::Remove(remove) = action {
             keys.push([remove.path.as_str().into(), remove.dv_id().into()]);
+        }
+    }
+    keys
+}
+
+/// The added files whose path the commit does not remove.
+fn added_keys(actions: &[Action]) -> Rows {
+    let removed: HashSet<&str> = actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Remove(remove) => Some(remove.path.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut keys = Rows::new(2);
+    for action in actions {
+        if let Action::Add(add) = action
+            && !removed.contains(add.path.as_str())
+        {
+            keys.push([add.path.as_str().into(), add.dv_id().into()]);
         }
     }
     keys

@@ -4,10 +4,10 @@
 //! them; the planner answers with batches to run, in order. It holds no table in memory: only the actions
 //! that the next batch will carry.
 
-mod agree;
+mod digest;
 mod timestamps;
 
-pub use agree::{CatalogCommit, read_catalog_commit, same_actions};
+pub use digest::{CommitDigest, catalog_digest};
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -34,8 +34,9 @@ const SIGN_OF_LIFE: &str =
 
 const GUARD_IMPORT: &str = "INSERT INTO dl_guard (guard) SELECT 'import_superseded' WHERE changes() <> 1";
 
-/// Before the first in-commit timestamp: versions that only have the time of a file, which a copy of the folder changes,
-/// come before it. ?1 table, ?2 in-commit timestamp of the current version.
+/// Versions with times that are worth less than the current version's come before it: before an in-commit timestamp those
+/// that only have the time of a file, which a copy of the folder changes; before the time of a commit file those of
+/// states, whose files may be written much later. ?1 table, ?2 time of the current version.
 const GIVE_WAY: &str = "
 UPDATE dl_table_versions SET timestamp_ms = min(timestamp_ms, ?2 - (t.current_version - dl_table_versions.version))
 FROM dl_tables t
@@ -92,6 +93,8 @@ pub struct ImportPlanner {
     checkpoint_version: Option<i64>,
     /// Whether a version with an in-commit timestamp was seen.
     has_in_commit_timestamps: bool,
+    /// Whether the last version is known by a state, whose file's time is not the version's.
+    follows_state: bool,
     statements: Vec<Statement>,
     pending: Vec<Action>,
     pending_bytes: usize,
@@ -152,6 +155,7 @@ impl ImportPlanner {
             earliest_version,
             checkpoint_version: None,
             has_in_commit_timestamps: false,
+            follows_state: false,
             statements: Vec::new(),
             pending: Vec::new(),
             pending_bytes: 0,
@@ -193,11 +197,16 @@ impl ImportPlanner {
     fn begin(&mut self, version: i64, file: &str, modified_ms: i64, source: Source) {
         let writer = VersionWriter::new(self.key, self.limits);
         self.statements.push(Statement::new(SET_VERSION, [self.key.into(), version.into()]));
+        let is_commit = matches!(source, Source::Commit);
+        if is_commit && self.follows_state {
+            self.statements.push(Statement::new(GIVE_WAY, [self.key.into(), modified_ms.into()]));
+        }
+        self.follows_state = !is_commit;
         self.statements.push(writer.begin(VersionStart {
             timestamp_ms: modified_ms,
             commit_id: None,
             commit_info: None,
-            commit_known: matches!(source, Source::Commit),
+            commit_known: is_commit,
             in_commit_timestamp: false,
         }));
         self.current = Some(Current { version, file: file.to_owned(), modified_ms, writer, commit_info: None });
@@ -251,7 +260,8 @@ impl ImportPlanner {
                 }
                 _ => {}
             }
-            self.pending.push(action);
+            let is_state = self.follows_state;
+            self.pending.push(if is_state { changing_no_data(action) } else { action });
             self.pending_count += 1;
         }
         // Whole versions only where readers watch the table.
@@ -380,6 +390,16 @@ impl ImportPlanner {
             None => error,
         }
     }
+}
+
+/// `dataChange` is about a commit: in a state it means nothing, and writers differ in what they put there.
+fn changing_no_data(mut action: Action) -> Action {
+    match &mut action {
+        Action::Add(add) => add.data_change = false,
+        Action::Remove(remove) => remove.data_change = false,
+        _ => {}
+    }
+    action
 }
 
 fn check_schema(metadata: &Metadata) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch, StructArray, cast::AsArray};
+use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, cast::AsArray};
 use arrow_schema::{DataType, Fields, Schema, TimeUnit};
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
@@ -104,9 +104,9 @@ fn no_panic<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
 }
 
 fn corrupt(file: &str, error: impl std::fmt::Display) -> Error {
-    Error::corrupt(format!("{file} is not a readable Parquet checkpoint: {error}")).path(file).hint(
-        "restore the file; where all commits are still there, `dl import --mode full-history` needs no checkpoint",
-    )
+    Error::corrupt(format!("{file} is not a readable Parquet checkpoint: {error}"))
+        .path(file)
+        .hint("restore the file, or delete it where an older checkpoint and the commits since are still there")
 }
 
 fn read_batch(batch: &RecordBatch) -> Result<Vec<Action>> {
@@ -152,7 +152,8 @@ fn read_column(name: &str, column: &StructArray, actions: &mut Vec<Action>) -> R
         .map_err(|error| Error::corrupt(format!("column `{name}`: {error}")))?;
     let encoder = JsonEncoder::new(&stored)?;
     let stats_parsed = if has_derived_columns { column.column_by_name(STATS_PARSED) } else { None };
-    let stats_parsed = stats_parsed.map(|column| JsonEncoder::new(column.as_ref())).transpose()?;
+    let stats_parsed = stats_parsed.and_then(without_variants);
+    let stats_parsed = stats_parsed.as_ref().map(|column| JsonEncoder::new(column.as_ref())).transpose()?;
 
     let whole = column.column_by_name(WHOLE_ACTION).and_then(|whole| whole.as_string_opt::<i32>());
 
@@ -176,6 +177,24 @@ fn read_column(name: &str, column: &StructArray, actions: &mut Vec<Action>) -> R
         actions.push(action);
     }
     Ok(())
+}
+
+/// Statistics without the bounds of variants, which are bytes here and an encoding of their own in JSON.
+fn without_variants(column: &ArrayRef) -> Option<ArrayRef> {
+    let Some(fields) = column.as_struct_opt() else { return Some(column.clone()) };
+    let is_binary = |name| fields.column_by_name(name).is_some_and(|part| part.as_binary_opt::<i32>().is_some());
+    if fields.num_columns() == 2 && is_binary("metadata") && is_binary("value") {
+        return None;
+    }
+    let kept = fields.fields().iter().zip(fields.columns());
+    let (names, columns): (Vec<_>, Vec<_>) = kept
+        .filter_map(|(field, column)| {
+            let column = without_variants(column)?;
+            Some((Arc::new(field.as_ref().clone().with_data_type(column.data_type().clone())), column))
+        })
+        .unzip();
+    let kept = StructArray::try_new_with_length(names.into(), columns, fields.nulls().cloned(), fields.len());
+    Some(kept.map_or_else(|_| column.clone(), |kept| Arc::new(kept)))
 }
 
 fn parse(name: &str, text: &str) -> serde_json::Result<Action> {

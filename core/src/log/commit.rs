@@ -16,9 +16,6 @@ pub fn read_commit_line(file: &str, number: usize, line: &[u8], actions: &mut Ve
         return Ok(());
     }
     parse_line_into(text, actions).map_err(|error| {
-        error
-            .context(at())
-            .path(file)
-            .hint("the log is damaged there; restore the file from a backup, or import from a checkpoint after it")
+        error.context(at()).path(file).hint("the log is damaged there; restore the file from a backup")
     })
 }

@@ -82,14 +82,16 @@ impl LogListing {
         if first_commit == 0 {
             return Some(self.with_own_commit(None, self.commit_steps(0, latest), 0, latest));
         }
-        // The state that the first commit of the chain stands on, else the next checkpoint within the chain.
-        if let Some(plan) = self.plan_state(first_commit - 1) {
-            let mut steps = plan.steps;
-            steps.extend(self.commit_steps(first_commit, latest));
-            return Some(LogPlan { steps, latest_version: latest, ..plan });
-        }
-        let (&version, checkpoint) = self.checkpoints.range(first_commit..).find(|(version, _)| **version <= latest)?;
-        Some(self.with_own_commit(Some(checkpoint), self.commit_steps(version + 1, latest), version, latest))
+        // The state that the first commit of the chain stands on, else the next one within the chain.
+        let checkpoints = self.checkpoints.keys().copied();
+        let states = checkpoints.chain(self.compacted.values().flatten().map(|(end, _)| *end));
+        let within = states.filter(|version| (first_commit..=latest).contains(version));
+        let states: BTreeSet<i64> = std::iter::once(first_commit - 1).chain(within).collect();
+        states.into_iter().find_map(|version| {
+            let mut plan = self.plan_state(version)?;
+            plan.steps.extend(self.commit_steps(version + 1, latest));
+            Some(LogPlan { latest_version: latest, ..plan })
+        })
     }
 
     /// The state at `version`: the newest checkpoint from which the commits lead there.
@@ -266,6 +268,7 @@ mod tests {
         check(&compacted, Full, "- [0 1 2 3] 0..3");
         check(&["0.json", "1.2.compacted.json", "3.json"], Latest, "- [0 1..2 3] 3..3");
         check(&["0.json", "1.2.compacted.json", "3.json"], Full, "- [0 1..2 3] 2..3");
+        check(&["0.json", "1.2.compacted.json", "2.json", "3.json"], Full, "- [0 1..2 3] 2..3");
         check(&["0.json", "1.2.compacted.json", "2.4.compacted.json", "1.json"], Latest, "- [0 1 2..4] 4..4");
         check(&[], Full, "not_found: no Delta log");
     }

@@ -1,5 +1,6 @@
 //! A classic checkpoint of the V1 spec (protocol section "Checkpoint Schema").
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -84,14 +85,12 @@ impl<W: Write + Send> CheckpointWriter<W> {
 
     /// The action as JSON that the columns can hold.
     fn line(&self, action: &Action) -> String {
-        let line = in_columns(action.clone()).to_json();
-        if self.unknown_fields == UnknownFields::Absent {
+        let in_columns = in_columns(action.clone());
+        let line = in_columns.to_json();
+        if self.unknown_fields == UnknownFields::Absent || in_columns == *action {
             return line;
         }
         let whole = action.to_json();
-        if whole == line {
-            return line;
-        }
         // `{"add":{...` becomes `{"add":{"deltalakedbAction":"...",...`
         let value_at = action.name().len() + 5;
         let whole = serde_json::Value::from(&whole[value_at - 1..whole.len() - 1]);
@@ -113,6 +112,12 @@ impl<W: Write + Send> CheckpointWriter<W> {
         self.flush()?;
         Ok((self.writer.into_inner().map_err(failed)?, self.summary))
     }
+}
+
+/// Whether an action has fields that the protocol does not name: then its checkpoint keeps them only with
+/// [`UnknownFields::Kept`].
+pub fn has_unknown_fields(action: &Action) -> bool {
+    in_columns(action.clone()) != *action
 }
 
 /// The action as the checkpoint's columns can hold it: with the fields that the protocol names, in its types.
@@ -146,6 +151,9 @@ fn in_columns(mut action: Action) -> Action {
 
 /// Tags are a map of strings; numbers go in by their text, what is no map at all stays out.
 fn string_tags(tags: Json) -> Option<Json> {
+    if tags.read::<BTreeMap<String, Option<String>>>().is_some() {
+        return Some(tags);
+    }
     Json::of(&tags.read::<StringMap>()?).ok()
 }
 

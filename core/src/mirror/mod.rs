@@ -7,7 +7,7 @@ mod last_checkpoint;
 mod state;
 
 #[cfg(feature = "parquet")]
-pub use checkpoint::{CheckpointSummary, CheckpointWriter, UnknownFields, WHOLE_ACTION};
+pub use checkpoint::{CheckpointSummary, CheckpointWriter, UnknownFields, WHOLE_ACTION, has_unknown_fields};
 pub use commit::{ActionCursor, StoredCommit, commit_actions, read_commit};
 pub use last_checkpoint::LastCheckpoint;
-pub use state::{CheckpointState, StateCursor, has_unknown_fields, state_actions};
+pub use state::{CheckpointState, StateCursor, state_actions};

@@ -95,25 +95,6 @@ pub async fn state_actions(
     }
 }
 
-/// ?1 table.
-const EXTRA_FIELDS: &str = "
-SELECT EXISTS (SELECT 1 FROM dl_add_files
-  WHERE file_id >= ?1 << 40 AND file_id < (?1 + 1) << 40 AND extra IS NOT NULL)";
-
-/// Whether the state has fields that the protocol does not name, which a checkpoint must keep in a column of its own.
-///
-/// # Errors
-/// Those of the database.
-pub async fn has_unknown_fields(database: &impl Database, snapshot: &Snapshot) -> Result<bool> {
-    let few = !snapshot.metadata.extra.is_empty()
-        || !snapshot.metadata.format.extra.is_empty()
-        || !snapshot.protocol.extra.is_empty()
-        || snapshot.transactions.iter().any(|txn| !txn.extra.is_empty())
-        || snapshot.domain_metadata.iter().any(|domain| !domain.extra.is_empty());
-    let rows = snapshot.table.read_rows(database, Statement::new(EXTRA_FIELDS, [snapshot.table.key.into()])).await?;
-    Ok(few || rows.first().is_some_and(|row| row.integer(0) == Ok(1)))
-}
-
 async fn tombstones(
     database: &impl Database,
     state: &mut CheckpointState,

@@ -32,22 +32,15 @@ pub(super) async fn run(args: cli::Commit, output: &Output) -> Result<()> {
         commit_id: args.commit_id.unwrap_or_else(Uuid::new_v4).to_string(),
         now_ms: now_ms(),
     };
+    check_names(&request.actions, output)?;
     let selector = TableSelector::Named(args.table.clone());
     for _ in 0..TRIES {
         match commit(&database, &selector, &request).await? {
             Outcome::Committed { version, timestamp_ms } => {
-                if output.format != Format::Table {
-                    return output.json(&json!({
-                        "version": version,
-                        "commit_id": request.commit_id,
-                        "timestamp_ms": timestamp_ms,
-                    }));
-                }
-                return output.properties(&[
-                    ("version", version.to_string()),
-                    ("time", format_ms(timestamp_ms)),
-                    ("commit id", request.commit_id.clone()),
-                ]);
+                return print(output, version, timestamp_ms, &request.commit_id).map_err(|error| {
+                    let happened = format!("version {version} was committed, with the commit id {}", request.commit_id);
+                    error.context(happened).table(args.table).version(version).hint("do not commit it again")
+                });
             }
             Outcome::Conflicted(conflict) => return Err(conflict.into()),
             Outcome::Unknown => {}
@@ -56,6 +49,31 @@ pub(super) async fn run(args: cli::Commit, output: &Output) -> Result<()> {
     Err(Error::new(ErrorKind::Unavailable, "the catalog's answer was lost: the commit may have happened")
         .table(args.table)
         .hint(format!("send it again with --commit-id {}: it happens once", request.commit_id)))
+}
+
+fn print(output: &Output, version: i64, timestamp_ms: i64, commit_id: &str) -> Result<()> {
+    if output.format != Format::Table {
+        return output.json(&json!({ "version": version, "commit_id": commit_id, "timestamp_ms": timestamp_ms }));
+    }
+    output.properties(&[
+        ("version", version.to_string()),
+        ("time", format_ms(timestamp_ms)),
+        ("commit id", commit_id.to_owned()),
+    ])
+}
+
+/// A misspelt action would be kept as one that the protocol does not name, and do nothing.
+fn check_names(actions: &[Action], output: &Output) -> Result<()> {
+    const NAMES: [&str; 8] = ["add", "remove", "metaData", "protocol", "txn", "domainMetadata", "cdc", "commitInfo"];
+    for action in actions {
+        let Action::Unknown { name, .. } = action else { continue };
+        if let Some(meant) = NAMES.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+            return Err(Error::invalid(format!("there is no action `{}`", name.escape_debug()))
+                .hint(format!("write it as `{meant}`")));
+        }
+        output.note(&format!("`{}` is no action of the protocol; it is kept as it is", name.escape_debug()));
+    }
+    Ok(())
 }
 
 fn read_actions(path: &Path) -> Result<Vec<Action>> {

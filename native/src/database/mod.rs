@@ -64,11 +64,11 @@ fn opening(argument: &str, error: impl Into<Error>) -> Error {
 /// The argument for messages: as it was typed, so without what the environment put in, and without what may be
 /// secret in an URL.
 pub(crate) fn shown(argument: &str) -> String {
-    let public = argument.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = public.split_once("://") else { return printable(public) };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    printable(&format!("{scheme}://{host}{path}"))
+    let public = argument.split(['?', '#', ';']).next().unwrap_or_default();
+    // What stands before an @ may be a password, however the rest is written.
+    let after = public.rsplit_once('@').map_or(public, |(_, after)| after);
+    let scheme = public.split_once(':').map(|(scheme, _)| scheme).filter(|_| after.len() < public.len());
+    printable(&scheme.map_or(after.to_owned(), |scheme| format!("{scheme}://{after}")))
 }
 
 /// The file behind a path, `sqlite:///path` or `deltasql://sqlite/path`.
@@ -82,7 +82,7 @@ fn sqlite_path(argument: &str) -> Result<PathBuf> {
             )
             .hint("write the path alone"));
         }
-        None if expanded.starts_with("sqlite:") || expanded.starts_with(':') => return Err(unknown_database(argument)),
+        None if has_scheme(&expanded) || expanded.starts_with(':') => return Err(unknown_database(argument)),
         None => expanded.as_str(),
         Some(("sqlite", path)) => path,
         Some(("deltasql", rest)) => match rest.strip_prefix("sqlite") {
@@ -103,7 +103,14 @@ fn sqlite_path(argument: &str) -> Result<PathBuf> {
     Ok(PathBuf::from(path))
 }
 
+/// Whether a text without `://` begins as an URL does; a drive letter is no scheme.
+fn has_scheme(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+    })
+}
+
 fn unknown_database(argument: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("--database: this release cannot open `{}`", shown(argument)))
-        .hint("write a path, sqlite:///path or deltasql://sqlite/path")
+        .hint("write a path, sqlite:///path or deltasql://sqlite/path; a file with a colon in its name as ./a:b")
 }

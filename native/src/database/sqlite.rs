@@ -264,10 +264,13 @@ fn is_cannot_open(error: &rusqlite::Error) -> bool {
 }
 
 fn translate(error: rusqlite::Error) -> DatabaseError {
-    let rusqlite::Error::SqliteFailure(failure, message) = &error else {
-        return DatabaseError::Other(error.to_string());
+    let (failure, message) = match &error {
+        rusqlite::Error::SqliteFailure(failure, message) => (failure, message.clone()),
+        // Without the statement, which is long.
+        rusqlite::Error::SqlInputError { error: failure, msg, .. } => (failure, Some(msg.clone())),
+        _ => return DatabaseError::Other(error.to_string()),
     };
-    let text = message.clone().unwrap_or_else(|| failure.to_string());
+    let text = message.unwrap_or_else(|| failure.to_string());
     match (failure.code, failure.extended_code) {
         (_, ffi::SQLITE_CONSTRAINT_CHECK) => match text.strip_prefix("CHECK constraint failed: ") {
             Some(name) => DatabaseError::Guard(name.to_owned()),

@@ -20,7 +20,7 @@ pub(crate) enum Fetched {
 }
 
 pub(super) async fn download(result: GetResult) -> Result<Fetched> {
-    let unavailable = |error: object_store::Error| Error::new(ErrorKind::Unavailable, error.to_string());
+    let unavailable = super::store_error;
     let no_space = |error: std::io::Error| {
         Error::new(ErrorKind::Unavailable, format!("writing a temporary file: {error}"))
             .hint("check the temporary folder (TMPDIR): that it is there, and has space")

@@ -19,10 +19,8 @@ pub(super) enum Existing {
 
 const TEMPORARY_PREFIX: &str = ".dl-";
 const TEMPORARY_SUFFIX: &str = ".tmp";
-/// A temporary file that was not written to for so long is a dead process's.
-const DEAD_AFTER: Duration = Duration::from_secs(3600);
 
-/// Deletes the temporary files that dead processes left.
+/// Deletes the temporary files that dead processes left: a living one holds a lock on its own.
 pub(super) fn sweep(folder: &Path) -> Result<()> {
     let failed = |error: io::Error| io_error("sweeping", folder, &error);
     for entry in std::fs::read_dir(folder).map_err(failed)? {
@@ -32,13 +30,30 @@ pub(super) fn sweep(folder: &Path) -> Result<()> {
         if !name.starts_with(TEMPORARY_PREFIX) || !name.ends_with(TEMPORARY_SUFFIX) {
             continue;
         }
-        let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|modified| modified.elapsed());
-        if age.is_ok_and(|age| age.is_ok_and(|age| age > DEAD_AFTER)) {
+        if let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
             // Another mirror may have been first.
             let _ = std::fs::remove_file(entry.path());
         }
     }
     Ok(())
+}
+
+/// A new temporary file with a lock on it, where the file system has locks.
+fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    loop {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
+        #[cfg(unix)]
+        builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
+        let temporary = builder.tempfile_in(folder)?;
+        let _ = temporary.as_file().lock();
+        // A sweep may have come in between.
+        if temporary.path().exists() {
+            return Ok(temporary);
+        }
+    }
 }
 
 pub(super) fn list(folder: &Path) -> Result<Vec<(String, u64, i64)>> {
@@ -98,11 +113,7 @@ pub(super) fn put(
 ) -> Result<Put> {
     let path = folder.join(name);
     let failed = |error: io::Error| io_error("writing", &path, &error);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
-    #[cfg(unix)]
-    builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
-    let mut temporary = builder.tempfile_in(folder).map_err(failed)?;
+    let mut temporary = temporary_file(folder).map_err(failed)?;
     io::copy(&mut content.into_reader(), &mut temporary).map_err(failed)?;
     if let Some(modified) = modified_ms.and_then(from_ms) {
         temporary.as_file().set_modified(modified).map_err(failed)?;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use deltalakedb_core::{Error, ErrorKind, Result};
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, WriteMultipart};
+use object_store::{ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutMode, PutOptions, PutPayload, WriteMultipart};
 use url::Url;
 
 use crate::expand::expand_env;
@@ -59,9 +59,10 @@ impl LogStore {
         Ok(if is_there { inner } else { named })
     }
 
-    /// The log in the table's folder `argument`; a local folder is made when it is not there.
+    /// The log in the table's folder `argument`, or the log that it names; a local folder is made when it is not there.
     pub(crate) fn of_table(argument: &str) -> Result<Self> {
-        let log = Self::open("--target", argument)?.child("_delta_log")?;
+        let named = Self::open("--target", argument)?;
+        let log = if named.url.path().ends_with("/_delta_log") { named } else { named.child("_delta_log")? };
         if let Place::Folder(folder) = &log.place {
             std::fs::create_dir_all(folder).map_err(|error| local::io_error("making", folder, &error))?;
         }
@@ -74,6 +75,13 @@ impl LogStore {
             let folder =
                 url.to_file_path().map_err(|()| Error::invalid(format!("{what}: {url} is not on this machine")))?;
             return Ok(LogStore { url, place: Place::Folder(folder) });
+        }
+        if ObjectStoreScheme::parse(&url).is_err() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("{what}: no store is known for {}", shown(argument)),
+            )
+            .hint("use a folder, file://, s3://, gs://, az://, abfss:// or https://"));
         }
         let (store, prefix) = object_store::parse_url_opts(&url, store_variables())
             .map_err(|error| store_error(error).context(format!("{what} {}", shown(argument))))?;
@@ -229,10 +237,15 @@ pub(crate) fn parse_table_location(argument: &str) -> Result<String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
+/// Where Azure's URLs have the container.
+const CONTAINER_AS_USER: [&str; 4] = ["abfs", "abfss", "wasb", "wasbs"];
+
 /// Takes user, password and query out. An URL that can have none stays as it is.
 fn without_secrets(url: &mut Url) {
-    let _ = url.set_username("");
     let _ = url.set_password(None);
+    if !CONTAINER_AS_USER.contains(&url.scheme()) {
+        let _ = url.set_username("");
+    }
     url.set_query(None);
     url.set_fragment(None);
 }
@@ -247,6 +260,7 @@ fn parse_location(what: &str, argument: &str) -> Result<Url> {
     let mut url = match Url::parse(&expanded) {
         // A drive letter or a plain name with a colon is no scheme.
         Ok(url) if expanded.contains("://") => url,
+        Err(error) if is_url(&expanded) => return Err(invalid(error.to_string())),
         _ => {
             if expanded.is_empty() || expanded.contains('\0') {
                 return Err(invalid("it is no path".into()));
@@ -256,9 +270,17 @@ fn parse_location(what: &str, argument: &str) -> Result<Url> {
             Url::from_file_path(&absolute).map_err(|()| invalid("it is no path".into()))?
         }
     };
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid("nothing may follow ? or # in it".into()));
+    }
     let trimmed = url.path().trim_end_matches('/').to_owned();
     url.set_path(&trimmed);
     Ok(url)
+}
+
+/// Whether a text is meant as an URL: a scheme, then `://`.
+fn is_url(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| scheme.chars().all(|c| c.is_ascii_alphanumeric() || c == '+'))
 }
 
 /// An argument in a message: without what may be secret in an URL, and not too long.
@@ -297,5 +319,17 @@ fn store_error(error: object_store::Error) -> Error {
         other if has_status(other, &["404"]) => (ErrorKind::NotFound, "check the address"),
         _ => (ErrorKind::Unavailable, "check that the store can be reached, and its settings in the environment"),
     };
-    Error::new(kind, error.to_string()).hint(hint)
+    Error::new(kind, redacted(&error.to_string())).hint(hint)
+}
+
+/// A store's message without what may be secret in its URLs: user, password and query.
+fn redacted(text: &str) -> String {
+    let word = |word: &str| {
+        let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
+        let rest = rest.split('?').next().unwrap_or_default();
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+        format!("{scheme}://{host}/{path}")
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }

@@ -1,32 +1,29 @@
 //! Writing what a log lacks.
 
+mod checkpoint;
+
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 
-use deltalakedb_core::action::{Action, Metadata};
+use deltalakedb_core::action::Action;
 use deltalakedb_core::catalog::{Table, TableSelector};
-use deltalakedb_core::import::same_actions;
-use deltalakedb_core::log::{LogFileKind, LogListing, checkpoint_file_name, commit_file_name};
-use deltalakedb_core::mirror::{
-    CheckpointState, CheckpointWriter, LastCheckpoint, StateCursor, StoredCommit, UnknownFields, commit_actions,
-    has_unknown_fields, read_commit, state_actions,
-};
+use deltalakedb_core::import::catalog_digest;
+use deltalakedb_core::log::{LogFileKind, LogListing, commit_file_name};
+use deltalakedb_core::mirror::{StoredCommit, commit_actions, read_commit};
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::check_publishable;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
-use crate::import::{describe, disagreement, read_actions};
+use checkpoint::{LAST_CHECKPOINT, due_checkpoint, write_checkpoint};
+
+use crate::import::{disagreement, log_digest};
 use crate::progress::bytes_bar;
 use crate::store::{Fetched, LogStore, Put};
 
 const PAGE: usize = 4096;
-const LAST_CHECKPOINT: &str = "_last_checkpoint";
 /// What every Parquet file ends with.
 const PARQUET_END: &[u8] = b"PAR1";
-const CHECKPOINT_INTERVAL: &str = "delta.checkpointInterval";
-/// Commits between checkpoints, where the table does not say (protocol section "Table Properties").
-const DEFAULT_CHECKPOINT_INTERVAL: i64 = 10;
 
 /// What a mirror run wrote.
 pub(crate) struct Mirrored {
@@ -91,7 +88,7 @@ pub(crate) async fn mirror_table(
         }
         let commit = read_commit(database, table, version).await?;
         // A version that is known from a checkpoint only has no commit to write.
-        if commit.is_known && write_commit(database, log, &commit).await? == Put::Written {
+        if commit.is_known && write_commit(database, table, log, &commit).await? == Put::Written {
             mirrored.commits_written += 1;
         }
         bar.inc(1);
@@ -101,7 +98,7 @@ pub(crate) async fn mirror_table(
         newest_checkpoint = mirrored.checkpoint_version;
     }
     // Whoever wrote the commits: a run that was killed before its checkpoint is finished by the next one.
-    let due = due_checkpoint(database, table).await?;
+    let due = due_checkpoint(&state);
     let is_written = newest_checkpoint >= Some(due) && (is_checkpoint_named || newest_checkpoint > Some(due));
     if due >= table.earliest_version.max(1) && !is_written && mirrored.checkpoint_version != Some(due) {
         write_checkpoint(database, table, log, due, now_ms).await?;
@@ -188,7 +185,7 @@ fn check_known(table: &Table, log: &LogStore, missing: &[i64]) -> Result<()> {
     .hint("mirror to an empty folder, where the history begins with a checkpoint"))
 }
 
-async fn write_commit(database: &impl Database, log: &LogStore, commit: &StoredCommit) -> Result<Put> {
+async fn write_commit(database: &impl Database, table: &Table, log: &LogStore, commit: &StoredCommit) -> Result<Put> {
     let mut file = temporary_file()?;
     {
         let mut out = BufWriter::new(&mut file);
@@ -205,31 +202,26 @@ async fn write_commit(database: &impl Database, log: &LogStore, commit: &StoredC
     let name = commit_file_name(commit.version);
     match log.put_if_absent(&name, Fetched::File(file), commit.timestamp_ms).await? {
         Put::Written => Ok(Put::Written),
-        Put::AlreadyThere => check_equal(database, log, commit, &name).await.map(|()| Put::AlreadyThere),
+        Put::AlreadyThere => check_equal(database, table, log, commit, &name).await.map(|()| Put::AlreadyThere),
     }
 }
 
 /// Another mirror may have been first; then the file says the same.
-async fn check_equal(database: &impl Database, log: &LogStore, commit: &StoredCommit, name: &str) -> Result<()> {
-    let theirs = read_actions(log.fetch(name).await?, name)?;
-    let mut ours = commit.actions.clone();
-    let mut cursor = Some(commit.start());
-    while let Some(at) = cursor {
-        let (actions, next) = commit_actions(database, commit, at, PAGE).await?;
-        ours.extend(actions);
-        cursor = next;
-    }
-    if same_actions(&ours, &theirs) {
+async fn check_equal(
+    database: &impl Database,
+    table: &Table,
+    log: &LogStore,
+    commit: &StoredCommit,
+    name: &str,
+) -> Result<()> {
+    let theirs = log_digest(log, name).await?;
+    let ours = catalog_digest(database, table, commit.version).await?.unwrap_or_default();
+    if ours.is_same(&theirs) {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::Conflict,
-        format!(
-            "{name} appeared in {} meanwhile, with {}; the catalog has {}",
-            log.url(),
-            describe(&theirs),
-            describe(&ours)
-        ),
+        format!("{name} appeared in {} meanwhile, with {theirs}; the catalog has {ours}", log.url()),
     )
     .version(commit.version)
     .path(name)
@@ -242,52 +234,6 @@ fn write_lines(out: &mut impl Write, actions: &[Action]) -> Result<()> {
         out.write_all(b"\n").map_err(no_space)?;
     }
     Ok(())
-}
-
-/// The newest version at which a checkpoint is due.
-async fn due_checkpoint(database: &impl Database, table: &Table) -> Result<i64> {
-    let state = snapshot(database, &TableSelector::Key(table.key), At::Latest).await?;
-    Ok(table.version - table.version % checkpoint_interval(&state.metadata))
-}
-
-fn checkpoint_interval(metadata: &Metadata) -> i64 {
-    let interval = metadata.configuration.value(CHECKPOINT_INTERVAL).and_then(|text| text.trim().parse().ok());
-    interval.filter(|&interval| interval > 0).unwrap_or(DEFAULT_CHECKPOINT_INTERVAL)
-}
-
-async fn write_checkpoint(
-    database: &impl Database,
-    table: &Table,
-    log: &LogStore,
-    version: i64,
-    now_ms: i64,
-) -> Result<()> {
-    let selector = TableSelector::Key(table.key);
-    let mut state = CheckpointState::new(snapshot(database, &selector, At::Version(version)).await?, now_ms);
-    let unknown_fields = match has_unknown_fields(database, state.snapshot()).await? {
-        true => UnknownFields::Kept,
-        false => UnknownFields::Absent,
-    };
-    let mut writer = CheckpointWriter::new(temporary_file()?, unknown_fields)?;
-    let mut cursor = Some(StateCursor::Head);
-    while let Some(at) = cursor {
-        let (actions, next) = state_actions(database, &mut state, at, PAGE).await?;
-        writer.write(&actions)?;
-        cursor = next;
-    }
-    let (mut file, summary) = writer.finish()?;
-    let size_in_bytes = file.stream_position().map_err(no_space)?;
-    file.seek(SeekFrom::Start(0)).map_err(no_space)?;
-    let timestamp_ms = state.snapshot().timestamp_ms;
-    log.put_if_absent(&checkpoint_file_name(version), Fetched::File(file), timestamp_ms).await?;
-    let last = LastCheckpoint {
-        version,
-        size: summary.actions,
-        size_in_bytes: i64::try_from(size_in_bytes).ok(),
-        num_of_add_files: Some(summary.add_files),
-    };
-    let text = serde_json::to_vec(&last).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-    log.put(LAST_CHECKPOINT, Fetched::Bytes(text.into())).await
 }
 
 fn temporary_file() -> Result<File> {
