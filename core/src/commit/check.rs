@@ -119,15 +119,10 @@ impl Rules<'_> {
         if add.size < 0 {
             return Err(Error::invalid(format!("the size of {} is {}", file(), add.size)));
         }
-        if let Some(stats) = &add.stats
-            && serde_json::from_str::<BTreeMap<String, Json>>(stats).is_err()
-        {
-            return Err(Error::invalid(format!("the statistics of {} are not a JSON object", file())));
+        if let Some(stats) = &add.stats {
+            check_stats(stats).map_err(|wrong| Error::invalid(format!("the statistics of {} {wrong}", file())))?;
         }
         check_tags(add.tags.as_ref())?;
-        if add.num_records().is_some_and(|rows| rows < 0) {
-            return Err(Error::invalid(format!("the statistics of {} have less than no rows", file())));
-        }
         if let Some(vector) = &add.deletion_vector {
             check_vector(vector)?;
             if add.num_records().is_none() {
@@ -188,6 +183,14 @@ fn partition_columns(metadata: &Metadata) -> Result<BTreeSet<String>> {
 
 fn joined<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     names.into_iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
+}
+
+fn check_stats(stats: &str) -> std::result::Result<(), &'static str> {
+    let stats: BTreeMap<String, Json> = serde_json::from_str(stats).map_err(|_| "are not a JSON object")?;
+    match stats.get("numRecords").and_then(Json::read::<i64>) {
+        Some(..0) => Err("have less than no rows"),
+        _ => Ok(()),
+    }
 }
 
 fn check_tags(tags: Option<&Json>) -> Result<()> {

@@ -149,6 +149,24 @@ fn refused() -> Vec<(&'static str, Vec<u8>)> {
                 cdc(true),
             ]),
         ),
+        ("a misspelt action", of(&[json!({ "Add": add("b")["add"].clone() })])),
+        ("another format", of(&[metadata_with(json!({ "format": { "provider": "csv", "options": {} } }))])),
+        ("a null as a property", of(&[metadata_with(json!({ "configuration": { "a": null } }))])),
+        ("a type that no protocol knows", of(&[with_column(json!("longg"), json!({}))])),
+        (
+            "columns that differ in case alone",
+            of(&[metadata_with(json!({ "schemaString": json!({ "type": "struct", "fields": [
+                { "name": "a", "type": "long", "nullable": true, "metadata": {} },
+                { "name": "A", "type": "long", "nullable": true, "metadata": {} },
+            ] }).to_string() }))]),
+        ),
+        (
+            "a column without nullable",
+            of(&[metadata_with(
+                json!({ "schemaString": r#"{"type":"struct","fields":[{"name":"a","type":"long","metadata":{}}]}"# }),
+            )]),
+        ),
+        ("less than no rows", of(&[add_with("b", json!({ "stats": "{\"numRecords\":-5}" }))])),
         ("tags that are a list", of(&[add_with("b", json!({ "tags": [1] }))])),
         ("tags that are no texts", of(&[add_with("b", json!({ "tags": { "a": { "b": 1 } } }))])),
     ]
@@ -288,4 +306,37 @@ fn the_actions_come_from_a_file() {
     assert_eq!(from(home.path("actions").to_str().unwrap()).json()["version"], 1);
     let no_table = home.command("commit", &["--table", "other", "--actions", "-"]);
     run_with(no_table, &lines(&[add("b")])).fails("not_found", "`other`");
+}
+
+/// A path has one deletion vector at a time, or engines see its rows twice.
+#[test]
+fn a_path_is_not_added_with_another_vector_beside_its_own() {
+    let first = lines(&[protocol_with(&["deletionVectors"]), metadata(), add("first")]);
+    let home = Home::with_table(&[first]);
+    let with = |fields: Value| add_with("first", json!({ "stats": "{\"numRecords\":9}", "deletionVector": fields }));
+    let error = home.commit(&lines(&[with(vector())]), &[]).fails("invalid", "another deletion vector");
+    assert_eq!(error["path"], "first");
+    home.commit(&lines(&[remove("first"), with(vector())]), &[]).ok();
+    home.commit(&lines(&[add("first")]), &[]).fails("invalid", "another deletion vector");
+    let mut other = vector();
+    other["storageType"] = json!("q");
+    home.commit(&lines(&[remove("x"), with(other)]), &[]).fails("invalid", "`q`");
+    let no_rows = add_with("other", json!({ "stats": "{}", "deletionVector": vector() }));
+    home.commit(&lines(&[no_rows]), &[]).fails("invalid", "numRecords");
+}
+
+/// Whoever cannot hear that a commit happened must not send it again as another one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_commit_whose_answer_cannot_be_printed() {
+    let home = Home::with_table(&[first_commit()]);
+    std::fs::write(home.path("actions"), lines(&[add("b")])).unwrap();
+    let path = home.path("actions");
+    let mut command = home.command("commit", &["--table", "t", "--actions", path.to_str().unwrap()]);
+    command.stdout(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    let output = command.stderr(std::process::Stdio::piped()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert!(error["error"]["message"].as_str().unwrap().contains("version 1 was committed"), "{error}");
+    assert_eq!(error["error"]["version"], 1);
 }

@@ -217,3 +217,49 @@ fn columns_of_the_wrong_type_are_refused() {
         home.nothing_is_left();
     }
 }
+
+/// Spark writes a checksum with every page: a single wrong bit of it is never taken for another table.
+#[test]
+fn a_wrong_bit_in_a_page_with_a_checksum() {
+    let table = "cleaned-up-classic-checkpoint";
+    let (whole, ran) = damage(table, |_| ());
+    ran.ok();
+    let mut random = Random(7);
+    let mut refused = 0;
+    for _ in 0..ROUNDS {
+        let mut at = String::new();
+        let (home, ran) = damage(table, |files| {
+            let file = &files[random.below(files.len())];
+            let mut bytes = std::fs::read(file).unwrap();
+            let (byte, bit) = (random.below(bytes.len()), random.below(8));
+            bytes[byte] ^= 1 << bit;
+            at = format!("bit {bit} of byte {byte} of {} in {}", bytes.len(), file.display());
+            std::fs::write(file, bytes).unwrap();
+        });
+        if ran.code == Some(0) {
+            // In what nobody reads, such as the writer's name.
+            assert_eq!(home.run("files", &[]).json(), whole.run("files", &[]).json(), "{at}");
+        } else {
+            is_sound(&at, &home, &ran);
+            refused += 1;
+        }
+    }
+    // Most of so small a file is its footer.
+    assert!(refused > ROUNDS / 5, "{refused} of {ROUNDS} were refused");
+}
+
+#[test]
+fn a_schema_of_three_thousand_levels() {
+    let (home, ran) = damage("cleaned-up-classic-checkpoint", |files| {
+        let schema =
+            format!("message m {{ {} optional int32 x; {} }}", "optional group g { ".repeat(3000), "}".repeat(3000));
+        // The text is parsed by recursion, too.
+        let write = move || {
+            let schema = Arc::new(parse_message_type(&schema).unwrap());
+            let properties = Arc::new(WriterProperties::builder().build());
+            SerializedFileWriter::new(File::create(&files[0]).unwrap(), schema, properties).unwrap().close().unwrap();
+        };
+        std::thread::Builder::new().stack_size(1 << 30).spawn(write).unwrap().join().unwrap();
+    });
+    is_sound("a deep schema", &home, &ran);
+}

@@ -240,3 +240,57 @@ fn as_nobody(home: &Home, args: &[&str], input: &[u8]) -> Ran {
     command.args(args).args(["--format", "json", "--database"]).arg(home.database());
     run_with(command, input)
 }
+
+/// Credentials in an URL reach the store, and nobody else.
+#[test]
+fn urls_of_logs_are_printed_without_their_secrets() {
+    let home = Home::with_table(&[first_commit()]);
+    let urls = [
+        "https://user:SECRET@127.0.0.1:1/t",
+        "https://127.0.0.1:1/t?sig=SECRET",
+        "foo://user:SECRET@host/t",
+        "http://[bad:SECRET@host/t",
+        "https://user:SECRET@:99999/t",
+        "abfss://container@account.dfs.core.windows.net/t?sig=SECRET",
+    ];
+    for url in urls {
+        for ran in [
+            home.run("import", &["--log-dir", url, "--name", "other"]),
+            home.run("mirror", &["--table", "t", "--target", url]),
+        ] {
+            ran.error(1);
+            assert!(!ran.err.contains("SECRET") && !ran.out.contains("SECRET"), "{url}: {}", ran.err);
+        }
+    }
+    for database in
+        ["libsql:u:SECRET@h", "mysql:u:SECRET@h/db", "libsql://h/db;token=SECRET", "libsql://u:p/SECRET@h/db"]
+    {
+        let mut dl = dl();
+        dl.args(["import", "--format", "json", "--log-dir"]).arg(home.path("t")).args(["--database", database]);
+        let ran = run(dl);
+        ran.error(1);
+        assert!(!ran.err.contains("SECRET"), "{database}: {}", ran.err);
+    }
+}
+
+/// In Azure's URLs what stands before the @ is the container: two of them are two places.
+#[test]
+fn a_container_is_part_of_a_location() {
+    let home = Home::new();
+    home.write_log("t", &[first_commit()]);
+    for name in ["one", "two"] {
+        let location = format!("abfss://{name}@account.dfs.core.windows.net/t");
+        let log = home.path("t");
+        let args = ["--log-dir", log.to_str().unwrap(), "--name", name, "--table-location", &location];
+        assert_eq!(home.run("import", &args).json()["location"], location.as_str());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_not_utf8() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut dl = dl();
+    dl.args(["tables", "--format", "json", "--database"]).arg(std::ffi::OsStr::from_bytes(b"\xff.db"));
+    run(dl).error(2);
+}

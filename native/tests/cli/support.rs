@@ -326,7 +326,7 @@ pub(crate) fn log_content(log: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = std::fs::read_dir(log).unwrap().map(|entry| entry.unwrap());
     let mut files: Vec<_> = entries
         .map(|entry| (entry.file_name().into_string().unwrap(), entry.path()))
-        .filter(|(name, path)| !name.starts_with('.') && path.is_file())
+        .filter(|(_, path)| path.is_file())
         .map(|(name, path)| (name, std::fs::read(path).unwrap()))
         .collect();
     files.sort();
