@@ -152,17 +152,18 @@ CREATE TABLE dl_mirror_status (
 -- that bears the name then fails, and with it the whole batch.
 CREATE TABLE dl_guard (
   guard TEXT NOT NULL,
-  CONSTRAINT table_not_found      CHECK (guard <> 'table_not_found'),
-  CONSTRAINT import_superseded    CHECK (guard <> 'import_superseded'),
-  CONSTRAINT version_moved        CHECK (guard <> 'version_moved'),
-  CONSTRAINT metadata_changed     CHECK (guard <> 'metadata_changed'),
-  CONSTRAINT protocol_changed     CHECK (guard <> 'protocol_changed'),
-  CONSTRAINT concurrent_append    CHECK (guard <> 'concurrent_append'),
-  CONSTRAINT removed_file_not_live CHECK (guard <> 'removed_file_not_live'),
-  CONSTRAINT path_added_again      CHECK (guard <> 'path_added_again'),
+  CONSTRAINT table_not_found        CHECK (guard <> 'table_not_found'),
+  CONSTRAINT import_superseded      CHECK (guard <> 'import_superseded'),
+  CONSTRAINT version_moved          CHECK (guard <> 'version_moved'),
+  CONSTRAINT metadata_changed       CHECK (guard <> 'metadata_changed'),
+  CONSTRAINT protocol_changed       CHECK (guard <> 'protocol_changed'),
+  CONSTRAINT concurrent_append      CHECK (guard <> 'concurrent_append'),
+  CONSTRAINT removed_file_not_live  CHECK (guard <> 'removed_file_not_live'),
+  CONSTRAINT path_added_again       CHECK (guard <> 'path_added_again'),
   CONSTRAINT concurrent_transaction CHECK (guard <> 'concurrent_transaction'),
   CONSTRAINT known_guard CHECK (guard IN ('table_not_found', 'import_superseded', 'version_moved',
-    'metadata_changed', 'protocol_changed', 'concurrent_append', 'removed_file_not_live', 'path_added_again', 'concurrent_transaction'))
+    'metadata_changed', 'protocol_changed', 'concurrent_append', 'removed_file_not_live', 'path_added_again',
+    'concurrent_transaction'))
 );
 
 INSERT INTO dl_migrations (version, name) VALUES (1, 'catalog');

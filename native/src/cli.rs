@@ -129,7 +129,7 @@ pub(crate) struct Files {
     /// A file is left out only when it is proven that no row matches.
     #[arg(long, value_name = "EXPRESSION")]
     pub(crate) r#where: Option<String>,
-    /// At the most so many files.
+    /// At the most so many files; by default all, in the table for people 1000.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
 }
@@ -165,7 +165,7 @@ pub(crate) struct Mirror {
     /// All tables.
     #[arg(long)]
     pub(crate) all: bool,
-    /// The table's folder, in which `_delta_log` is written; by default the table's location.
+    /// The table's folder, in which `_delta_log` is written; by default the table's location. Data files are not copied.
     #[arg(long, value_name = "URL", conflicts_with = "all")]
     pub(crate) target: Option<String>,
 }

@@ -6,8 +6,8 @@
 
 mod check;
 mod conflict;
-mod needed_features;
 mod plan;
+mod statements;
 pub(crate) mod write;
 
 pub use conflict::{Conflict, ConflictKind};

@@ -13,7 +13,7 @@ pub enum LogFileKind {
     CheckpointPart {
         /// From 1.
         part: u64,
-        /// More than 1.
+        /// At least 1.
         parts: u64,
     },
     /// `<v>.checkpoint.<uuid>.json`

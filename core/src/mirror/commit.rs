@@ -19,7 +19,7 @@ const CDC: &str = "SELECT action FROM dl_cdc_files WHERE table_id = ?1 AND versi
 const UNKNOWN: &str =
     "SELECT name, action FROM dl_unknown_actions WHERE table_id = ?1 AND version = ?2 ORDER BY ordinal";
 
-/// ?1 first id, ?2 before this one, ?3 rows at the most, ?4 version.
+/// ?1 first id, ?2 before this one, ?3 rows at the most.
 const REMOVES: &str = "
 SELECT remove_id, action FROM dl_remove_files WHERE remove_id >= ?1 AND remove_id < ?2 ORDER BY remove_id LIMIT ?3";
 const ADDS: &str = "

@@ -143,7 +143,7 @@ const TXN_RETENTION: &str = "delta.setTransactionRetentionDuration";
 
 impl Snapshot {
     /// The transactions that have not expired by `now_ms`, in milliseconds since the epoch: without the table's
-    /// property, or without a time of its own, one never does (protocol section "Transaction Identifiers").
+    /// property, or without a time of its own, one never does (`delta.setTransactionRetentionDuration` of Delta-Spark).
     pub fn active_transactions(&self, now_ms: i64) -> impl Iterator<Item = &Txn> {
         let retention_ms = self.metadata.configuration.value(TXN_RETENTION).and_then(parse_interval_ms);
         let expired_until = retention_ms.map(|retention_ms| now_ms.saturating_sub(retention_ms));
@@ -157,8 +157,8 @@ impl Snapshot {
 /// The snapshot at `at`, in one batch.
 ///
 /// # Errors
-/// [`NotFound`](ErrorKind::NotFound) for an unknown table, or a version or time before the earliest or after
-/// the latest one, with the range in the message; a time after the latest version means the latest version.
+/// [`NotFound`](ErrorKind::NotFound) for an unknown table, a version before the earliest or after the latest one, or a
+/// time before the earliest one, with the range in the message; a time after the latest version means that version.
 pub async fn snapshot(database: &impl Database, selector: &TableSelector, at: At) -> Result<Snapshot> {
     let [version, timestamp] = at.params();
     let params = vec![selector.param(), version, timestamp];

@@ -2,10 +2,12 @@
 
 mod fetch;
 mod local;
+mod location;
 
 pub(crate) use fetch::Fetched;
+pub(crate) use location::parse_table_location;
 
-use std::path::{Path as FilePath, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use deltalakedb_core::{Error, ErrorKind, Result};
@@ -14,7 +16,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutMode, PutOptions, PutPayload, WriteMultipart};
 use url::Url;
 
-use crate::expand::expand_env;
+use location::{parse_location, redacted, shown, without_secrets};
 
 /// A folder of objects: a `_delta_log`.
 #[derive(Clone)]
@@ -230,73 +232,6 @@ pub(crate) async fn collect(
         .await
 }
 
-/// A table's location as the catalog keeps it: an URL without credentials and without a slash at its end.
-pub(crate) fn parse_table_location(argument: &str) -> Result<String> {
-    let mut url = parse_location("--table-location", argument)?;
-    without_secrets(&mut url);
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-/// Where Azure's URLs have the container.
-const CONTAINER_AS_USER: [&str; 4] = ["abfs", "abfss", "wasb", "wasbs"];
-
-/// Takes user, password and query out. An URL that can have none stays as it is.
-fn without_secrets(url: &mut Url) {
-    let _ = url.set_password(None);
-    if !CONTAINER_AS_USER.contains(&url.scheme()) {
-        let _ = url.set_username("");
-    }
-    url.set_query(None);
-    url.set_fragment(None);
-}
-
-/// A path or URL as an URL without a slash at its end; variables of the environment are filled in.
-fn parse_location(what: &str, argument: &str) -> Result<Url> {
-    let expanded = expand_env(what, argument)?;
-    let invalid = |reason: String| {
-        Error::invalid(format!("{what}: {} is not a place for a log: {reason}", shown(argument)))
-            .hint("write a folder, or an URL such as file:///path, s3://bucket/path")
-    };
-    let mut url = match Url::parse(&expanded) {
-        // A drive letter or a plain name with a colon is no scheme.
-        Ok(url) if expanded.contains("://") => url,
-        Err(error) if is_url(&expanded) => return Err(invalid(error.to_string())),
-        _ => {
-            if expanded.is_empty() || expanded.contains('\0') {
-                return Err(invalid("it is no path".into()));
-            }
-            let absolute = std::path::absolute(FilePath::new(&expanded)).map_err(|error| invalid(error.to_string()))?;
-            let absolute = absolute.canonicalize().unwrap_or(absolute);
-            Url::from_file_path(&absolute).map_err(|()| invalid("it is no path".into()))?
-        }
-    };
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(invalid("nothing may follow ? or # in it".into()));
-    }
-    let trimmed = url.path().trim_end_matches('/').to_owned();
-    url.set_path(&trimmed);
-    Ok(url)
-}
-
-/// Whether a text is meant as an URL: a scheme, then `://`.
-fn is_url(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(scheme, _)| scheme.chars().all(|c| c.is_ascii_alphanumeric() || c == '+'))
-}
-
-/// An argument in a message: without what may be secret in an URL, and not too long.
-fn shown(argument: &str) -> String {
-    let before_query = argument.split_once('?').map_or(argument, |(before, _)| before);
-    let public = match (before_query.split_once("://"), before_query.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => before_query.to_owned(),
-    };
-    let mut short: String = public.chars().take(200).flat_map(char::escape_debug).collect();
-    if short.len() < public.len() && public.chars().count() > 200 {
-        short.push('…');
-    }
-    short
-}
-
 const CREDENTIALS: &str = "check the credentials in the environment (such as AWS_ACCESS_KEY_ID) and their rights";
 
 /// Whether an answer had one of these HTTP status codes.
@@ -320,16 +255,4 @@ fn store_error(error: object_store::Error) -> Error {
         _ => (ErrorKind::Unavailable, "check that the store can be reached, and its settings in the environment"),
     };
     Error::new(kind, redacted(&error.to_string())).hint(hint)
-}
-
-/// A store's message without what may be secret in its URLs: user, password and query.
-fn redacted(text: &str) -> String {
-    let word = |word: &str| {
-        let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
-        let rest = rest.split('?').next().unwrap_or_default();
-        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-        format!("{scheme}://{host}/{path}")
-    };
-    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }

@@ -1,0 +1,50 @@
+//! The statements of an import.
+
+use crate::sql::{Batch, Statement};
+
+pub(super) const SET_VERSION: &str = "UPDATE dl_tables SET current_version = ?2 WHERE table_id = ?1";
+
+/// ?1 table, ?2 import.
+pub(super) const SIGN_OF_LIFE: &str =
+    "UPDATE dl_tables SET import_batches = import_batches + 1 WHERE table_id = ?1 AND import_id = ?2";
+
+pub(super) const GUARD_IMPORT: &str = "INSERT INTO dl_guard (guard) SELECT 'import_superseded' WHERE changes() <> 1";
+
+/// Versions with times that are worth less than the current version's come before it: before an in-commit timestamp those
+/// that only have the time of a file, which a copy of the folder changes; before the time of a commit file those of
+/// states, whose files may be written much later. ?1 table, ?2 time of the current version.
+pub(super) const GIVE_WAY: &str = "
+UPDATE dl_table_versions SET timestamp_ms = min(timestamp_ms, ?2 - (t.current_version - dl_table_versions.version))
+FROM dl_tables t
+WHERE t.table_id = ?1 AND dl_table_versions.table_id = ?1 AND dl_table_versions.version < t.current_version
+  AND dl_table_versions.commit_info ->> '$.inCommitTimestamp' IS NULL";
+
+pub(super) const GUARD_VERSION: &str = "
+INSERT INTO dl_guard (guard) SELECT 'version_moved'
+WHERE NOT EXISTS (SELECT 1 FROM dl_tables WHERE table_id = ?1 AND current_version = ?2 AND import_id IS NULL)";
+
+/// What came before the earliest version and is not part of its state. ?1 table, ?2 earliest version,
+/// ?3 version of the checkpoint that the history began with.
+pub(super) const FORGET: [&str; 6] = [
+    "DELETE FROM dl_add_files
+     WHERE file_id >= ?1 << 40 AND file_id < (?1 + 1) << 40 AND removed_version <= ?2",
+    "DELETE FROM dl_table_versions WHERE table_id = ?1 AND version < ?2",
+    "DELETE FROM dl_cdc_files WHERE table_id = ?1 AND version < ?2",
+    "DELETE FROM dl_unknown_actions WHERE table_id = ?1 AND version < ?2 AND version >= ?3",
+    "DELETE FROM dl_metadata_updates WHERE table_id = ?1 AND version < (
+       SELECT max(version) FROM dl_metadata_updates WHERE table_id = ?1 AND version <= ?2)",
+    "DELETE FROM dl_protocol_updates WHERE table_id = ?1 AND version < (
+       SELECT max(version) FROM dl_protocol_updates WHERE table_id = ?1 AND version <= ?2)",
+];
+
+pub(super) const FINISH: &str = "UPDATE dl_tables SET earliest_version = ?2, import_id = NULL WHERE table_id = ?1";
+
+/// The batch that tells other imports that this one is alive, for when it has nothing else to write for a while. It
+/// fails when another import has taken the table over.
+pub fn sign_of_life(key: i64, import_id: &str) -> Batch {
+    Batch::write(sign_of_life_statements(key, import_id))
+}
+
+pub(super) fn sign_of_life_statements(key: i64, import_id: &str) -> Vec<Statement> {
+    vec![Statement::new(SIGN_OF_LIFE, vec![key.into(), import_id.into()]), Statement::new(GUARD_IMPORT, [])]
+}

@@ -1,0 +1,211 @@
+//! The reading side of an import: files into the planner, its batches to the writing side.
+
+use std::time::Duration;
+
+use deltalakedb_core::action::Action;
+use deltalakedb_core::import::ImportPlanner;
+use deltalakedb_core::log::{LogFileKind, LogPlan, Step, read_commit_line};
+use deltalakedb_core::sql::{Batch, Database};
+use deltalakedb_core::{Error, ErrorKind, Result};
+use futures::StreamExt;
+use indicatif::ProgressBar;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::database::SqliteDatabase;
+use crate::store::{Fetched, LogStore};
+
+/// Actions that are handed on at once.
+const PIECE: usize = 1024;
+/// Of its address space, not of its memory: a deeply nested Parquet schema is read by recursion.
+const READER_STACK_BYTES: usize = 256 << 20;
+/// Objects that are fetched from a store at the same time.
+const FETCHES: usize = 8;
+/// An import without a batch to write, as during a long download, gives a sign of life so often.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Runs `read` on a thread of its own and applies the batches that it sends, in order; while none comes, `heartbeat`.
+pub(super) async fn run(
+    database: &SqliteDatabase,
+    log: &LogStore,
+    bar: ProgressBar,
+    heartbeat: Option<Batch>,
+    read: impl FnOnce(&mut Reader) -> Result<()> + Send + 'static,
+) -> Result<()> {
+    let (sender, mut batches) = mpsc::channel(2);
+    let mut reader = Reader { log: log.clone(), batches: sender, handle: tokio::runtime::Handle::current(), bar };
+    let (done, reading) = oneshot::channel();
+    // Not one of tokio's threads: those that run the batches must not wait for it.
+    let thread = std::thread::Builder::new().name("log reader".to_owned()).stack_size(READER_STACK_BYTES);
+    let started = thread.spawn(move || {
+        let _ = done.send(read(&mut reader)); // who asked may be gone
+    });
+    started.map_err(|error| {
+        Error::new(ErrorKind::Unavailable, format!("starting a thread to read the log: {error}"))
+            .hint("check the limits on threads and memory")
+    })?;
+    let mut applied = Ok(());
+    loop {
+        let batch = match (tokio::time::timeout(HEARTBEAT, batches.recv()).await, &heartbeat) {
+            (Ok(Some(batch)), _) => batch,
+            (Ok(None), _) => break,
+            (Err(_), Some(heartbeat)) => heartbeat.clone(),
+            (Err(_), None) => continue,
+        };
+        if let Err(error) = database.batch(batch).await {
+            applied = Err(error.into());
+            break;
+        }
+    }
+    drop(batches); // the reader stops at its next batch
+    let read = reading
+        .await
+        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the thread that reads the log ended early")));
+    applied.and(read)
+}
+
+/// The reading side of an import.
+pub(super) struct Reader {
+    log: LogStore,
+    batches: mpsc::Sender<Batch>,
+    handle: tokio::runtime::Handle,
+    bar: ProgressBar,
+}
+
+impl Reader {
+    /// The contents of objects, in order; from a store some are under way at once.
+    fn fetch_all(&self, names: Vec<String>) -> impl Iterator<Item = Result<Fetched>> + use<> {
+        let (sender, mut fetched) = mpsc::channel(1);
+        let log = self.log.clone();
+        self.handle.spawn(async move {
+            let fetch = |name: String| {
+                let log = log.clone();
+                async move { log.fetch(&name).await }
+            };
+            let mut contents = std::pin::pin!(futures::stream::iter(names).map(fetch).buffered(FETCHES));
+            while let Some(content) = contents.next().await {
+                if sender.send(content).await.is_err() {
+                    break; // the reader has met an error
+                }
+            }
+        });
+        std::iter::from_fn(move || fetched.blocking_recv())
+    }
+
+    fn fetch(&self, name: &str) -> Result<Fetched> {
+        self.handle.block_on(self.log.fetch(name))
+    }
+
+    fn send(&self, batch: Option<Batch>) -> Result<()> {
+        match batch {
+            Some(batch) => self
+                .batches
+                .blocking_send(batch)
+                .map_err(|_| Error::new(ErrorKind::Internal, "the writing side of the import ended")),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(super) fn read_plan(reader: &mut Reader, plan: &LogPlan, mut planner: ImportPlanner) -> Result<()> {
+    if let Some(checkpoint) = &plan.checkpoint {
+        let first = &checkpoint.files[0];
+        planner.begin_checkpoint(checkpoint.version, &first.name);
+        for file in &checkpoint.files {
+            let is_json = file.kind == LogFileKind::UuidCheckpointJson;
+            read_checkpoint(reader, &file.name, is_json, &mut planner)?;
+            reader.bar.inc(file.size);
+        }
+        let own_commit_follows = plan.steps.first().is_some_and(|step| step.file.version <= checkpoint.version);
+        let is_base_only = plan.earliest_version > checkpoint.version;
+        reader.send(planner.end_checkpoint(own_commit_follows || is_base_only, first.modified_ms)?)?;
+    }
+    read_steps(reader, &plan.steps, &mut planner)?;
+    reader.send(Some(planner.finish()))
+}
+
+pub(super) fn read_increment(reader: &mut Reader, steps: &[Step], mut planner: ImportPlanner) -> Result<()> {
+    read_steps(reader, steps, &mut planner)?;
+    reader.send(planner.flush())
+}
+
+fn read_steps(reader: &mut Reader, steps: &[Step], planner: &mut ImportPlanner) -> Result<()> {
+    let mut contents = reader.fetch_all(steps.iter().map(|step| step.file.name.clone()).collect());
+    for step in steps {
+        let content =
+            contents.next().ok_or_else(|| Error::new(ErrorKind::Internal, "the fetching task ended early"))?;
+        planner.begin_version(step.version, &step.file.name, step.file.modified_ms, step.compacted);
+        let doing = |error: Error| error.version(step.version);
+        read_lines(reader, content.map_err(doing)?, &step.file.name, planner, |_| Ok(())).map_err(doing)?;
+        reader.send(planner.end_version().map_err(doing)?)?;
+        reader.bar.inc(step.file.size);
+    }
+    Ok(())
+}
+
+fn read_lines(
+    reader: &Reader,
+    content: Fetched,
+    name: &str,
+    planner: &mut ImportPlanner,
+    mut see: impl FnMut(&[Action]) -> Result<()>,
+) -> Result<()> {
+    let mut actions = Vec::with_capacity(PIECE);
+    content.for_each_line(|number, line| {
+        read_commit_line(name, number, line, &mut actions)?;
+        if actions.len() >= PIECE {
+            let piece = std::mem::replace(&mut actions, Vec::with_capacity(PIECE));
+            see(&piece)?;
+            reader.send(planner.actions(piece)?)?;
+        }
+        Ok(())
+    })?;
+    see(&actions)?;
+    reader.send(planner.actions(actions)?)
+}
+
+const RESTORE_CHECKPOINT: &str = "restore the file, or delete the checkpoint where an older one and the commits since \
+    are still there";
+
+/// Reads a checkpoint file, then the sidecars that it names.
+fn read_checkpoint(reader: &Reader, name: &str, is_json: bool, planner: &mut ImportPlanner) -> Result<()> {
+    let mut sidecars = Vec::new();
+    let mut see = |actions: &[Action]| {
+        for action in actions {
+            if let Action::Sidecar(sidecar) = action {
+                sidecars.push(sidecar_name(&sidecar.path)?);
+            }
+        }
+        Ok(())
+    };
+    if is_json {
+        read_lines(reader, reader.fetch(name)?, name, planner, &mut see)?;
+    } else {
+        for actions in reader.fetch(name)?.checkpoint(name)? {
+            let actions = actions?;
+            see(&actions)?;
+            reader.send(planner.actions(actions)?)?;
+        }
+    }
+    for sidecar in sidecars {
+        let content = reader.fetch(&sidecar).map_err(|error| {
+            let kind = if error.kind() == ErrorKind::NotFound { ErrorKind::Corrupt } else { error.kind() };
+            let hint = error.hint_text().filter(|_| kind != ErrorKind::Corrupt).unwrap_or(RESTORE_CHECKPOINT);
+            Error::new(kind, format!("the checkpoint {name} needs its sidecar {sidecar}: {error}"))
+                .path(&sidecar)
+                .hint(hint)
+        })?;
+        for actions in content.checkpoint(&sidecar)? {
+            reader.send(planner.actions(actions?)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The object of a sidecar: a name in `_sidecars`, or an absolute URI that ends there.
+fn sidecar_name(path: &str) -> Result<String> {
+    let name = path.rsplit_once("/_sidecars/").map_or(path, |(_, name)| name);
+    if name.is_empty() || name.contains(['/', '\\', '\0']) || name.contains("..") {
+        return Err(Error::corrupt(format!("the sidecar path `{path}` is not one of this log")));
+    }
+    Ok(format!("_sidecars/{name}"))
+}
