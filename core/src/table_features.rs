@@ -121,14 +121,19 @@ pub fn check_writable(protocol: &Protocol) -> Result<()> {
     .hint("it can be read; commit with the engine that made it, then `dl import --incremental`"))
 }
 
+/// The feature by which a catalog manages the table's commits, if one does: then its log alone may not be up to date
+/// (section "Catalog-managed tables").
+pub fn managing_feature(protocol: &Protocol) -> Option<&str> {
+    protocol.writer_features.iter().flatten().map(String::as_str).find(|name| name.starts_with("catalog"))
+}
+
 /// Checks that a log of the table may lie where engines read it by its path: one that a catalog manages may not
 /// (section "Catalog-managed tables").
 ///
 /// # Errors
 /// [`Unsupported`](ErrorKind::Unsupported).
 pub fn check_publishable(protocol: &Protocol) -> Result<()> {
-    let managed = protocol.writer_features.iter().flatten().find(|name| name.starts_with("catalog"));
-    managed.map_or(Ok(()), |feature| {
+    managing_feature(protocol).map_or(Ok(()), |feature| {
         Err(Error::new(
             ErrorKind::Unsupported,
             format!("the table has the feature `{feature}`: its log may not be read by path, so it is not written"),

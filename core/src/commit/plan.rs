@@ -2,6 +2,7 @@ use std::collections::HashSet;
 
 use crate::action::{Action, CommitInfo, Json};
 use crate::catalog::Table;
+use crate::log::MAX_VERSION;
 use crate::snapshot::Snapshot;
 use crate::sql::{Batch, Limits, Rows, Statement, Value, with_rows};
 use crate::table_features::in_commit_timestamps_enabled;
@@ -88,6 +89,9 @@ pub struct CommitPlan {
 pub fn plan_commit(state: &Snapshot, request: &CommitRequest, limits: &Limits) -> Result<CommitPlan> {
     check(state, &request.actions)?;
     let key = state.table.key;
+    if state.version >= MAX_VERSION {
+        return Err(Error::invalid(format!("the table is at version {}, the last that a log can name", state.version)));
+    }
     let read_version = request.read_version.unwrap_or(state.version);
     if read_version > state.version || read_version < state.table.earliest_version {
         return Err(Error::invalid(format!(

@@ -14,6 +14,8 @@ use crate::stats::{self, Stats};
 const ZONE_SLACK_MICROS: i128 = 18 * 3_600 * 1_000_000;
 /// Statistics hold timestamps cut to milliseconds.
 const CUT_MICROS: i128 = 999;
+/// The offsets of zones have whole minutes since 1972; writers that print them leave earlier ones' seconds out.
+const WHOLE_MINUTES_FROM: i64 = 63_072_000_000_000;
 
 /// An end of the range that a column's values are in.
 #[derive(Debug, Clone, PartialEq)]
@@ -163,10 +165,13 @@ fn bound<'a>(primitive: &Primitive, json: &'a str, end: End) -> Option<Bound<'a>
         Primitive::String => json_string(json).map(Bound::Text),
         Primitive::Date => parse_date(&json_string(json)?).map(|days| Bound::Ordinal(days.into())),
         Primitive::Timestamp | Primitive::TimestampNtz => {
-            let instant = parse_instant(&json_string(json)?)?;
+            let text = json_string(json)?;
+            let instant = parse_instant(&text)?;
+            let is_odd_offset = instant.micros < WHOLE_MINUTES_FROM && !text.ends_with(['Z', 'z']);
             let slack = match (primitive, instant.zone) {
                 (Primitive::Timestamp, Zone::Unknown) => ZONE_SLACK_MICROS,
                 (Primitive::TimestampNtz, Zone::Offset) => return None,
+                (Primitive::Timestamp, Zone::Offset) if is_odd_offset => 60_000_000,
                 _ => 0,
             };
             let micros = i128::from(instant.micros);

@@ -349,6 +349,11 @@ fn dates_and_times() {
     // Widened from date; and cut toward zero before 1970.
     check(&column("ntz", "\"2024-01-05\"", "\"2024-01-06\"", 0), "{}", "keep ntz = '2024-01-05' \n drop ntz = '2024-01-07'");
     check(&column("ts", "\"1969-12-31T23:59:59.999Z\"", max, 0), "{}", "keep ts <= '1969-12-31 23:59:59.9985' \n drop ts < '1969-12-31 23:59:59.998'");
+    // Los Angeles was 7:52:58 behind; the seconds are not in the text.
+    check(&column("ts", "\"1883-01-01T00:00:00.000-07:52\"", "\"1883-01-01T00:00:00.000-07:52\"", 0), "{}", "
+        keep ts = '1883-01-01 07:52:58'
+        drop ts = '1883-01-01 07:54:00'
+        drop ts = '1883-01-01 07:50:00'");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use deltalakedb_core::catalog::{MIGRATIONS, catalog_version};
 use deltalakedb_core::log::HistoryMode;
 use deltalakedb_core::snapshot::{At, snapshot};
+use deltalakedb_core::table_features::managing_feature;
 use deltalakedb_core::{Error, ErrorKind, Result};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
@@ -96,6 +97,11 @@ async fn report(database: &SqliteDatabase, imported: &Imported, output: &Output)
     let table = &imported.table;
     let selector = deltalakedb_core::catalog::TableSelector::Key(table.key);
     let state = snapshot(database, &selector, At::Latest).await?;
+    if let Some(feature) = managing_feature(&state.protocol) {
+        output.note(&format!(
+            "the table has the feature `{feature}`: commits that its catalog keeps to itself are not here"
+        ));
+    }
     if output.format != Format::Table {
         return output.json(&json!({
             "table_id": table.table_id,
