@@ -38,7 +38,7 @@ def delta_rs(table, version, app_ids=()):
                          "partitionColumns": metadata.partition_columns, "createdTime": metadata.created_time,
                          "configuration": metadata.configuration},
             "schema": normal.schema(t.schema().to_json()),
-            "transactions": {app: t.transaction_version(app) for app in app_ids},
+            "transactions": {app: v for app in app_ids if (v := t.transaction_version(app)) is not None},
             "deleted_rows": _deleted_rows(t, table, adds),
         }
     except BaseException as error:  # a Rust panic is no Exception
