@@ -149,6 +149,7 @@ fn refused() -> Vec<(&'static str, Vec<u8>)> {
                 cdc(true),
             ]),
         ),
+        ("a commit info that is a text", of(&[json!({ "commitInfo": "hello" }), add("b")])),
         ("a misspelt action", of(&[json!({ "Add": add("b")["add"].clone() })])),
         ("another format", of(&[metadata_with(json!({ "format": { "provider": "csv", "options": {} } }))])),
         ("a null as a property", of(&[metadata_with(json!({ "configuration": { "a": null } }))])),
@@ -339,4 +340,23 @@ fn a_commit_whose_answer_cannot_be_printed() {
     let error: Value = serde_json::from_slice(&output.stderr).unwrap();
     assert!(error["error"]["message"].as_str().unwrap().contains("version 1 was committed"), "{error}");
     assert_eq!(error["error"]["version"], 1);
+}
+
+/// Files know a partition column by its physical name, which stays.
+#[test]
+fn a_partition_column_is_renamed() {
+    let mapped = |name: &str, physical: &str| {
+        let column = json!({ "name": name, "type": "string", "nullable": true, "metadata": {
+            "delta.columnMapping.id": 1, "delta.columnMapping.physicalName": physical } });
+        metadata_with(json!({
+            "schemaString": json!({ "type": "struct", "fields": [column] }).to_string(),
+            "partitionColumns": [name],
+            "configuration": { "delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "1" },
+        }))
+    };
+    let first = add_with("a", json!({ "partitionValues": { "col-1": "x" } }));
+    let home =
+        Home::with_table(&[lines(&[features(&["columnMapping"], MAPPING_FEATURES), mapped("p", "col-1"), first])]);
+    home.commit(&lines(&[mapped("renamed", "col-1")]), &[]).ok();
+    home.commit(&lines(&[mapped("renamed", "col-2")]), &[]).fails("invalid", "may not change");
 }

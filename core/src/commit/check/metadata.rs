@@ -22,13 +22,6 @@ pub(super) fn check_metadata(current: &Metadata, new: &Metadata) -> Result<()> {
             quoted(&new.id)
         )));
     }
-    if new.partition_columns != current.partition_columns {
-        return Err(Error::invalid(format!(
-            "the partition columns are [{}] and may not change; the new metadata has [{}]",
-            joined(&current.partition_columns),
-            joined(&new.partition_columns)
-        )));
-    }
     if new.format.provider != "parquet" {
         return Err(Error::invalid(format!("the format is {}; it may be parquet", quoted(&new.format.provider))));
     }
@@ -37,10 +30,29 @@ pub(super) fn check_metadata(current: &Metadata, new: &Metadata) -> Result<()> {
     check_fields(schema)?;
     let schema = Schema::parse(schema).map_err(|error| Error::invalid(error.to_string()))?;
     check_columns(&schema)?;
+    check_partition_columns(current, new)?;
     if let Some((property, _)) = new.configuration.0.iter().find(|(_, value)| value.is_none()) {
         return Err(Error::invalid(format!("the property {} is null; a value is a text", quoted(property))));
     }
     Schema::of(new)?.check_column_mapping(new.configuration.value(ColumnMapping::MAX_ID_PROPERTY))
+}
+
+/// Under column mapping a partition column may get another name; files know it by its physical one.
+fn check_partition_columns(current: &Metadata, new: &Metadata) -> Result<()> {
+    let physical = |metadata: &Metadata| -> Result<Vec<String>> {
+        let schema = Schema::of(metadata)?;
+        let mode = schema.column_mapping();
+        Ok(schema.partition_columns().map(|column| column.physical_name(mode).to_owned()).collect())
+    };
+    let new_columns = physical(new).map_err(|error| Error::invalid(error.to_string()))?;
+    if new_columns == physical(current)? {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "the partition columns are [{}] and may not change; the new metadata has [{}]",
+        joined(&current.partition_columns),
+        joined(&new.partition_columns)
+    )))
 }
 
 /// Every field of a struct has `nullable` and `metadata` (protocol section "Struct Field").

@@ -5,9 +5,9 @@ mod metadata;
 mod needed_features;
 mod protocol;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use crate::action::Action;
+use crate::action::{Action, Json};
 use crate::catalog::quoted;
 use crate::snapshot::Snapshot;
 use crate::table_features::check_writable;
@@ -30,6 +30,9 @@ pub(super) fn check(state: &Snapshot, actions: &[Action]) -> Result<()> {
         match action {
             Action::Metadata(new) => metadata = new,
             Action::Protocol(new) => protocol = new,
+            Action::CommitInfo(info) if info.json().read::<BTreeMap<String, Json>>().is_none() => {
+                return Err(Error::invalid("`commitInfo` must be an object"));
+            }
             _ => {}
         }
     }
