@@ -10,46 +10,44 @@ pub const MAX_READER_VERSION: i64 = 3;
 /// The highest writer version that the protocol defines.
 pub const MAX_WRITER_VERSION: i64 = 7;
 
-/// Writer features whose rules a commit through the catalog keeps, or that ask nothing of the metadata plane:
-/// whoever writes the data files keeps them.
-const WRITER_FEATURES: &[&str] = &[
-    "allowColumnDefaults",
-    "appendOnly",
-    "changeDataFeed",
-    "checkConstraints",
-    "clustering",
-    "columnMapping",
-    "deletionVectors",
-    "domainMetadata",
-    "generatedColumns",
-    "identityColumns",
-    "inCommitTimestamp",
-    "invariants",
-    "timestampNtz",
-    "typeWidening",
-    "typeWidening-preview",
-    "v2Checkpoint",
-    "vacuumProtocolCheck",
-    "variantType",
-    "variantType-preview",
-    "variantShredding",
-    "variantShredding-preview",
+/// Who must know a feature.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KnownBy {
+    Writers,
+    /// The protocol lists it twice.
+    ReadersAndWriters,
+}
+use KnownBy::{ReadersAndWriters, Writers};
+
+/// Features whose rules a commit through the catalog keeps, or that ask nothing of the metadata plane: whoever writes
+/// the data files keeps them.
+const FEATURES: &[(&str, KnownBy)] = &[
+    ("allowColumnDefaults", Writers),
+    ("appendOnly", Writers),
+    ("changeDataFeed", Writers),
+    ("checkConstraints", Writers),
+    ("clustering", Writers),
+    ("columnMapping", ReadersAndWriters),
+    ("deletionVectors", ReadersAndWriters),
+    ("domainMetadata", Writers),
+    ("generatedColumns", Writers),
+    ("identityColumns", Writers),
+    ("inCommitTimestamp", Writers),
+    ("invariants", Writers),
+    ("timestampNtz", ReadersAndWriters),
+    ("typeWidening", ReadersAndWriters),
+    ("typeWidening-preview", ReadersAndWriters),
+    ("v2Checkpoint", ReadersAndWriters),
+    ("vacuumProtocolCheck", ReadersAndWriters),
+    ("variantShredding", ReadersAndWriters),
+    ("variantShredding-preview", ReadersAndWriters),
+    ("variantType", ReadersAndWriters),
+    ("variantType-preview", ReadersAndWriters),
 ];
 
-/// The features that readers must know, too: they are listed twice.
-const READER_FEATURES: &[&str] = &[
-    "columnMapping",
-    "deletionVectors",
-    "timestampNtz",
-    "typeWidening",
-    "typeWidening-preview",
-    "v2Checkpoint",
-    "vacuumProtocolCheck",
-    "variantType",
-    "variantType-preview",
-    "variantShredding",
-    "variantShredding-preview",
-];
+fn known_by(feature: &str) -> Option<KnownBy> {
+    FEATURES.iter().find(|(name, _)| *name == feature).map(|(_, known_by)| *known_by)
+}
 
 /// The features that writer versions before 7 have without naming them, each with the first such version.
 pub(crate) const IMPLIED_FEATURES: &[(&str, i64)] = &[
@@ -106,8 +104,7 @@ pub fn check_writable(protocol: &Protocol) -> Result<()> {
         .hint("use a newer release"));
     }
     let features = protocol.writer_features.iter().chain(&protocol.reader_features).flatten();
-    let unknown: BTreeSet<&str> =
-        features.map(String::as_str).filter(|feature| !WRITER_FEATURES.contains(feature)).collect();
+    let unknown: BTreeSet<&str> = features.map(String::as_str).filter(|feature| known_by(feature).is_none()).collect();
     if unknown.is_empty() {
         return Ok(());
     }
@@ -173,7 +170,7 @@ pub fn check_well_formed(protocol: &Protocol) -> Result<()> {
     let missing = features.unwrap_or_default().iter().find(|name| {
         // Reader version 2 has column mapping without naming it.
         let implied = *name == "columnMapping" && protocol.min_reader_version == 2;
-        READER_FEATURES.contains(&name.as_str()) && !readers.contains(name) && !implied
+        known_by(name) == Some(ReadersAndWriters) && !readers.contains(name) && !implied
     });
     if let Some(missing) = missing {
         return Err(Error::invalid(format!("the feature `{missing}` must be among `readerFeatures`, too")));

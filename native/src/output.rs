@@ -106,9 +106,11 @@ impl Output {
         })
     }
 
-    /// A message for people, on standard error.
+    /// A message for people, on standard error; programs find nothing there but errors.
     pub(crate) fn note(&self, message: &str) {
-        message_line(&format!("dl: {message}"));
+        if self.format == Format::Table {
+            message_line(&format!("dl: {message}"));
+        }
     }
 
     /// An error, on standard error.

@@ -89,17 +89,22 @@ pub async fn apply_commit(database: &impl Database, plan: &CommitPlan) -> Result
             Ok(Outcome::Committed { version: row.integer(0)?, timestamp_ms: row.integer(1)? })
         }
         Err(DatabaseError::AnswerLost(_)) => Ok(Outcome::Unknown),
-        Err(DatabaseError::OutOfRange(_)) => Err(out_of_range(plan)),
-        Err(DatabaseError::Guard(guard)) if guard == "totals_in_range" => Err(out_of_range(plan)),
-        Err(DatabaseError::Guard(guard)) if guard == "path_added_again" => path_added_again(database, plan).await,
-        Err(error @ (DatabaseError::Guard(_) | DatabaseError::Unique(_))) => {
+        Err(error @ (DatabaseError::Guard(_) | DatabaseError::Unique(_) | DatabaseError::OutOfRange(_))) => {
+            // First whether it is a commit that happened and was sent again, whatever refuses it now.
             let mut results = database.batch(Batch::read(plan.explanation.clone())).await?;
             match conflict::same_commit(&mut results)? {
                 Some((version, timestamp_ms)) => {
                     check_same(database, &plan.table, &plan.actions, version).await?;
                     Ok(Outcome::Committed { version, timestamp_ms })
                 }
-                None => conflict::explain(plan, error, results),
+                None => match &error {
+                    DatabaseError::OutOfRange(_) => Err(out_of_range(plan)),
+                    DatabaseError::Guard(guard) if guard == "totals_in_range" => Err(out_of_range(plan)),
+                    DatabaseError::Guard(guard) if guard == "path_added_again" => {
+                        path_added_again(database, plan).await
+                    }
+                    _ => conflict::explain(plan, error, results),
+                },
             }
         }
         Err(error) => Err(error.into()),

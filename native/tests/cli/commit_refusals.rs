@@ -319,6 +319,14 @@ fn a_path_is_not_added_with_another_vector_beside_its_own() {
     assert_eq!(error["path"], "first");
     home.commit(&lines(&[remove("first"), with(vector())]), &[]).ok();
     home.commit(&lines(&[add("first")]), &[]).fails("invalid", "another deletion vector");
+    // Sent again, a commit that was fine when it happened answers with its version.
+    const ID: [&str; 2] = ["--commit-id", "5f7c1a4e-2f8b-4c06-9d1e-00000000000a"];
+    let plain = lines(&[add("later")]);
+    let version = home.commit(&plain, &ID).json()["version"].clone();
+    let mut replaced = with(vector());
+    replaced["add"]["path"] = json!("later");
+    home.commit(&lines(&[remove("later"), replaced]), &[]).ok();
+    assert_eq!(home.commit(&plain, &ID).json()["version"], version);
     let mut other = vector();
     other["storageType"] = json!("q");
     home.commit(&lines(&[remove("x"), with(other)]), &[]).fails("invalid", "`q`");
