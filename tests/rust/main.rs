@@ -10,3 +10,5 @@ mod int96_statistics;
 mod log_corpus;
 mod model;
 mod replay_laws;
+mod row_tracking;
+mod transactions;
