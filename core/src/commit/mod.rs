@@ -10,6 +10,7 @@ mod plan;
 mod statements;
 pub(crate) mod write;
 
+pub use check::check_commit;
 pub use conflict::{Conflict, ConflictKind};
 pub use plan::{CommitPlan, plan_commit};
 
