@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by them
 
 mod catalog;
+mod commit_law;
 mod contract;
 mod history;
 mod in_commit_timestamps;
