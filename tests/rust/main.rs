@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by them
 
 mod catalog;
+mod commit_law;
 mod conflict_matrix;
 mod contract;
 mod history;

@@ -4,6 +4,7 @@ use deltalakedb_core::action::{Action, Add, parse_line};
 use deltalakedb_core::commit::{CommitRequest, Outcome, Writer};
 use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
 use deltalakedb_core::sql::{Database, Limits};
+use deltalakedb_native::database::SqliteDatabase;
 use serde_json::{Value, json};
 
 use crate::catalog::{FixedHost, WithLimits, begin_import, named, new_catalog, read_actions, run};
@@ -13,8 +14,9 @@ fn parsed(actions: &[Value]) -> Vec<Action> {
 }
 
 fn protocol(features: &[&str]) -> Value {
+    let writers = [&["deletionVectors", "appendOnly", "invariants"], features].concat();
     json!({ "protocol": { "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"],
-                          "writerFeatures": [&["deletionVectors", "appendOnly", "invariants"], features].concat() } })
+                          "writerFeatures": writers } })
 }
 
 fn metadata(configuration: Value) -> Value {
@@ -45,7 +47,7 @@ struct Table<D> {
     _folder: tempfile::TempDir,
 }
 
-async fn table(limits: Limits, first: &[Value]) -> Table<impl Database> {
+async fn table(limits: Limits, first: &[Value]) -> Table<WithLimits<SqliteDatabase>> {
     let folder = tempfile::tempdir().unwrap();
     let database = WithLimits(new_catalog(&folder), limits);
     let mut planner = begin_import(&database, "t", 0).await;
@@ -106,7 +108,8 @@ fn ids(path: &str, base_row_id: i64, version: i64) -> (String, Option<i64>, Opti
 }
 
 async fn row_ids_are_assigned_in_the_batch(limits: Limits) {
-    let first = [protocol(&["rowTracking", "domainMetadata"]), metadata(json!({ "delta.enableDeletionVectors": "true" }))];
+    let first =
+        [protocol(&["rowTracking", "domainMetadata"]), metadata(json!({ "delta.enableDeletionVectors": "true" }))];
     let mut table = table(limits, &first).await;
     assert_eq!(table.high_water_mark().await, None);
     table.commit(&[add("a", 10), add("b", 5)]).await;

@@ -178,8 +178,7 @@ async fn a_transaction_is_rebased_on_what_it_does_not_mind() {
 async fn limits_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let (database, _) = with_tables(&folder, 3).await;
-    let limits =
-        TransactionLimits { max_tables: 2, max_actions: 3, max_bytes: 400, max_age_ms: 10, };
+    let limits = TransactionLimits { max_tables: 2, max_actions: 3, max_bytes: 400, max_age_ms: 10 };
     let state = async |table| snapshot(&database, &named(table), At::Latest).await.unwrap();
     let refused = |result: deltalakedb_core::Result<()>, part: &str| {
         let error = result.unwrap_err();
