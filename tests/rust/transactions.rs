@@ -112,7 +112,7 @@ async fn a_commit_is_one_batch() {
         assert!(matches!(outcome, Outcome::Committed(committed) if committed.version == number + 1));
         assert_eq!(database.count(), 1, "{path}");
     }
-    let mut txn = add("with a txn");
+    let mut txn = add("with-a-txn");
     txn.extend(actions(&[r#"{"txn":{"appId":"a","version":1}}"#]));
     writer.commit(&CommitRequest::new("txn", txn)).await.unwrap();
     assert_eq!(database.count(), 1);
