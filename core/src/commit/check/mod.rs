@@ -34,7 +34,7 @@ use files::{FileRules, check_spellings};
 use metadata::check_metadata;
 use needed_features::check_needed_features;
 use protocol::check_protocol;
-use row_tracking::check_row_tracking;
+use row_tracking::{check_row_counts, check_row_tracking};
 
 /// Checks that a table's rules allow a commit of `actions`, where `state` is the table's latest version. Whether the
 /// files that it removes are live only the commit's own batch can tell.
@@ -47,21 +47,34 @@ pub fn check_commit(state: &Snapshot, actions: &[Action]) -> Result<()> {
 }
 
 pub(super) fn check(state: &Snapshot, actions: &[Action]) -> Result<()> {
-    check_writable(&state.protocol)?;
     if actions.is_empty() {
         return Err(Error::invalid("there is nothing to commit: no actions were given"));
     }
+    check_rest(state, actions)?;
+    check_files(state, actions, actions)
+}
+
+/// What is checked of a commit as a whole; its files may be elsewhere.
+pub(super) fn check_rest(state: &Snapshot, actions: &[Action]) -> Result<()> {
+    check_writable(&state.protocol)?;
     one_of_a_kind(actions)?;
-    not_added_and_removed(actions)?;
-    check_spellings(actions)?;
     let change = Change::of(state, actions);
     check_protocol(&state.protocol, change.protocol)?;
     check_metadata(&change)?;
     check_needed_features(&state.metadata, change.metadata, change.protocol)?;
-    check_row_tracking(&change, actions)?;
-    let files = FileRules::of(&change)?;
-    actions.iter().try_for_each(|action| files.check(action))?;
+    check_row_tracking(&change)?;
     actions.iter().try_for_each(|action| check_other(&change, action))
+}
+
+/// What is checked of the file actions among `files`, in a commit of `actions`.
+pub(super) fn check_files(state: &Snapshot, actions: &[Action], files: &[Action]) -> Result<()> {
+    one_of_a_kind(files)?;
+    not_added_and_removed(files)?;
+    check_spellings(files)?;
+    let change = Change::of(state, actions);
+    check_row_counts(&change, files)?;
+    let rules = FileRules::of(&change)?;
+    files.iter().try_for_each(|action| rules.check(action))
 }
 
 /// What is no action on a file.
@@ -110,15 +123,16 @@ fn not_added_and_removed(actions: &[Action]) -> Result<()> {
         if let Action::Add(add) = action
             && removed.contains(&(add.path.as_str(), add.dv_id()))
         {
-            return Err(Error::invalid(format!(
-                "the commit both adds and removes {} with the same deletion vector",
-                quoted(&add.path)
-            ))
-            .path(&add.path)
-            .hint("an `add` alone replaces the file's entry"));
+            return Err(added_and_removed(&add.path));
         }
     }
     Ok(())
+}
+
+pub(super) fn added_and_removed(path: &str) -> Error {
+    Error::invalid(format!("the commit both adds and removes {} with the same deletion vector", quoted(path)))
+        .path(path)
+        .hint("an `add` alone replaces the file's entry")
 }
 
 /// Names for a message.
