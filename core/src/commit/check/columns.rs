@@ -41,8 +41,10 @@ pub(super) fn check_fields(schema: &str) -> Result<()> {
     check(&parsed.map_err(|error| Error::invalid(format!("reading the schema: {error}")))?)
 }
 
+type Is = fn(&Value) -> bool;
+
 /// What the metadata of a column holds under a key (protocol section "Column Metadata").
-const METADATA: &[(&str, fn(&Value) -> bool, &str)] = &[
+const METADATA: &[(&str, Is, &str)] = &[
     ("CURRENT_DEFAULT", Value::is_string, "a SQL text"),
     ("delta.generationExpression", Value::is_string, "a SQL text"),
     ("delta.identity.start", Value::is_i64, "an integer"),
