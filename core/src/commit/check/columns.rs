@@ -126,13 +126,16 @@ pub(super) fn check_partition_columns(current: &Metadata, new: &Metadata, schema
     let mut listed = HashSet::new();
     for name in &new.partition_columns {
         let wrong = |what: String| Error::invalid(format!("the partition column {} {what}", quoted(name)));
-        let Some(field) = schema.fields().iter().find(|field| &field.name == name) else {
+        let was_listed = current.partition_columns.contains(name);
+        let is_it =
+            |field: &&Field| field.name == *name || (was_listed && field.name.to_lowercase() == name.to_lowercase());
+        let Some(field) = schema.fields().iter().find(is_it) else {
             return Err(wrong("is not in the schema".to_owned()).hint("it is one of the top level, in its exact case"));
         };
         if !listed.insert(name) {
             return Err(wrong("is listed twice".to_owned()));
         }
-        if !current.partition_columns.contains(name) && !can_partition(field) {
+        if !was_listed && !can_partition(field) {
             return Err(wrong(format!("is of type {}; partition columns are primitive", field.data_type)));
         }
     }
