@@ -2,8 +2,19 @@
 
 use std::collections::HashSet;
 
-use crate::action::{Action, CommitInfo, Metadata, Protocol};
+use crate::action::{Action, Metadata, Protocol};
 use crate::snapshot::Snapshot;
+
+/// What becomes of the table's files, as far as its schema is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Past {
+    /// Files stay that were written by the schema before.
+    Stays,
+    /// No file of the table stays, so that its schema and partition columns may be others.
+    Replaced,
+    /// The table goes back to an earlier version: columns that came since go, dropped ones come back.
+    Restored,
+}
 
 /// What a commit changes, seen as a whole.
 pub(super) struct Change<'a> {
@@ -14,8 +25,7 @@ pub(super) struct Change<'a> {
     pub(super) protocol: &'a Protocol,
     /// Paths of removed files. The commit's guards make sure that they are in the table.
     pub(super) removed: HashSet<&'a str>,
-    /// Whether no file of the table stays, so that its schema and partition columns may be others.
-    pub(super) replaces: bool,
+    pub(super) past: Past,
 }
 
 impl<'a> Change<'a> {
@@ -30,13 +40,22 @@ impl<'a> Change<'a> {
                 _ => {}
             }
         }
-        let replaces = replaces(state, actions, &removed);
-        Change { state, metadata, protocol, removed, replaces }
+        let past = if replaces(state, actions, &removed) {
+            Past::Replaced
+        } else if actions.iter().any(|action| operation(action) == "RESTORE") {
+            Past::Restored
+        } else {
+            Past::Stays
+        };
+        Change { state, metadata, protocol, removed, past }
     }
+}
 
-    /// Whether rows that are in the table now are in it after the commit, as far as that can be told.
-    pub(super) fn keeps_files(&self) -> bool {
-        self.state.file_count > 0 && !self.replaces
+/// The operation that a `commitInfo` names, in upper case.
+fn operation(action: &Action) -> String {
+    match action {
+        Action::CommitInfo(info) => info.operation().unwrap_or_default().to_ascii_uppercase(),
+        _ => String::new(),
     }
 }
 
@@ -51,16 +70,11 @@ fn replaces(state: &Snapshot, actions: &[Action], removed: &HashSet<&str>) -> bo
         Action::Remove(remove) => !remove.data_change,
         _ => false,
     };
-    let says_so = |action: &Action| match action {
-        Action::Add(_) => true,
-        Action::CommitInfo(info) => names_a_replacement(info),
-        _ => false,
-    };
+    let says_so = |action: &Action| matches!(action, Action::Add(_)) || names_a_replacement(&operation(action));
     !actions.iter().any(stays) && (state.file_count > 0 || actions.iter().any(says_so))
 }
 
 /// `CREATE OR REPLACE TABLE`, `REPLACE TABLE AS SELECT`, or a write that overwrites.
-fn names_a_replacement(info: &CommitInfo) -> bool {
-    let operation = info.operation().unwrap_or_default().to_ascii_uppercase();
+fn names_a_replacement(operation: &str) -> bool {
     operation.contains("REPLACE TABLE") || operation == "WRITE" || operation == "OVERWRITE"
 }
