@@ -10,6 +10,7 @@ use crate::sql::{Rows, Value};
 use crate::table_features::ROW_TRACKING_DOMAIN;
 use crate::{Error, Result};
 
+use super::check::replaces_metadata;
 use super::large::Staged;
 use super::request::{CommitRequest, Isolation};
 
@@ -58,8 +59,8 @@ impl Intent {
         let has_metadata = actions.iter().any(|action| matches!(action, Action::Metadata(_)));
         // Who removes data on the ground of a version looked at it as a whole, if nothing else is said.
         let looked_at_all = removes_data && !read.has_files() && read.version.is_some();
-        let mut whole_table =
-            read.whole_table || looked_at_all || (has_metadata && removes_all(state, actions, staged));
+        let replaces = has_metadata && replaces_metadata(state, actions, request.operation.as_deref());
+        let mut whole_table = read.whole_table || looked_at_all || replaces;
         let predicates = match parse_predicates(state, &read.predicates) {
             Ok(predicates) => predicates,
             // It was written for a schema that is no more: that, and not the text, is what is wrong.
@@ -135,18 +136,6 @@ pub(super) fn rows<const N: usize>(values: impl Iterator<Item = [Value; N]>) -> 
     let mut rows = Rows::new(N);
     values.for_each(|row| rows.push(row));
     rows
-}
-
-/// Whether a commit writes files and leaves none of those that are there: what others add meanwhile would be of another
-/// schema.
-fn removes_all(state: &Snapshot, actions: &[Action], staged: Option<&Staged>) -> bool {
-    let mut removed_count = staged.map_or(0, |staged| staged.removed_count);
-    let mut has_files = staged.is_some();
-    for action in actions {
-        removed_count += i64::from(matches!(action, Action::Remove(_)));
-        has_files |= matches!(action, Action::Add(_) | Action::Remove(_));
-    }
-    has_files && removed_count == state.file_count
 }
 
 /// Whether actions only rearrange rows, as a compaction does.

@@ -60,10 +60,10 @@ impl<'a> Part<'a> {
     /// By the commit's own rules, which do not depend on others' commits.
     fn check(&self) -> Result<()> {
         let actions = &self.request.actions;
+        let operation = self.request.operation.as_deref();
         match &self.staged {
-            None => check(&self.state, actions),
-            Some(staged) if staged.count() == 0 => check(&self.state, actions),
-            Some(_) => check_rest(&self.state, actions),
+            Some(staged) if staged.count() > 0 => check_rest(&self.state, actions, operation),
+            _ => check(&self.state, actions, operation),
         }
     }
 

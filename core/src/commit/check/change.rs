@@ -29,7 +29,8 @@ pub(super) struct Change<'a> {
 }
 
 impl<'a> Change<'a> {
-    pub(super) fn of(state: &'a Snapshot, actions: &'a [Action]) -> Self {
+    /// `operation`: what the commit is said to be, before what its `commitInfo` says.
+    pub(super) fn of(state: &'a Snapshot, actions: &'a [Action], operation: Option<&str>) -> Self {
         let (mut metadata, mut protocol) = (&state.metadata, &state.protocol);
         let mut removed = HashSet::new();
         for action in actions {
@@ -40,9 +41,10 @@ impl<'a> Change<'a> {
                 _ => {}
             }
         }
-        let past = if replaces(state, actions, &removed) {
+        let operation = operation.map_or_else(|| named_operation(actions), str::to_ascii_uppercase);
+        let past = if replaces(state, actions, &removed, &operation) {
             Past::Replaced
-        } else if actions.iter().any(|action| operation(action) == "RESTORE") {
+        } else if operation == "RESTORE" {
             Past::Restored
         } else {
             Past::Stays
@@ -52,16 +54,17 @@ impl<'a> Change<'a> {
 }
 
 /// The operation that a `commitInfo` names, in upper case.
-fn operation(action: &Action) -> String {
-    match action {
-        Action::CommitInfo(info) => info.operation().unwrap_or_default().to_ascii_uppercase(),
-        _ => String::new(),
-    }
+fn named_operation(actions: &[Action]) -> String {
+    let named = actions.iter().find_map(|action| match action {
+        Action::CommitInfo(info) => info.operation(),
+        _ => None,
+    });
+    named.unwrap_or_default().to_ascii_uppercase()
 }
 
 /// A commit replaces a table when it removes each of its files, and adds none of them again with a deletion vector.
 /// Of an empty table it is known by what the commit says that it does, or by the files that it adds.
-fn replaces(state: &Snapshot, actions: &[Action], removed: &HashSet<&str>) -> bool {
+fn replaces(state: &Snapshot, actions: &[Action], removed: &HashSet<&str>, operation: &str) -> bool {
     if removed.len() as i64 != state.file_count {
         return false;
     }
@@ -70,8 +73,8 @@ fn replaces(state: &Snapshot, actions: &[Action], removed: &HashSet<&str>) -> bo
         Action::Remove(remove) => !remove.data_change,
         _ => false,
     };
-    let says_so = |action: &Action| matches!(action, Action::Add(_)) || names_a_replacement(&operation(action));
-    !actions.iter().any(stays) && (state.file_count > 0 || actions.iter().any(says_so))
+    let adds = actions.iter().any(|action| matches!(action, Action::Add(_)));
+    !actions.iter().any(stays) && (state.file_count > 0 || adds || names_a_replacement(operation))
 }
 
 /// `CREATE OR REPLACE TABLE`, `REPLACE TABLE AS SELECT`, or a write that overwrites.

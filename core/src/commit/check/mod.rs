@@ -27,7 +27,7 @@ use crate::snapshot::Snapshot;
 use crate::table_features::check_writable;
 use crate::{Error, Result};
 
-use change::Change;
+use change::{Change, Past};
 use commit_info::check_commit_info;
 use domains::check_domain;
 use files::{FileRules, check_spellings};
@@ -43,22 +43,30 @@ use row_tracking::{check_row_counts, check_row_tracking};
 /// [`Invalid`](crate::ErrorKind::Invalid) or [`Unsupported`](crate::ErrorKind::Unsupported), with the path, column,
 /// property or feature, and mostly with a hint.
 pub fn check_commit(state: &Snapshot, actions: &[Action]) -> Result<()> {
-    check(state, actions)
+    check(state, actions, None)
 }
 
-pub(super) fn check(state: &Snapshot, actions: &[Action]) -> Result<()> {
+/// `operation`: what the commit is said to be, before what its `commitInfo` says.
+pub(super) fn check(state: &Snapshot, actions: &[Action], operation: Option<&str>) -> Result<()> {
     if actions.is_empty() {
         return Err(Error::invalid("there is nothing to commit: no actions were given"));
     }
-    check_rest(state, actions)?;
+    check_rest(state, actions, operation)?;
     check_files(state, actions, actions)
 }
 
+/// Whether a commit changes the metadata and takes the files with it that were written by the metadata before: then no
+/// file may come meanwhile.
+pub(super) fn replaces_metadata(state: &Snapshot, actions: &[Action], operation: Option<&str>) -> bool {
+    let change = Change::of(state, actions, operation);
+    change.metadata != &state.metadata && change.past != Past::Stays
+}
+
 /// What is checked of a commit as a whole; its files may be elsewhere.
-pub(super) fn check_rest(state: &Snapshot, actions: &[Action]) -> Result<()> {
+pub(super) fn check_rest(state: &Snapshot, actions: &[Action], operation: Option<&str>) -> Result<()> {
     check_writable(&state.protocol)?;
     one_of_a_kind(actions)?;
-    let change = Change::of(state, actions);
+    let change = Change::of(state, actions, operation);
     check_protocol(&state.protocol, change.protocol)?;
     check_metadata(&change)?;
     check_needed_features(&state.metadata, change.metadata, change.protocol)?;
@@ -71,7 +79,7 @@ pub(super) fn check_files(state: &Snapshot, actions: &[Action], files: &[Action]
     one_of_a_kind(files)?;
     not_added_and_removed(files)?;
     check_spellings(files)?;
-    let change = Change::of(state, actions);
+    let change = Change::of(state, actions, None);
     check_row_counts(&change, files)?;
     let rules = FileRules::of(&change)?;
     files.iter().try_for_each(|action| rules.check(action))

@@ -123,7 +123,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         if let Some(file) = request.actions.iter().find(|action| is_file(action)) {
             return Err(refused(Error::invalid(format!("an `{}` is among the actions that begin it", file.name()))));
         }
-        check_rest(&state, &request.actions).map_err(refused)?;
+        check_rest(&state, &request.actions, request.operation.as_deref()).map_err(refused)?;
         let params: Vec<Value> = vec![state.table.key.into(), request.commit_id.as_str().into(), host.now_ms().into()];
         let batch = Batch::write(vec![Statement::new(TAKE_OVER, params[..2].to_vec()), Statement::new(BEGIN, params)]);
         let mut results = database.batch(batch).await?;
