@@ -54,8 +54,6 @@ pub(super) enum Ending {
 enum Refusal {
     /// A guard, or a uniqueness that stands for one: who won must be looked at.
     Guarded(DatabaseError),
-    /// Another try may succeed as it is.
-    Passing(Error),
     /// It may have happened.
     AnswerLost,
     /// The rules of a table as it was known forbid it, and it has moved on since.
@@ -91,7 +89,6 @@ pub(super) async fn run(
                 }
                 last_refusal = Some(too_many_tries(parts, number));
             }
-            Err(Refusal::Passing(error)) => last_refusal = Some(error),
             Err(Refusal::AnswerLost) => is_answer_lost = true,
             Err(Refusal::Final(error)) => match settle(database, parts).await? {
                 Some(ending) => return Ok(ending),
@@ -144,7 +141,6 @@ async fn attempt(
 fn refusal(error: DatabaseError, parts: &[Part<'_>]) -> Refusal {
     match error {
         DatabaseError::AnswerLost(_) => Refusal::AnswerLost,
-        DatabaseError::Busy(_) => Refusal::Passing(error.into()),
         DatabaseError::Guard(_) | DatabaseError::Unique(_) | DatabaseError::OutOfRange(_) => Refusal::Guarded(error),
         _ => Refusal::Final(at(error.into(), parts)),
     }
