@@ -11,6 +11,7 @@ use crate::{Error, ErrorKind, Result};
 use super::check::added_and_removed;
 use super::conflict::Conflict;
 use super::host::{Host, RetryPolicy};
+use super::intent::Intent;
 use super::large::statements::ADDED_AND_REMOVED;
 use super::outcome::Committed;
 use super::plan::{Part, plan};
@@ -36,6 +37,14 @@ const PATH_ADDED_AGAIN: &str = "
 WITH rows (path, dv_id) AS ({rows})
 SELECT r.path FROM rows r JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.dv_id <> r.dv_id
   AND f.removed_version IS NULL LIMIT 1";
+
+/// A file that is said to have been read and was not there. ?1 table, ?2 version that was read.
+const NEVER_READ: &str = "
+WITH rows (path) AS ({rows})
+SELECT r.path FROM rows r WHERE NOT EXISTS (SELECT 1 FROM dl_add_files f
+  WHERE f.table_id = ?1 AND f.path = r.path AND f.version <= ?2
+    AND (f.removed_version IS NULL OR f.removed_version > ?2))
+LIMIT 1";
 
 /// Files without row ids; ?1 table, ?2 so many.
 const WITHOUT_ROW_IDS: &str = "
@@ -201,6 +210,7 @@ async fn resolve(database: &impl Database, parts: &mut [Part<'_>], error: &Datab
         if let Some(conflict) = examined.conflict {
             return Ok(Some(Ending::Conflicted(conflict)));
         }
+        check_read_files(database, part, &intent).await?;
         if let Some(conflict) = check_files(database, &state, part).await? {
             return Ok(Some(Ending::Conflicted(conflict)));
         }
@@ -257,6 +267,25 @@ fn id_is_taken(part: &Part<'_>, by: Option<&Committed>) -> Error {
         .table(name)
         .hint("a commit id belongs to one commit; take a new one for a new commit");
     by.map_or(error.clone(), |by| error.version(by.version))
+}
+
+/// What nobody can have read protects nothing: a path that is misspelt must not go unnoticed.
+async fn check_read_files(database: &impl Database, part: &Part<'_>, intent: &Intent) -> Result<()> {
+    let table = &part.state.table;
+    let fixed = [table.key.into(), intent.read_version.into()];
+    let queries = with_rows(&database.limits(), NEVER_READ, &fixed, intent.read_files());
+    let results: Vec<ResultSet> = database.batch(Batch::read(queries)).await?;
+    let Some(mut row) = results.into_iter().flat_map(|result| result.rows).next() else { return Ok(()) };
+    let path = row.text(0)?;
+    Err(Error::invalid(format!(
+        "committing to table {}: {} is said to have been read, but version {} does not have it",
+        quoted(&table.name),
+        quoted(&path),
+        intent.read_version
+    ))
+    .table(&table.name)
+    .path(path)
+    .hint("name files as in their `add`; `dl files` shows them"))
 }
 
 /// Files that the commit names must be as it says, whoever committed what; a conflict with the version that removed one,
