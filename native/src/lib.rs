@@ -6,10 +6,10 @@ mod commands;
 pub mod database;
 mod expand;
 mod import;
-mod mirror;
+pub mod mirror;
 mod output;
 mod progress;
-mod store;
+pub mod store;
 
 use std::process::ExitCode;
 
