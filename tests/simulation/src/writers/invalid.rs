@@ -1,0 +1,50 @@
+//! Commits that must be refused, whatever happens at the same time.
+
+use serde_json::{Value, json};
+
+use super::View;
+use super::plan::{Planned, new_file};
+use super::rewrites::remove;
+use crate::ledger::Scope;
+use crate::port::Client;
+
+pub(super) fn plan(client: &Client, view: &View) -> Option<Planned> {
+    let mut scope = Scope::Nothing;
+    let actions = match client.below(9) {
+        0 => Vec::new(),
+        1 => {
+            let add = new_file(client);
+            let unknown = remove(client, &add["add"], true);
+            scope = Scope::Files(vec![add["add"]["path"].as_str()?.to_owned()]);
+            vec![unknown]
+        }
+        2 => {
+            let add = new_file(client);
+            vec![remove(client, &add["add"], true), add]
+        }
+        3 => {
+            let add = new_file(client);
+            vec![add.clone(), add]
+        }
+        4 => with(client, "size", json!(-1)),
+        5 => with(client, "partitionValues", json!({})),
+        6 => {
+            let mut metadata: Value = serde_json::to_value(&view.snapshot.metadata).ok()?;
+            metadata["id"] = "another table".into();
+            vec![new_file(client), json!({"metaData": metadata})]
+        }
+        7 => vec![json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 1}}), new_file(client)],
+        _ => {
+            // A batch that the application has written already.
+            let txn = client.pick(&view.snapshot.transactions)?;
+            vec![json!({"txn": {"appId": txn.app_id, "version": txn.version}}), new_file(client)]
+        }
+    };
+    Some(Planned { actions, scope })
+}
+
+fn with(client: &Client, field: &str, value: Value) -> Vec<Value> {
+    let mut add = new_file(client);
+    add["add"][field] = value;
+    vec![add]
+}
