@@ -51,6 +51,9 @@ pub async fn mirror_table(
     mut on_version: impl FnMut(),
 ) -> Result<Mirrored> {
     let state = snapshot(database, &TableSelector::Key(table.key), At::Latest).await?;
+    // The table may have gone on since the caller looked: commits and checkpoint must end at the same version, or the
+    // next run would find the checkpoint and leave the commits before it out.
+    let table = &state.table;
     check_publishable(&state.protocol)?;
     let objects = log.list().await?;
     let is_checkpoint_named = objects.iter().any(|(name, ..)| name == LAST_CHECKPOINT);

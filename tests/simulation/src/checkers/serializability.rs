@@ -113,7 +113,8 @@ fn check_reads(
         let between = table.versions.iter().filter(|other| (intent.base + 1..entry.version).contains(&other.version));
         for other in between.filter(|other| is_blind_append(table, other, ledger)) {
             let added = other.actions.iter().filter_map(|action| action.get("add"));
-            added.flat_map(rows).for_each(|row| drop(now.remove(&row)));
+            let added: Vec<u64> = added.flat_map(rows).collect();
+            now.retain(|row| !added.contains(row));
         }
     }
     let new: Vec<_> = now.difference(&read).collect();
