@@ -50,12 +50,13 @@ pub async fn mirror_table(
     now_ms: i64,
     mut on_version: impl FnMut(),
 ) -> Result<Mirrored> {
+    // The log before the catalog: what other mirrors write after this look is no reason to think that the log is ahead.
+    let objects = log.list().await?;
     let state = snapshot(database, &TableSelector::Key(table.key), At::Latest).await?;
     // The table may have gone on since the caller looked: commits and checkpoint must end at the same version, or the
     // next run would find the checkpoint and leave the commits before it out.
     let table = &state.table;
     check_publishable(&state.protocol)?;
-    let objects = log.list().await?;
     let is_checkpoint_named = objects.iter().any(|(name, ..)| name == LAST_CHECKPOINT);
     let listing = LogListing::new(objects);
     let mut mirrored = Mirrored {
