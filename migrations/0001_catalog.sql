@@ -30,6 +30,7 @@ CREATE TABLE dl_table_versions (
   version                 INTEGER NOT NULL,
   timestamp_ms            INTEGER NOT NULL,  -- strictly increasing with the version
   commit_id               TEXT,
+  commit_digest           TEXT,              -- of what the writer sent with that id
   commit_info             TEXT,              -- JSON
   commit_known            INTEGER NOT NULL,  -- 0: known from a checkpoint only, the commit's own actions are not
   added_files             INTEGER NOT NULL,
@@ -158,11 +159,12 @@ CREATE TABLE dl_guard (
   CONSTRAINT metadata_changed       CHECK (guard <> 'metadata_changed'),
   CONSTRAINT protocol_changed       CHECK (guard <> 'protocol_changed'),
   CONSTRAINT concurrent_append      CHECK (guard <> 'concurrent_append'),
+  CONSTRAINT concurrent_delete_read CHECK (guard <> 'concurrent_delete_read'),
   CONSTRAINT removed_file_not_live  CHECK (guard <> 'removed_file_not_live'),
   CONSTRAINT path_added_again       CHECK (guard <> 'path_added_again'),
   CONSTRAINT concurrent_transaction CHECK (guard <> 'concurrent_transaction'),
   CONSTRAINT known_guard CHECK (guard IN ('table_not_found', 'import_superseded', 'version_moved',
-    'metadata_changed', 'protocol_changed', 'concurrent_append', 'removed_file_not_live', 'path_added_again',
+    'metadata_changed', 'protocol_changed', 'concurrent_append', 'concurrent_delete_read', 'removed_file_not_live', 'path_added_again',
     'concurrent_transaction'))
 );
 

@@ -34,6 +34,7 @@ const FEATURES: &[(&str, KnownBy)] = &[
     ("identityColumns", Writers),
     ("inCommitTimestamp", Writers),
     ("invariants", Writers),
+    ("rowTracking", Writers),
     ("timestampNtz", ReadersAndWriters),
     ("typeWidening", ReadersAndWriters),
     ("typeWidening-preview", ReadersAndWriters),
@@ -184,6 +185,26 @@ pub fn has_writer_feature(protocol: &Protocol, feature: &str) -> bool {
     let implied = IMPLIED_FEATURES.iter().find(|(name, _)| *name == feature);
     let implied_from = implied.map_or(MAX_WRITER_VERSION, |(_, version)| *version);
     listed || (implied_from..MAX_WRITER_VERSION).contains(&protocol.min_writer_version)
+}
+
+/// All features of a table, listed or implied by its versions.
+pub(crate) fn features(protocol: &Protocol) -> impl Iterator<Item = &str> {
+    let listed = protocol.writer_features.iter().chain(&protocol.reader_features).flatten().map(String::as_str);
+    let implied = IMPLIED_FEATURES.iter().map(|(name, _)| *name).filter(|name| has_writer_feature(protocol, name));
+    listed.chain(implied)
+}
+
+/// The metadata domain that holds the highest row id that was assigned (section "Row Tracking").
+pub(crate) const ROW_TRACKING_DOMAIN: &str = "delta.rowTracking";
+
+/// Whether writers assign row ids to the files that they add: row tracking is supported and not suspended.
+pub fn assigns_row_ids(metadata: &Metadata, protocol: &Protocol) -> bool {
+    has_writer_feature(protocol, "rowTracking") && !metadata.is_enabled("delta.rowTrackingSuspended")
+}
+
+/// Whether rows can be tracked by their ids in every file of the table.
+pub fn row_tracking_enabled(metadata: &Metadata, protocol: &Protocol) -> bool {
+    has_writer_feature(protocol, "rowTracking") && metadata.is_enabled("delta.enableRowTracking")
 }
 
 /// Whether commits of the table carry in-commit timestamps.

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use deltalakedb_core::commit::{Isolation, TransactionLimits};
 use deltalakedb_core::time::parse_ms;
+use serde::Deserialize;
 
 /// The log of your Delta tables in SQL: import, look, commit, mirror.
 #[derive(Parser)]
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     Schema(At),
     /// Commit actions to a table.
     Commit(Commit),
+    /// Commit actions to several tables: to all of them or to none.
+    Transaction(Transaction),
     /// Write what the log of a table lacks: commits, and a checkpoint when one is due.
     Mirror(Mirror),
     /// Forget a table in the catalog; its files and its log stay.
@@ -144,9 +148,29 @@ pub(crate) struct Commit {
     /// The actions, one a line as in a commit file; - for standard input.
     #[arg(long, value_name = "FILE.ndjson|-")]
     pub(crate) actions: PathBuf,
-    /// The version that the commit is based on; files added after it then conflict with removes.
+    /// The version that the commit is based on. One that removes data then conflicts with others that added or removed
+    /// files meanwhile; say with the other --read options what it looked at, and it conflicts with less.
     #[arg(long, value_name = "V", allow_negative_numbers = true)]
     pub(crate) read_version: Option<i64>,
+    /// It looked at the files that can hold rows of this condition, as in `dl files --where`; may be given several times.
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(crate) read_where: Vec<String>,
+    /// It looked at the file with this path; may be given several times.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) read_file: Vec<String>,
+    /// It looked at the whole table.
+    #[arg(long)]
+    pub(crate) read_table: bool,
+    /// It looked at how far this application has come; may be given several times.
+    #[arg(long, value_name = "APP_ID")]
+    pub(crate) read_app: Vec<String>,
+    /// How strictly what it looked at is compared with what others committed; by default the table's, and for commits that
+    /// change no data snapshot.
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(crate) isolation: Option<IsolationLevel>,
+    /// How often it is tried, when others commit meanwhile and it does not conflict with them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_tries: Option<u32>,
     /// The operation, such as WRITE or DELETE.
     #[arg(long, value_name = "OP")]
     pub(crate) operation: Option<String>,
@@ -154,6 +178,56 @@ pub(crate) struct Commit {
     #[arg(long, value_name = "UUID")]
     pub(crate) commit_id: Option<uuid::Uuid>,
 }
+
+/// Delta's isolation levels.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum IsolationLevel {
+    /// As if the commits had happened one after the other.
+    Serializable,
+    /// The same, but appends that read nothing may be thought to come later.
+    WriteSerializable,
+    /// Files that others add do not matter.
+    Snapshot,
+}
+
+impl From<IsolationLevel> for Isolation {
+    fn from(level: IsolationLevel) -> Self {
+        match level {
+            IsolationLevel::Serializable => Isolation::Serializable,
+            IsolationLevel::WriteSerializable => Isolation::WriteSerializable,
+            IsolationLevel::Snapshot => Isolation::Snapshot,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Transaction {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// JSON: {"tables": [{"table", "actions": [{"add": {...}}, ...], "operation", "isolation", "read": {"version",
+    /// "whole_table", "where": [...], "files": [...], "app_ids": [...]}}], "transaction_id", "begun_at_ms"}; all but
+    /// "tables", "table" and "actions" may be left out; - for standard input.
+    #[arg(long, value_name = "FILE.json|-")]
+    pub(crate) file: PathBuf,
+    /// Tables, at the most.
+    #[arg(long, value_name = "N", env = "DL_TRANSACTION_MAX_TABLES", default_value_t = DEFAULTS.max_tables)]
+    pub(crate) max_tables: usize,
+    /// Actions of all tables, at the most.
+    #[arg(long, value_name = "N", env = "DL_TRANSACTION_MAX_ACTIONS", default_value_t = DEFAULTS.max_actions)]
+    pub(crate) max_actions: usize,
+    /// Bytes of all actions, at the most.
+    #[arg(long, value_name = "BYTES", env = "DL_TRANSACTION_MAX_BYTES", default_value_t = DEFAULTS.max_bytes)]
+    pub(crate) max_bytes: usize,
+    /// Seconds since "begun_at_ms", at the most.
+    #[arg(long, value_name = "SECONDS", env = "DL_TRANSACTION_MAX_AGE", default_value_t = DEFAULTS.max_age_ms / 1000)]
+    pub(crate) max_age: i64,
+    /// How often it is tried, when others commit meanwhile and it does not conflict with them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_tries: Option<u32>,
+}
+
+const DEFAULTS: TransactionLimits = TransactionLimits::DEFAULT;
 
 #[derive(Args)]
 pub(crate) struct Mirror {

@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 pub mod database;
 mod expand;
+pub mod host;
 mod import;
 pub mod mirror;
 mod output;

@@ -2,6 +2,7 @@
 
 use deltalakedb_core::action::Action;
 use deltalakedb_core::catalog::{MIGRATIONS, Registered, Registration, TableSelector, register};
+use deltalakedb_core::commit::Host;
 use deltalakedb_core::import::ImportPlanner;
 use deltalakedb_core::mirror::{commit_actions, read_commit};
 use deltalakedb_core::snapshot::{At, FileCursor, Snapshot, files, snapshot};
@@ -25,6 +26,23 @@ impl<D: Database> Database for WithLimits<D> {
     fn limits(&self) -> Limits {
         self.1
     }
+}
+
+/// A world in which it is always the same time, and nobody waits.
+pub(crate) struct FixedHost {
+    pub(crate) now_ms: i64,
+}
+
+impl Host for FixedHost {
+    fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    fn random(&self) -> f64 {
+        0.5
+    }
+
+    async fn sleep(&self, _: u64) {}
 }
 
 /// An empty catalog in a folder that must outlive it.

@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 
 use deltalakedb_core::action::{Action, parse_line};
-use deltalakedb_core::commit::{CommitRequest, Outcome, commit};
+use deltalakedb_core::commit::{CommitRequest, Committed, Outcome, ReadSet, commit};
 use deltalakedb_core::snapshot::At;
 use deltalakedb_core::sql::{Batch, Database, DatabaseError, Limits, Statement, Value};
 
-use crate::catalog::{WithLimits, begin_import, named, new_catalog, read_actions, read_state, run};
+use crate::catalog::{FixedHost, WithLimits, begin_import, named, new_catalog, read_actions, read_state, run};
 use crate::model::State;
 
 /// A handle that tasks can share.
@@ -249,15 +249,11 @@ async fn rows_of_any_number_come_back(database: impl Shared) {
         assert_eq!(state, expected);
         assert_eq!(snapshot.size_bytes, count * (count - 1) / 2);
 
-        let request = CommitRequest {
-            actions: actions(count, "remove"),
-            read_version: Some(0),
-            operation: None,
-            commit_id: table.clone(),
-            now_ms: 1,
-        };
-        let outcome = commit(&database, &named(&table), &request).await.unwrap();
-        assert_eq!(outcome, Outcome::Committed { version: 1, timestamp_ms: 1 });
+        let request =
+            CommitRequest { read: ReadSet::of(0), ..CommitRequest::new(table.clone(), actions(count, "remove")) };
+        let outcome = commit(&database, &FixedHost { now_ms: 1 }, &named(&table), &request).await.unwrap();
+        let committed = Committed { table: table.clone(), version: 1, timestamp_ms: 1 };
+        assert_eq!(outcome, Outcome::Committed(committed));
         let (snapshot, state) = read_state(&database, &table, At::Latest).await;
         assert_eq!((state.files.len(), snapshot.size_bytes, snapshot.row_count), (0, 0, Some(0)));
         let removes = read_actions(&database, &snapshot).await.unwrap();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use deltalakedb_core::ErrorKind;
 use deltalakedb_core::action::{Action, Json, Remove};
 use deltalakedb_core::catalog::find_table;
-use deltalakedb_core::commit::{CommitRequest, Outcome, commit};
+use deltalakedb_core::commit::{CommitRequest, Committed, Outcome, commit};
 use deltalakedb_core::import::ImportPlanner;
 use deltalakedb_core::log::CheckpointReader;
 use deltalakedb_core::mirror::{CheckpointState, CheckpointWriter, StateCursor, UnknownFields, state_actions};
@@ -16,7 +16,7 @@ use deltalakedb_core::sql::{Database, Limits};
 use deltalakedb_native::database::SqliteDatabase;
 use proptest::prelude::*;
 
-use crate::catalog::{WithLimits, begin_import, named, new_catalog, read_actions, read_state, run};
+use crate::catalog::{FixedHost, WithLimits, begin_import, named, new_catalog, read_actions, read_state, run};
 use crate::history::{Commit, NOW_MS, histories};
 use crate::model::State;
 
@@ -305,17 +305,16 @@ fn is_committable(state: &State, actions: &[Action]) -> bool {
 }
 
 async fn commit_one(database: &impl Database, table: &str, expected: &Expected, new: &Commit) {
-    let request = CommitRequest {
-        actions: new.actions.clone(),
-        read_version: None,
-        operation: None,
-        commit_id: format!("commit {}", expected.version),
-        now_ms: new.modified_ms,
-    };
-    let committed = Outcome::Committed { version: expected.version, timestamp_ms: expected.timestamp_ms };
+    let request = CommitRequest::new(format!("commit {}", expected.version), new.actions.clone());
+    let host = FixedHost { now_ms: new.modified_ms };
+    let committed = Outcome::Committed(Committed {
+        table: table.to_owned(),
+        version: expected.version,
+        timestamp_ms: expected.timestamp_ms,
+    });
     // Sent twice, it happens once.
     for _ in 0..2 {
-        assert_eq!(commit(database, &named(table), &request).await.unwrap(), committed);
+        assert_eq!(commit(database, &host, &named(table), &request).await.unwrap(), committed);
     }
     let snapshot = snapshot(database, &named(table), At::Latest).await.unwrap();
     let mut actions = read_actions(database, &snapshot).await.unwrap();

@@ -1,6 +1,7 @@
 //! The statements that write one version.
 
-/// ?1 table, ?2 least timestamp, ?3 commit id, ?4 commit info, ?5 commit known, ?6 in-commit timestamps.
+/// ?1 table, ?2 least timestamp, ?3 commit id, ?4 commit info, ?5 commit known, ?6 in-commit timestamps,
+/// ?7 commit digest.
 pub(super) const BEGIN: &str = "
 WITH previous AS (
   SELECT v.* FROM dl_tables t JOIN dl_table_versions v ON v.table_id = t.table_id AND v.version < t.current_version
@@ -8,10 +9,10 @@ WITH previous AS (
 ), stamp (timestamp_ms) AS (
   SELECT max(?2, coalesce((SELECT timestamp_ms + 1 FROM previous), ?2))
 )
-INSERT INTO dl_table_versions (table_id, version, timestamp_ms, commit_id, commit_info, commit_known,
+INSERT INTO dl_table_versions (table_id, version, timestamp_ms, commit_id, commit_digest, commit_info, commit_known,
   added_files, removed_files, first_file_id, end_file_id, first_remove_id, end_remove_id,
   file_count, size_bytes, row_count, files_without_row_count)
-SELECT t.table_id, t.current_version, s.timestamp_ms, ?3,
+SELECT t.table_id, t.current_version, s.timestamp_ms, ?3, ?7,
   CASE WHEN ?6 THEN json_set(?4, '$.inCommitTimestamp', s.timestamp_ms) ELSE ?4 END, ?5,
   0, 0, t.next_file_id, t.next_file_id, t.next_remove_id, t.next_remove_id,
   coalesce(p.file_count, 0), coalesce(p.size_bytes, 0), coalesce(p.row_count, 0), coalesce(p.files_without_row_count, 0)
@@ -69,6 +70,17 @@ pub(super) const INSERT_METADATA: &str = "
 INSERT INTO dl_metadata_updates (table_id, version, metadata)
 SELECT table_id, current_version, ?2 FROM dl_tables WHERE table_id = ?1
 ON CONFLICT (table_id, version) DO UPDATE SET metadata = excluded.metadata";
+
+/// Since which version and time the table has in-commit timestamps (protocol section "Writer Requirements for In-Commit
+/// Timestamps"); a table that has them from its first version on needs not say so. ?1 table.
+pub(super) const ENABLE_IN_COMMIT_TIMESTAMPS: &str = r#"
+UPDATE dl_metadata_updates SET metadata = (
+  SELECT json_set(metadata,
+    '$.configuration."delta.inCommitTimestampEnablementVersion"', CAST(v.version AS TEXT),
+    '$.configuration."delta.inCommitTimestampEnablementTimestamp"', CAST(v.timestamp_ms AS TEXT))
+  FROM dl_tables t JOIN dl_table_versions v ON v.table_id = t.table_id AND v.version = t.current_version
+  WHERE t.table_id = ?1)
+WHERE table_id = ?1 AND version = (SELECT current_version FROM dl_tables WHERE table_id = ?1 AND current_version > 0)"#;
 
 pub(super) const INSERT_PROTOCOL: &str = "
 INSERT INTO dl_protocol_updates (table_id, version, protocol)

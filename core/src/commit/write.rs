@@ -8,10 +8,12 @@ use std::collections::HashSet;
 
 use crate::action::{Action, Add, CommitInfo, Remove};
 use crate::sql::{Limits, Rows, Statement, Value, with_rows};
+use crate::table_features::ROW_TRACKING_DOMAIN;
 
+use super::row_tracking::{INSERT_ADDS_WITH_ROW_IDS, INSERT_REMOVES_WITH_ROW_IDS, SET_HIGH_WATER_MARK};
 use super::statements::{
-    ADVANCE, BEGIN, CLOSE, DESCRIBE, END, INSERT_ADDS, INSERT_CDC, INSERT_DOMAIN_METADATA, INSERT_METADATA,
-    INSERT_PROTOCOL, INSERT_REMOVES, INSERT_TXNS, INSERT_UNKNOWN, SUBTRACT,
+    ADVANCE, BEGIN, CLOSE, DESCRIBE, ENABLE_IN_COMMIT_TIMESTAMPS, END, INSERT_ADDS, INSERT_CDC, INSERT_DOMAIN_METADATA,
+    INSERT_METADATA, INSERT_PROTOCOL, INSERT_REMOVES, INSERT_TXNS, INSERT_UNKNOWN, SUBTRACT,
 };
 
 /// How a version begins.
@@ -19,6 +21,7 @@ pub(crate) struct VersionStart {
     /// At least this, and at least the previous version's + 1.
     pub timestamp_ms: i64,
     pub commit_id: Option<String>,
+    pub commit_digest: Option<String>,
     pub commit_info: Option<String>,
     /// False for state that comes from a checkpoint.
     pub commit_known: bool,
@@ -26,10 +29,22 @@ pub(crate) struct VersionStart {
     pub in_commit_timestamp: bool,
 }
 
+/// Where the row ids of added files come from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum RowIds {
+    /// From the actions, which may have none.
+    AsGiven,
+    /// From here (protocol section "Writer Requirements for Row Tracking"); `reserved_up_to` are taken by the writer.
+    Assigned { reserved_up_to: Option<i64> },
+}
+
 /// Writes the actions of one version.
 pub(crate) struct VersionWriter {
     table_id: i64,
     limits: Limits,
+    row_ids: RowIds,
+    /// Rows in the files that were added so far.
+    rows: i64,
     adds: i64,
     removes: i64,
     cdc: i64,
@@ -37,8 +52,8 @@ pub(crate) struct VersionWriter {
 }
 
 impl VersionWriter {
-    pub(crate) fn new(table_id: i64, limits: Limits) -> Self {
-        VersionWriter { table_id, limits, adds: 0, removes: 0, cdc: 0, unknown: 0 }
+    pub(crate) fn new(table_id: i64, limits: Limits, row_ids: RowIds) -> Self {
+        VersionWriter { table_id, limits, row_ids, rows: 0, adds: 0, removes: 0, cdc: 0, unknown: 0 }
     }
 
     pub(crate) fn begin(&self, start: VersionStart) -> Statement {
@@ -51,8 +66,14 @@ impl VersionWriter {
                 start.commit_info.into(),
                 start.commit_known.into(),
                 start.in_commit_timestamp.into(),
+                start.commit_digest.into(),
             ],
         )
+    }
+
+    /// Says in the version's metadata since when the table has in-commit timestamps.
+    pub(crate) fn in_commit_timestamps_enabled(&self) -> Statement {
+        Statement::new(ENABLE_IN_COMMIT_TIMESTAMPS, [self.table_id.into()])
     }
 
     /// Sets what `begin` did not know: the least timestamp and the commit info.
@@ -69,7 +90,8 @@ impl VersionWriter {
         actions: Vec<Action>,
         mut may_be_live: impl FnMut(&str, &str) -> bool,
     ) -> Vec<Statement> {
-        let mut rows = VersionRows::default();
+        let assigned = self.row_ids != RowIds::AsGiven;
+        let mut rows = VersionRows::new(if assigned { ADD_COLUMNS + 1 } else { ADD_COLUMNS });
         let mut statements = Vec::new();
         for action in actions {
             match action {
@@ -78,7 +100,12 @@ impl VersionWriter {
                     if may_be_live(&add.path, &dv_id) {
                         rows.close(&add.path, &dv_id);
                     }
+                    let row_count = if assigned { add.num_records().unwrap_or(0) } else { 0 };
                     rows.adds.push(add_row(self.adds, add, dv_id));
+                    if assigned {
+                        rows.adds.push_value(self.rows);
+                        self.rows = self.rows.saturating_add(row_count);
+                    }
                     self.adds += 1;
                 }
                 Action::Remove(remove) => {
@@ -97,6 +124,7 @@ impl VersionWriter {
                     let text = json(&txn);
                     rows.txns.push([txn.app_id.into(), txn.version.into(), text.into()]);
                 }
+                Action::DomainMetadata(domain) if assigned && domain.domain == ROW_TRACKING_DOMAIN => {}
                 Action::DomainMetadata(domain) => {
                     let text = json(&domain);
                     rows.domains.push([domain.domain.into(), domain.removed.into(), text.into()]);
@@ -119,8 +147,12 @@ impl VersionWriter {
     fn rows(&self, rows: VersionRows, statements: &mut Vec<Statement>) {
         statements.extend(self.with_rows(SUBTRACT, rows.closed.clone()));
         statements.extend(self.with_rows(CLOSE, rows.closed));
-        statements.extend(self.with_rows(INSERT_ADDS, rows.adds));
-        statements.extend(self.with_rows(INSERT_REMOVES, rows.removes));
+        let (insert_adds, insert_removes) = match self.row_ids {
+            RowIds::AsGiven => (INSERT_ADDS, INSERT_REMOVES),
+            RowIds::Assigned { .. } => (INSERT_ADDS_WITH_ROW_IDS, INSERT_REMOVES_WITH_ROW_IDS),
+        };
+        statements.extend(self.with_rows(insert_adds, rows.adds));
+        statements.extend(self.with_rows(insert_removes, rows.removes));
         statements.extend(self.with_rows(INSERT_TXNS, rows.txns));
         statements.extend(self.with_rows(INSERT_DOMAIN_METADATA, rows.domains));
         statements.extend(self.with_rows(INSERT_CDC, rows.cdc));
@@ -133,7 +165,14 @@ impl VersionWriter {
 
     pub(crate) fn end(&self) -> Vec<Statement> {
         let params: Vec<Value> = vec![self.table_id.into(), self.adds.into(), self.removes.into()];
-        vec![Statement::new(ADVANCE, params.clone()), Statement::new(END, params)]
+        let mut statements = vec![Statement::new(ADVANCE, params.clone()), Statement::new(END, params)];
+        if let RowIds::Assigned { reserved_up_to } = self.row_ids
+            && (self.rows > 0 || reserved_up_to.is_some())
+        {
+            let params = vec![self.table_id.into(), self.rows.into(), reserved_up_to.into()];
+            statements.push(Statement::new(SET_HIGH_WATER_MARK, params));
+        }
+        statements
     }
 }
 
@@ -158,12 +197,12 @@ impl VersionRows {
     }
 }
 
-impl Default for VersionRows {
-    fn default() -> Self {
+impl VersionRows {
+    fn new(add_columns: usize) -> Self {
         VersionRows {
             closed: Rows::new(2),
             closed_keys: HashSet::new(),
-            adds: Rows::new(ADD_COLUMNS),
+            adds: Rows::new(add_columns),
             removes: Rows::new(REMOVE_COLUMNS),
             txns: Rows::new(3),
             domains: Rows::new(3),

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::action::{Action, CommitInfo, Metadata, Protocol};
-use crate::commit::write::{VersionStart, VersionWriter};
+use crate::commit::write::{RowIds, VersionStart, VersionWriter};
 use crate::sql::{Batch, Limits, Statement};
 use crate::{Error, Result};
 
@@ -138,7 +138,7 @@ impl ImportPlanner {
     }
 
     fn begin(&mut self, version: i64, file: &str, modified_ms: i64, source: Source) {
-        let writer = VersionWriter::new(self.key, self.limits);
+        let writer = VersionWriter::new(self.key, self.limits, RowIds::AsGiven);
         self.statements.push(Statement::new(SET_VERSION, [self.key.into(), version.into()]));
         let is_commit = matches!(source, Source::Commit);
         if is_commit && self.follows_state {
@@ -148,6 +148,7 @@ impl ImportPlanner {
         self.statements.push(writer.begin(VersionStart {
             timestamp_ms: modified_ms,
             commit_id: None,
+            commit_digest: None,
             commit_info: None,
             commit_known: is_commit,
             in_commit_timestamp: false,

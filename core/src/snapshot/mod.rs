@@ -60,12 +60,12 @@ const VERSION: &str = target!(
 );
 
 const METADATA: &str = target!(
-    " SELECT m.metadata FROM target JOIN dl_metadata_updates m
+    " SELECT m.metadata, m.version FROM target JOIN dl_metadata_updates m
        ON m.table_id = target.table_id AND m.version <= target.version ORDER BY m.version DESC LIMIT 1"
 );
 
 const PROTOCOL: &str = target!(
-    " SELECT p.protocol FROM target JOIN dl_protocol_updates p
+    " SELECT p.protocol, p.version FROM target JOIN dl_protocol_updates p
        ON p.table_id = target.table_id AND p.version <= target.version ORDER BY p.version DESC LIMIT 1"
 );
 
@@ -130,8 +130,12 @@ pub struct Snapshot {
     pub commit_info: Option<CommitInfo>,
     /// In force at the version.
     pub metadata: Metadata,
+    /// The version that set it.
+    pub metadata_version: i64,
     /// In force at the version.
     pub protocol: Protocol,
+    /// The version that set it.
+    pub protocol_version: i64,
     /// The latest `txn` of each application, by `appId`, expired ones included.
     pub transactions: Vec<Txn>,
     /// The domains in force, by name.
@@ -177,6 +181,8 @@ pub async fn snapshot(database: &impl Database, selector: &TableSelector, at: At
     };
     let name = &table.name;
     let files_without_row_count = row.integer(5)?;
+    let (metadata, metadata_version) = one_action("metaData", name, metadata)?;
+    let (protocol, protocol_version) = one_action("protocol", name, protocol)?;
     Ok(Snapshot {
         version: row.integer(0)?,
         timestamp_ms: row.integer(1)?,
@@ -185,8 +191,10 @@ pub async fn snapshot(database: &impl Database, selector: &TableSelector, at: At
         row_count: if files_without_row_count == 0 { Some(row.integer(4)?) } else { None },
         end_file_id: row.integer(6)?,
         commit_info: row.optional_text(7)?.map(|text| parse_stored("commitInfo", name, text)).transpose()?,
-        metadata: one_action("metaData", name, metadata)?,
-        protocol: one_action("protocol", name, protocol)?,
+        metadata,
+        metadata_version,
+        protocol,
+        protocol_version,
         transactions: all_actions("txn", name, txns)?,
         domain_metadata: all_actions("domainMetadata", name, domains)?,
         table,
@@ -232,10 +240,13 @@ fn all_actions<T: serde::de::DeserializeOwned>(action: &str, table: &str, result
     result.rows.into_iter().map(|mut row| parse_stored(action, table, row.text(0)?)).collect()
 }
 
-fn one_action<T: serde::de::DeserializeOwned>(action: &str, table: &str, result: ResultSet) -> Result<T> {
-    all_actions(action, table, result)?.into_iter().next().ok_or_else(|| {
+/// An action of which a table has one, and the version that set it.
+fn one_action<T: serde::de::DeserializeOwned>(action: &str, table: &str, result: ResultSet) -> Result<(T, i64)> {
+    let row = result.rows.into_iter().next().ok_or_else(|| {
         Error::corrupt(format!("the catalog has no `{action}` of table `{table}`"))
             .table(table)
             .hint("the catalog was changed by other software; drop the table and import it again")
-    })
+    });
+    let mut row = row?;
+    Ok((parse_stored(action, table, row.text(0)?)?, row.integer(1)?))
 }

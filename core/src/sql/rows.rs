@@ -21,10 +21,15 @@ impl Rows {
         Rows { columns, values: Vec::new() }
     }
 
-    /// Adds a row.
+    /// Adds a row, or the first of its values.
     pub(crate) fn push<const N: usize>(&mut self, row: [Value; N]) {
-        debug_assert_eq!(N, self.columns);
+        debug_assert!(N <= self.columns);
         self.values.extend(row);
+    }
+
+    /// Adds the last value of a row.
+    pub(crate) fn push_value(&mut self, value: impl Into<Value>) {
+        self.values.push(value.into());
     }
 
     /// How many rows there are.

@@ -6,12 +6,15 @@ mod files;
 mod import;
 mod mirror;
 mod show;
+mod transaction;
 
 use deltalakedb_core::Result;
 use deltalakedb_core::catalog::TableSelector;
+use deltalakedb_core::commit::Host;
 use deltalakedb_core::snapshot::At;
 
 use crate::cli::{self, Cli, Command};
+use crate::host::SystemHost;
 use crate::output::Output;
 
 /// Runs a command.
@@ -26,6 +29,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<()> {
         Command::Schema(args) => show::schema(args, output).await,
         Command::Files(args) => files::run(args, output).await,
         Command::Commit(args) => commit::run(args, output).await,
+        Command::Transaction(args) => transaction::run(args, output).await,
         Command::Mirror(args) => mirror::run(args, output).await,
     }
 }
@@ -50,6 +54,5 @@ impl cli::At {
 
 /// The time, in milliseconds since the epoch.
 fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    SystemHost.now_ms()
 }

@@ -2,12 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::action::{Metadata, Protocol};
+use crate::action::Metadata;
 use crate::catalog::quoted;
 use crate::schema::{ColumnMapping, DataType, Field, Primitive, Schema};
-use crate::snapshot::Snapshot;
-use crate::table_features::in_commit_timestamps_enabled;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 use super::joined;
 
@@ -91,17 +89,4 @@ fn check_columns(schema: &Schema) -> Result<()> {
         ))),
         None => Ok(()),
     }
-}
-
-pub(super) fn check_in_commit_timestamps(state: &Snapshot, metadata: &Metadata, protocol: &Protocol) -> Result<()> {
-    if !in_commit_timestamps_enabled(metadata, protocol)
-        || in_commit_timestamps_enabled(&state.metadata, &state.protocol)
-    {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Unsupported,
-        "this release does not switch in-commit timestamps on (delta.enableInCommitTimestamps)",
-    )
-    .hint("switch them on with the engine that made the table, then `dl import --incremental`"))
 }

@@ -14,7 +14,7 @@ use crate::table_features::check_writable;
 use crate::{Error, Result};
 
 use files::FileRules;
-use metadata::{check_in_commit_timestamps, check_metadata};
+use metadata::check_metadata;
 use needed_features::check_needed_features;
 use protocol::check_protocol;
 
@@ -39,7 +39,6 @@ pub(super) fn check(state: &Snapshot, actions: &[Action]) -> Result<()> {
     check_protocol(&state.protocol, protocol)?;
     check_metadata(&state.metadata, metadata)?;
     check_needed_features(&state.metadata, metadata, protocol)?;
-    check_in_commit_timestamps(state, metadata, protocol)?;
     let rules = FileRules::of(state, metadata, protocol)?;
     actions.iter().try_for_each(|action| rules.check(action))
 }

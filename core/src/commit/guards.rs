@@ -1,0 +1,91 @@
+//! What must still hold when a commit's batch runs.
+//!
+//! A guard that looks at what others did meanwhile may be coarse: when one does not hold, [`winners`](super::winners)
+//! decides exactly, and the commit is tried again on top of what it may ignore.
+
+use crate::sql::{Limits, Rows, Statement, Value, with_rows};
+
+use super::intent::Intent;
+
+const GUARD_TABLE: &str = "INSERT INTO dl_guard (guard) SELECT 'table_not_found' WHERE changes() <> 1";
+
+/// ?1 table, ?2 the last version that was looked at; so in all guards.
+const GUARD_METADATA: &str = "
+INSERT INTO dl_guard (guard) SELECT 'metadata_changed'
+WHERE EXISTS (SELECT 1 FROM dl_metadata_updates WHERE table_id = ?1 AND version > ?2)";
+
+const GUARD_PROTOCOL: &str = "
+INSERT INTO dl_guard (guard) SELECT 'protocol_changed'
+WHERE EXISTS (SELECT 1 FROM dl_protocol_updates WHERE table_id = ?1 AND version > ?2)";
+
+/// ?3 whether appends that read nothing matter, too.
+const GUARD_APPEND: &str = "
+INSERT INTO dl_guard (guard) SELECT 'concurrent_append' WHERE EXISTS (
+  SELECT 1 FROM dl_table_versions v WHERE v.table_id = ?1 AND v.version > ?2 AND v.added_files > 0
+    AND (?3 OR json_extract(v.commit_info, '$.isBlindAppend') IS NOT 1))";
+
+const GUARD_ANY_REMOVED: &str = "
+INSERT INTO dl_guard (guard) SELECT 'concurrent_delete_read' WHERE EXISTS (
+  SELECT 1 FROM dl_table_versions v WHERE v.table_id = ?1 AND v.version > ?2 AND v.removed_files > 0)";
+
+const GUARD_READ_FILES: &str = "
+WITH rows (path) AS ({rows})
+INSERT INTO dl_guard (guard) SELECT 'concurrent_delete_read' WHERE EXISTS (
+  SELECT 1 FROM rows r JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2)";
+
+pub(super) const GUARD_REMOVES: &str = "
+WITH rows (path, dv_id) AS ({rows})
+INSERT INTO dl_guard (guard) SELECT 'removed_file_not_live' WHERE EXISTS (
+  SELECT 1 FROM rows r WHERE NOT EXISTS (
+    SELECT 1 FROM dl_add_files f
+    WHERE f.table_id = ?1 AND f.path = r.path AND f.dv_id = r.dv_id AND f.removed_version IS NULL))";
+
+/// A path is live with one deletion vector at the most: who adds it with another one removes the entry that it has
+/// (protocol section "Add File and Remove File"). The rows are added files whose path the commit does not remove.
+pub(super) const GUARD_PATHS: &str = "
+WITH rows (path, dv_id) AS ({rows})
+INSERT INTO dl_guard (guard) SELECT 'path_added_again' WHERE EXISTS (
+  SELECT 1 FROM rows r JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.dv_id <> r.dv_id
+    AND f.removed_version IS NULL)";
+
+const GUARD_TXNS: &str = "
+WITH rows (app_id, txn_version) AS ({rows})
+INSERT INTO dl_guard (guard) SELECT 'concurrent_transaction' WHERE EXISTS (
+  SELECT 1 FROM rows r WHERE
+    EXISTS (SELECT 1 FROM dl_txn_actions a WHERE a.table_id = ?1 AND a.app_id = r.app_id AND a.version > ?2)
+    OR r.txn_version <= (SELECT a.txn_version FROM dl_txn_actions a WHERE a.table_id = ?1 AND a.app_id = r.app_id
+      ORDER BY a.version DESC LIMIT 1))";
+
+const GUARD_DOMAINS: &str = "
+WITH rows (domain) AS ({rows})
+INSERT INTO dl_guard (guard) SELECT 'concurrent_transaction' WHERE EXISTS (
+  SELECT 1 FROM rows r JOIN dl_domain_metadata d ON d.table_id = ?1 AND d.domain = r.domain AND d.version > ?2)";
+
+/// The guards of a commit, the first of which must follow the statement that moves the table's version.
+pub(super) fn guards(key: i64, intent: &Intent, limits: &Limits) -> Vec<Statement> {
+    let since = || vec![Value::from(key), intent.examined_version.into()];
+    let mut statements = vec![
+        Statement::new(GUARD_TABLE, []),
+        Statement::new(GUARD_METADATA, since()),
+        Statement::new(GUARD_PROTOCOL, since()),
+    ];
+    if intent.minds_appends() {
+        let mut params = since();
+        params.push(intent.minds_blind_appends().into());
+        statements.push(Statement::new(GUARD_APPEND, params));
+    }
+    if intent.reads_any_file() {
+        statements.push(Statement::new(GUARD_ANY_REMOVED, since()));
+    }
+    statements.extend(with_rows(limits, GUARD_READ_FILES, &since(), intent.read_files()));
+    statements.extend(with_rows(limits, GUARD_TXNS, &since(), intent.txns()));
+    statements.extend(with_rows(limits, GUARD_DOMAINS, &since(), intent.domains()));
+    statements
+}
+
+/// The guards on the files that a commit removes and adds.
+pub(super) fn file_guards(key: i64, removed: Rows, added: Rows, limits: &Limits) -> Vec<Statement> {
+    let mut statements = with_rows(limits, GUARD_REMOVES, &[key.into()], removed);
+    statements.extend(with_rows(limits, GUARD_PATHS, &[key.into()], added));
+    statements
+}

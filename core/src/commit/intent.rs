@@ -1,0 +1,145 @@
+//! A commit as the conflict rules see it.
+
+use std::collections::BTreeMap;
+
+use crate::action::Action;
+use crate::predicate::Predicate;
+use crate::schema::Schema;
+use crate::snapshot::Snapshot;
+use crate::sql::{Rows, Value};
+use crate::table_features::ROW_TRACKING_DOMAIN;
+use crate::{Error, Result};
+
+use super::request::{CommitRequest, Isolation};
+
+/// Operations that write rows' ids into files and change nothing else (Delta-Spark's names).
+pub(super) const ROW_TRACKING_OPERATIONS: [&str; 2] = ["ROW TRACKING BACKFILL", "ROW TRACKING UNBACKFILL"];
+
+/// What one commit read and what it is about to do.
+#[derive(Clone, Debug)]
+pub(super) struct Intent {
+    /// The version that was read.
+    pub read_version: i64,
+    /// All versions up to this one were looked at and do not conflict.
+    pub examined_version: i64,
+    pub isolation: Isolation,
+    pub is_blind_append: bool,
+    pub whole_table: bool,
+    /// Conditions with their text.
+    pub predicates: Vec<(String, Predicate)>,
+    /// Paths.
+    files: Vec<String>,
+    /// Applications that were read, each with the version that the commit moves it to.
+    apps: BTreeMap<String, Option<i64>>,
+    domains: Vec<String>,
+    pub has_metadata: bool,
+    pub has_protocol: bool,
+    rewrites_row_ids: bool,
+}
+
+impl Intent {
+    /// What a request means for a table whose latest known state is `state`. `examined_version`: versions up to it were
+    /// looked at in an earlier try.
+    pub(super) fn of(state: &Snapshot, request: &CommitRequest, examined_version: Option<i64>) -> Result<Self> {
+        let read = &request.read;
+        let read_version = read_version(state, read.version)?;
+        let examined_version = examined_version.unwrap_or(read_version);
+        let actions = &request.actions;
+        let removes_data = actions.iter().any(|action| matches!(action, Action::Remove(remove) if remove.data_change));
+        let has_metadata = actions.iter().any(|action| matches!(action, Action::Metadata(_)));
+        // Who removes data on the ground of a version, or replaces the table, looked at it as a whole.
+        let looked_at_all = removes_data && !read.has_files() && (read.version.is_some() || has_metadata);
+        let mut whole_table = read.whole_table || looked_at_all;
+        let predicates = match parse_predicates(state, &read.predicates) {
+            Ok(predicates) => predicates,
+            // It was written for a schema that is no more: that, and not the text, is what is wrong.
+            Err(_) if state.metadata_version > examined_version => {
+                whole_table = true;
+                Vec::new()
+            }
+            Err(error) => return Err(error),
+        };
+        let mut intent = Intent {
+            read_version,
+            examined_version,
+            isolation: request.isolation.unwrap_or_else(|| Isolation::default_of(&state.metadata, actions)),
+            is_blind_append: !read.has_files() && !actions.iter().any(|action| matches!(action, Action::Remove(_))),
+            whole_table,
+            predicates,
+            files: read.files.clone(),
+            apps: read.app_ids.iter().map(|app_id| (app_id.clone(), None)).collect(),
+            domains: Vec::new(),
+            has_metadata,
+            has_protocol: false,
+            rewrites_row_ids: request.operation.as_deref().is_some_and(|name| ROW_TRACKING_OPERATIONS.contains(&name)),
+        };
+        for action in actions {
+            match action {
+                Action::Txn(txn) => _ = intent.apps.insert(txn.app_id.clone(), Some(txn.version)),
+                // Row ids are assigned when the commit happens; no two commits can want the same ones.
+                Action::DomainMetadata(domain) if domain.domain != ROW_TRACKING_DOMAIN => {
+                    intent.domains.push(domain.domain.clone());
+                }
+                Action::Protocol(_) => intent.has_protocol = true,
+                _ => {}
+            }
+        }
+        Ok(intent)
+    }
+
+    /// Whether files that others added can conflict.
+    pub(super) fn minds_appends(&self) -> bool {
+        self.reads_any_file() && self.isolation != Isolation::Snapshot && !self.rewrites_row_ids
+    }
+
+    /// Whether they can even if their commit read nothing.
+    pub(super) fn minds_blind_appends(&self) -> bool {
+        self.isolation == Isolation::Serializable || self.has_metadata
+    }
+
+    /// Whether files were read that the commit does not name one by one.
+    pub(super) fn reads_any_file(&self) -> bool {
+        self.whole_table || !self.predicates.is_empty()
+    }
+
+    /// The paths that were read.
+    pub(super) fn read_files(&self) -> Rows {
+        rows(self.files.iter().map(|path| [path.as_str().into()]))
+    }
+
+    /// Applications that were read, with the version that they are moved to or NULL.
+    pub(super) fn txns(&self) -> Rows {
+        rows(self.apps.iter().map(|(app_id, version)| [app_id.as_str().into(), (*version).into()]))
+    }
+
+    /// Domains that are changed.
+    pub(super) fn domains(&self) -> Rows {
+        rows(self.domains.iter().map(|domain| [domain.as_str().into()]))
+    }
+}
+
+pub(super) fn rows<const N: usize>(values: impl Iterator<Item = [Value; N]>) -> Rows {
+    let mut rows = Rows::new(N);
+    values.for_each(|row| rows.push(row));
+    rows
+}
+
+fn read_version(state: &Snapshot, given: Option<i64>) -> Result<i64> {
+    let version = given.unwrap_or(state.version);
+    if version > state.version || version < state.table.earliest_version {
+        return Err(Error::invalid(format!(
+            "the read version is {version}; the table has versions {} to {}",
+            state.table.earliest_version, state.version
+        ))
+        .version(version));
+    }
+    Ok(version)
+}
+
+fn parse_predicates(state: &Snapshot, texts: &[String]) -> Result<Vec<(String, Predicate)>> {
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let schema = Schema::of(&state.metadata)?;
+    texts.iter().map(|text| Ok((text.clone(), Predicate::parse(text, &schema)?))).collect()
+}

@@ -1,0 +1,141 @@
+use crate::action::{Action, Metadata};
+
+/// What a writer wants to commit to one table.
+#[derive(Clone, Debug)]
+pub struct CommitRequest {
+    /// The commit's actions. A `commitInfo` among them is kept, its missing fields filled in.
+    pub actions: Vec<Action>,
+    /// What the writer looked at before it decided on them.
+    pub read: ReadSet,
+    /// How strictly that is compared with what others committed meanwhile; `None`: as the table and the actions have it
+    /// ([`Isolation`]).
+    pub isolation: Option<Isolation>,
+    /// Name of the operation, such as `WRITE`; overrides the one in `commitInfo`.
+    pub operation: Option<String>,
+    /// UUID. Sent again with the same id, a commit happens once.
+    pub commit_id: String,
+}
+
+impl CommitRequest {
+    /// A commit that reads nothing: with added files only, it never conflicts with other files.
+    ///
+    /// ```
+    /// use deltalakedb_core::action::parse_line;
+    /// use deltalakedb_core::commit::{CommitRequest, ReadSet};
+    /// let remove = parse_line(r#"{"remove":{"path":"a","dataChange":true}}"#)?;
+    /// let request = CommitRequest {
+    ///     read: ReadSet::of(7).predicate("day = '2024-01-31'"),
+    ///     operation: Some("DELETE".into()),
+    ///     ..CommitRequest::new("0d0d67ae-1b52-4bd4-9c2c-3c0f31d86c22", remove)
+    /// };
+    /// assert_eq!(request.read.version, Some(7));
+    /// # Ok::<(), deltalakedb_core::Error>(())
+    /// ```
+    pub fn new(commit_id: impl Into<String>, actions: Vec<Action>) -> Self {
+        CommitRequest {
+            actions,
+            read: ReadSet::default(),
+            isolation: None,
+            operation: None,
+            commit_id: commit_id.into(),
+        }
+    }
+}
+
+/// What a writer read of a table before it decided what to commit: that, and nothing else, must not have changed
+/// meanwhile.
+///
+/// The default read nothing. A commit that removes data and gives a version or changes the metadata, but does not say what
+/// it read, is taken to have read the whole table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadSet {
+    /// The version that was read; `None`: the latest one that is known when the commit is planned.
+    pub version: Option<i64>,
+    /// Every file.
+    pub whole_table: bool,
+    /// The files that can hold rows of one of these conditions ([`Predicate`](crate::predicate::Predicate)), by their
+    /// partition values and statistics.
+    pub predicates: Vec<String>,
+    /// The files with these paths, as in their `add`.
+    pub files: Vec<String>,
+    /// How far these applications have come (`txn`); those that the commit itself has `txn` actions of are taken in.
+    pub app_ids: Vec<String>,
+}
+
+impl ReadSet {
+    /// Of this version; nothing of it yet.
+    pub fn of(version: i64) -> Self {
+        ReadSet { version: Some(version), ..ReadSet::default() }
+    }
+
+    /// And every file.
+    #[must_use]
+    pub fn whole_table(mut self) -> Self {
+        self.whole_table = true;
+        self
+    }
+
+    /// And the files that can hold rows of a condition.
+    #[must_use]
+    pub fn predicate(mut self, condition: impl Into<String>) -> Self {
+        self.predicates.push(condition.into());
+        self
+    }
+
+    /// And the files with these paths.
+    #[must_use]
+    pub fn files<T: Into<String>>(mut self, paths: impl IntoIterator<Item = T>) -> Self {
+        self.files.extend(paths.into_iter().map(Into::into));
+        self
+    }
+
+    /// Whether files were read, of whatever kind.
+    pub(super) fn has_files(&self) -> bool {
+        self.whole_table || !self.predicates.is_empty() || !self.files.is_empty()
+    }
+}
+
+/// How strictly what a commit read is compared with what others committed meanwhile: Delta-Spark's levels.
+///
+/// Without one in the request a commit that changes no data, a compaction for one, has [`Snapshot`](Self::Snapshot);
+/// any other the table's `delta.isolationLevel`, else [`WriteSerializable`](Self::WriteSerializable).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// The commits might have happened one after the other, as the versions have them.
+    Serializable,
+    /// As [`Serializable`](Self::Serializable), but appends that read nothing may be thought to come later than their
+    /// version says.
+    WriteSerializable,
+    /// Files that others added do not matter; that read or removed files were removed does.
+    Snapshot,
+}
+
+const ISOLATION_LEVEL: &str = "delta.isolationLevel";
+
+impl Isolation {
+    /// The name in `commitInfo.isolationLevel` and `delta.isolationLevel`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Isolation::Serializable => "Serializable",
+            Isolation::WriteSerializable => "WriteSerializable",
+            Isolation::Snapshot => "SnapshotIsolation",
+        }
+    }
+
+    /// What a commit has that asks for none.
+    pub(super) fn default_of(metadata: &Metadata, actions: &[Action]) -> Self {
+        let keeps_data = actions.iter().all(|action| match action {
+            Action::Add(add) => !add.data_change,
+            Action::Remove(remove) => !remove.data_change,
+            Action::Cdc(cdc) => !cdc.data_change,
+            Action::DomainMetadata(domain) => domain.domain == crate::table_features::ROW_TRACKING_DOMAIN,
+            Action::CommitInfo(_) => true,
+            _ => false,
+        });
+        match metadata.configuration.value(ISOLATION_LEVEL) {
+            _ if keeps_data => Isolation::Snapshot,
+            Some(level) if level.eq_ignore_ascii_case("Serializable") => Isolation::Serializable,
+            _ => Isolation::WriteSerializable,
+        }
+    }
+}

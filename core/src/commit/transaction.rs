@@ -1,0 +1,169 @@
+use crate::catalog::quoted;
+use crate::snapshot::Snapshot;
+use crate::sql::Database;
+use crate::{Error, Result};
+
+use super::attempts::{Ending, run};
+use super::host::{Host, RetryPolicy};
+use super::outcome::TransactionOutcome;
+use super::plan::Part;
+use super::request::CommitRequest;
+
+/// How large and how old a transaction may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionLimits {
+    /// Tables.
+    pub max_tables: usize,
+    /// Actions of all tables.
+    pub max_actions: usize,
+    /// Bytes of all actions, as JSON.
+    pub max_bytes: usize,
+    /// Milliseconds between [`Transaction::begin`] and [`Transaction::commit`].
+    pub max_age_ms: i64,
+}
+
+impl TransactionLimits {
+    /// 100 tables, 100,000 actions, 64 MiB, 1 hour.
+    pub const DEFAULT: TransactionLimits =
+        TransactionLimits { max_tables: 100, max_actions: 100_000, max_bytes: 64 << 20, max_age_ms: 3_600_000 };
+}
+
+impl Default for TransactionLimits {
+    fn default() -> Self {
+        TransactionLimits::DEFAULT
+    }
+}
+
+/// Commits to several tables of one catalog that happen all or not at all, in one batch.
+///
+/// Each table gets a version of its own, whose `commitInfo.tags` hold the transaction's id as
+/// `delta.multiTableTransaction.transactionId` (Delta's open RFC for multi-table transactions). Conflicts are those of
+/// the single tables: one is enough to refuse all.
+///
+/// ```
+/// use deltalakedb_core::Result;
+/// use deltalakedb_core::action::Action;
+/// use deltalakedb_core::catalog::TableSelector;
+/// use deltalakedb_core::commit::{CommitRequest, Host, Transaction, TransactionLimits, TransactionOutcome};
+/// use deltalakedb_core::snapshot::{At, snapshot};
+/// use deltalakedb_core::sql::Database;
+///
+/// async fn book(
+///     database: &impl Database,
+///     host: &impl Host,
+///     id: &str,
+///     orders: Vec<Action>,
+///     stock: Vec<Action>,
+/// ) -> Result<TransactionOutcome> {
+///     let mut transaction = Transaction::begin(id, host.now_ms(), TransactionLimits::default());
+///     for (table, actions) in [("orders", orders), ("stock", stock)] {
+///         let state = snapshot(database, &TableSelector::Named(table.into()), At::Latest).await?;
+///         transaction.stage(state, CommitRequest::new(id, actions))?;
+///     }
+///     transaction.commit(database, host).await
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    id: String,
+    begun_ms: i64,
+    limits: TransactionLimits,
+    retry: RetryPolicy,
+    tables: Vec<(Snapshot, CommitRequest)>,
+    action_count: usize,
+    size_bytes: usize,
+}
+
+impl Transaction {
+    /// Begins a transaction. `id` is a UUID: sent again with it, the transaction happens once. `now_ms` is the time, in
+    /// milliseconds since the epoch. Nothing is written before [`commit`](Self::commit).
+    pub fn begin(id: impl Into<String>, now_ms: i64, limits: TransactionLimits) -> Self {
+        Transaction {
+            id: id.into(),
+            begun_ms: now_ms,
+            limits,
+            retry: RetryPolicy::default(),
+            tables: Vec::new(),
+            action_count: 0,
+            size_bytes: 0,
+        }
+    }
+
+    /// With another policy for tries.
+    #[must_use]
+    pub fn with_retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// The id, which is the commit id in each table.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Takes in the commit to one table, whose latest known state is `state`; the request's commit id becomes the
+    /// transaction's.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) when the table is in it already, or a limit is exceeded: the transaction
+    /// is as it was then.
+    pub fn stage(&mut self, state: Snapshot, mut request: CommitRequest) -> Result<()> {
+        let name = &state.table.name;
+        if self.tables.iter().any(|(staged, _)| staged.table.key == state.table.key) {
+            return Err(self
+                .refused(format!("the table {} is in it twice", quoted(name)))
+                .table(name)
+                .hint("put all actions of a table into one part"));
+        }
+        let action_count = self.action_count + request.actions.len();
+        let sizes = request.actions.iter().map(|action| action.to_json().len());
+        let size_bytes = self.size_bytes + sizes.sum::<usize>();
+        for (what, found, limit) in [
+            ("tables", self.tables.len() + 1, self.limits.max_tables),
+            ("actions", action_count, self.limits.max_actions),
+            ("bytes of actions", size_bytes, self.limits.max_bytes),
+        ] {
+            if found > limit {
+                return Err(self
+                    .refused(format!("it has {found} {what}; {limit} are allowed"))
+                    .table(name)
+                    .hint("split it, or raise the limit"));
+            }
+        }
+        request.commit_id.clone_from(&self.id);
+        (self.action_count, self.size_bytes) = (action_count, size_bytes);
+        self.tables.push((state, request));
+        Ok(())
+    }
+
+    /// Commits to all tables in one batch; more batches only where others were first.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) when no table was staged, a table's rules forbid its part, or the
+    /// transaction is older than allowed; [`Unavailable`](crate::ErrorKind::Unavailable) when the tries are used up;
+    /// those of the database. Nothing has happened then.
+    pub async fn commit(&self, database: &impl Database, host: &impl Host) -> Result<TransactionOutcome> {
+        if self.tables.is_empty() {
+            return Err(self.refused("it has no tables".into()));
+        }
+        let age_ms = host.now_ms().saturating_sub(self.begun_ms);
+        if age_ms > self.limits.max_age_ms {
+            return Err(self
+                .refused(format!("it was begun {age_ms} ms ago; {} are allowed", self.limits.max_age_ms))
+                .hint("read the tables again and begin a new transaction, or raise the limit"));
+        }
+        let mut parts: Vec<Part<'_>> =
+            self.tables.iter().map(|(state, request)| Part::new(state.clone(), request)).collect();
+        let ending = run(database, host, &self.retry, &mut parts, Some(&self.id)).await;
+        let ending = ending.map_err(|error| error.context(format!("in the transaction {}", self.id)))?;
+        Ok(match ending {
+            Ending::Committed(committed) => TransactionOutcome::Committed(committed),
+            Ending::Conflicted(conflict) => TransactionOutcome::Conflicted(conflict),
+            Ending::Unknown => TransactionOutcome::Unknown,
+        })
+    }
+
+    fn refused(&self, wrong: String) -> Error {
+        Error::invalid(format!("in the transaction {}: {wrong}", self.id))
+    }
+}
