@@ -13,8 +13,18 @@ pub(crate) enum Isolation {
     Serializable,
     /// The same, where blind appends may count as later than they are.
     WriteSerializable,
-    /// What it removes was there; its reads may be old.
+    /// What it read or removes is there; what others added it may not have seen.
     Snapshot,
+}
+
+impl Isolation {
+    /// What a commit has that asks for none.
+    pub(crate) fn default_of(actions: &[Value]) -> Self {
+        let keeps_data = |action: &Value| {
+            action.as_object().is_some_and(|action| action.values().all(|body| body["dataChange"] == false))
+        };
+        if actions.iter().all(keeps_data) { Isolation::Snapshot } else { Isolation::WriteSerializable }
+    }
 }
 
 /// What a commit read.
@@ -41,6 +51,8 @@ pub(crate) struct Intent {
     pub(crate) base: i64,
     pub(crate) scope: Scope,
     pub(crate) isolation: Isolation,
+    /// Whether the client asks for it, or it is what the actions have without that.
+    pub(crate) is_isolation_asked: bool,
 }
 
 /// What a client was told of a commit.

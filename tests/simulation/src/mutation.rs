@@ -18,8 +18,12 @@ pub enum Mutation {
     OverwritingStore,
 }
 
-const GUARDS: [&str; 7] = [
+/// What each part of a commit begins with.
+const ADVANCE_VERSION: &str = "SET current_version = current_version + 1";
+
+const GUARDS: [&str; 8] = [
     "removed_file_not_live",
+    "concurrent_delete_read",
     "metadata_changed",
     "protocol_changed",
     "concurrent_append",
@@ -48,6 +52,19 @@ impl Mutation {
     /// What is done to the catalog's tables.
     pub(crate) fn migration(self) -> Option<&'static str> {
         (self == Mutation::WithoutUniqueCommitIds).then_some("DROP INDEX dl_table_versions_commit_id")
+    }
+
+    /// The batches that are run in the place of one.
+    pub(crate) fn split(self, batch: Batch) -> Vec<Batch> {
+        let mut parts = vec![Batch { access: batch.access, statements: Vec::new() }];
+        for statement in batch.statements {
+            let begins = self == Mutation::SplitTransactions && statement.sql.contains(ADVANCE_VERSION);
+            match parts.last_mut() {
+                Some(part) if !begins || part.statements.is_empty() => part.statements.push(statement),
+                _ => parts.push(Batch { access: batch.access, statements: vec![statement] }),
+            }
+        }
+        parts
     }
 
     /// Makes the statements of a guard do nothing; there is still a result set for each.

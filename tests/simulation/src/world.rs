@@ -56,10 +56,14 @@ impl World {
 
     /// Runs a batch, now and without faults.
     pub(crate) fn apply(&self, mut batch: Batch) -> Result<Vec<ResultSet>, DatabaseError> {
-        if let Some(mutation) = self.config.mutation {
-            mutation.apply(&mut batch);
+        let catalog = lock(&self.catalog);
+        let Some(mutation) = self.config.mutation else { return catalog.batch(batch) };
+        mutation.apply(&mut batch);
+        let mut results = Vec::new();
+        for part in mutation.split(batch) {
+            results.extend(catalog.batch(part)?);
         }
-        lock(&self.catalog).batch(batch)
+        Ok(results)
     }
 
     /// A client of the catalog and the store, whose faults and choices follow from the seed and its name.

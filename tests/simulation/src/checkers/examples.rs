@@ -29,7 +29,14 @@ pub(crate) fn remove(path: &str) -> Value {
 }
 
 pub(crate) fn intent(base: i64, scope: Scope, actions: &[Value]) -> Intent {
-    Intent { table: 1, actions: actions.to_vec(), base, scope, isolation: Isolation::Serializable }
+    Intent {
+        table: 1,
+        actions: actions.to_vec(),
+        base,
+        scope,
+        isolation: Isolation::Serializable,
+        is_isolation_asked: true,
+    }
 }
 
 /// A ledger in which the commits were sent once each, without answers.

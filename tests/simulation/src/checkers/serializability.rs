@@ -8,14 +8,13 @@ use serde_json::Value;
 use crate::history::{TableHistory, Version};
 use crate::ledger::{Intent, Isolation, Ledger, Scope};
 use crate::model::{State, key, rows, text};
-use crate::writers::{UPHOLDS, Upholds};
 
 pub(super) fn check(tables: &[TableHistory], ledger: &Ledger) -> Vec<String> {
     let written = tables.iter().filter(|table| !ledger.copies.contains_key(&table.key));
-    written.flat_map(|table| check_table(table, ledger, &UPHOLDS)).collect()
+    written.flat_map(|table| check_table(table, ledger)).collect()
 }
 
-fn check_table(table: &TableHistory, ledger: &Ledger, upholds: &Upholds) -> Vec<String> {
+fn check_table(table: &TableHistory, ledger: &Ledger) -> Vec<String> {
     let states = table.states();
     let nothing = State::default();
     let mut before = &nothing;
@@ -26,7 +25,7 @@ fn check_table(table: &TableHistory, ledger: &Ledger, upholds: &Upholds) -> Vec<
         let mut found = check_change(&entry.actions, before, after);
         if let Some(intent) = intent {
             match states.get(&intent.base) {
-                Some(base) => found.extend(check_reads(table, ledger, entry, intent, base, before, upholds)),
+                Some(base) => found.extend(check_reads(table, ledger, entry, intent, base, before)),
                 None => found.push(format!("it read version {}, which is not there", intent.base)),
             }
         }
@@ -84,24 +83,16 @@ fn check_reads(
     intent: &Intent,
     base: &State,
     before: &State,
-    upholds: &Upholds,
 ) -> Vec<String> {
     let mut wrong = Vec::new();
     if intent.base >= entry.version {
         wrong.push(format!("it read version {}", intent.base));
     }
-    let reads_rows = matches!(intent.scope, Scope::Partition(_) | Scope::Table);
-    if reads_rows || upholds.base_of_blind {
-        if base.metadata != before.metadata {
-            wrong.push(format!("the metadata that it read at version {} has changed", intent.base));
-        }
-        if base.protocol != before.protocol {
-            wrong.push(format!("the protocol that it read at version {} has changed", intent.base));
-        }
+    if base.metadata != before.metadata {
+        wrong.push(format!("the metadata that it read at version {} has changed", intent.base));
     }
-    if intent.isolation == Isolation::Snapshot {
-        return wrong;
-    }
+    wrong
+        .extend(check_names(intent, base, before).map(|what| format!("{what} at version {} has changed", intent.base)));
     let read = rows_in(base, &intent.scope);
     let mut now = rows_in(before, &intent.scope);
     if matches!(intent.scope, Scope::Files(_)) {
@@ -118,14 +109,36 @@ fn check_reads(
         }
     }
     let new: Vec<_> = now.difference(&read).collect();
-    if !new.is_empty() {
+    if !new.is_empty() && intent.isolation != Isolation::Snapshot {
         wrong.push(format!("it read version {} and not the rows {new:?}, which are there", intent.base));
     }
     let lost: Vec<_> = read.difference(&now).collect();
-    if upholds.lost_rows && !lost.is_empty() {
+    if !lost.is_empty() {
         wrong.push(format!("it read version {} with the rows {lost:?}, which are gone", intent.base));
     }
     wrong
+}
+
+/// What a commit changes and therefore has read: applications, domains, the protocol; of a protocol that it does not
+/// change the features must still be there.
+fn check_names(intent: &Intent, base: &State, before: &State) -> impl Iterator<Item = String> {
+    let mut changed = Vec::new();
+    for action in &intent.actions {
+        let (app_id, domain) = (text(&action["txn"], "appId"), text(&action["domainMetadata"], "domain"));
+        if base.txns.get(&app_id) != before.txns.get(&app_id) {
+            changed.push(format!("the application {app_id}"));
+        }
+        if base.domains.get(&domain) != before.domains.get(&domain) {
+            changed.push(format!("the domain {domain}"));
+        }
+    }
+    let changes_protocol = intent.actions.iter().any(|action| action.get("protocol").is_some());
+    let features = |state: &State| state.protocol["writerFeatures"].as_array().cloned().unwrap_or_default();
+    let lost = features(base).iter().any(|feature| !features(before).contains(feature));
+    if (changes_protocol && base.protocol != before.protocol) || lost {
+        changed.push("the protocol".to_owned());
+    }
+    changed.into_iter()
 }
 
 fn rows_in(state: &State, scope: &Scope) -> BTreeSet<u64> {
@@ -149,10 +162,8 @@ mod tests {
     use super::*;
     use crate::checkers::examples::{add, intent, ledger, remove, table, version};
 
-    const STRICT: Upholds = Upholds { lost_rows: true, base_of_blind: true, transactions: true };
-
     fn wrong(versions: Vec<Version>, intents: Vec<(&str, Intent)>) -> Vec<String> {
-        check_table(&table(versions), &ledger(intents), &STRICT)
+        check_table(&table(versions), &ledger(intents))
     }
 
     #[test]

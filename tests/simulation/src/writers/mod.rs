@@ -19,8 +19,6 @@ use crate::port::Client;
 use crate::readers::read_files;
 use crate::world::World;
 
-pub(crate) use commit::{UPHOLDS, Upholds};
-
 /// How often a client sends a commit of which it does not know the end.
 const TRIES: usize = 6;
 
@@ -83,14 +81,15 @@ async fn prepare(client: &Client) -> Result<Option<Pending>> {
         let view = look(client, &tables[(first + offset) % tables.len()]).await?;
         let kind = if kind == plan::Kind::Transaction { plan::Kind::part_of_transaction(client) } else { kind };
         let Some(planned) = kind.plan(client, &view) else { return Ok(None) };
-        let isolation = [Isolation::Serializable, Isolation::WriteSerializable, Isolation::Snapshot];
-        let isolation = client.pick(&isolation).copied().unwrap_or(Isolation::Serializable);
+        let levels = [Isolation::Serializable, Isolation::WriteSerializable, Isolation::Snapshot];
+        let asked = if client.once_in(3) { None } else { client.pick(&levels).copied() };
         let intent = Intent {
             table: view.snapshot.table.key,
-            actions: planned.actions,
             base: view.snapshot.version,
             scope: planned.scope,
-            isolation,
+            isolation: asked.unwrap_or_else(|| Isolation::default_of(&planned.actions)),
+            is_isolation_asked: asked.is_some(),
+            actions: planned.actions,
         };
         intents.push((view.snapshot, intent));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{UPHOLDS, View, invalid, rewrites};
+use super::{View, invalid, rewrites};
 use crate::config::Part;
 use crate::ledger::Scope;
 use crate::model;
@@ -54,15 +54,9 @@ pub(super) struct Planned {
 impl Kind {
     /// One of those that the run has.
     pub(super) fn choose(client: &Client) -> Option<Kind> {
-        let has = |kind: Kind| match kind {
-            Kind::Transaction => UPHOLDS.transactions,
-            // To be safe against a removal at the same time it must say what it read.
-            Kind::Statistics => UPHOLDS.lost_rows,
-            _ => true,
-        };
         let kinds: Vec<Kind> = KINDS
             .iter()
-            .filter(|(kind, part, _)| client.world.config.has(*part) && has(*kind))
+            .filter(|(_, part, _)| client.world.config.has(*part))
             .flat_map(|&(kind, _, weight)| std::iter::repeat_n(kind, weight))
             .collect();
         client.pick(&kinds).copied()
