@@ -15,7 +15,7 @@ struct Cli {
     #[arg(long)]
     seed: Option<u64>,
     /// How often a task is polled before the faults end.
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 2_000)]
     steps: u64,
     /// How many seeds to run, one after the other from the first.
     #[arg(long, default_value_t = 1)]

@@ -202,7 +202,8 @@ mod tests {
 
     /// What another commit did between the version that a commit read and its own.
     fn between(other: Vec<Value>, other_scope: Scope, isolation: Isolation) -> Vec<String> {
-        let first = [add("f", "1"), add("g", "2")];
+        let protocol = serde_json::json!({"protocol": {"writerFeatures": ["appendOnly"]}});
+        let first = [protocol, add("f", "1"), add("g", "2")];
         let own = [remove("f")];
         let versions = vec![version(0, "a", &first), version(1, "b", &other), version(2, "c", &own)];
         let own = Intent { isolation, ..intent(0, Scope::Table, &own) };
@@ -222,7 +223,7 @@ mod tests {
         assert_eq!(between(delete(), Scope::Nothing, WriteSerializable).len(), 1);
         let metadata = || vec![serde_json::json!({"metaData": {"id": "other"}})];
         assert_eq!(between(metadata(), Scope::Nothing, Snapshot).len(), 1);
-        let protocol = || vec![serde_json::json!({"protocol": {"minReaderVersion": 9}})];
+        let protocol = || vec![serde_json::json!({"protocol": {"writerFeatures": []}})];
         assert_eq!(between(protocol(), Scope::Nothing, Snapshot).len(), 1);
     }
 }

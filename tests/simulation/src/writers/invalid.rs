@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::View;
-use super::plan::{Planned, new_file};
+use super::plan::{Planned, has_feature, new_file};
 use super::rewrites::remove;
 use crate::ledger::Scope;
 use crate::port::Client;
 
 pub(super) fn plan(client: &Client, view: &View) -> Option<Planned> {
     let mut scope = Scope::Nothing;
-    let actions = match client.below(9) {
+    let actions = match client.below(10) {
         0 => Vec::new(),
         1 => {
             let add = new_file(client);
@@ -34,6 +34,14 @@ pub(super) fn plan(client: &Client, view: &View) -> Option<Planned> {
             vec![new_file(client), json!({"metaData": metadata})]
         }
         7 => vec![json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 1}}), new_file(client)],
+        8 => {
+            // A live file once more, with another deletion vector beside the entry that it has.
+            let mut add = client.pick(&view.files).filter(|_| has_feature(view, "deletionVectors"))?.clone();
+            add["deletionVector"] = json!({"storageType": "i", "pathOrInlineDv": format!("v{}", client.world.number()),
+                "sizeInBytes": 40, "cardinality": 1});
+            scope = Scope::Files(vec![add["path"].as_str()?.to_owned()]);
+            vec![json!({"add": add})]
+        }
         _ => {
             // A batch that the application has written already.
             let txn = client.pick(&view.snapshot.transactions)?;
