@@ -162,10 +162,11 @@ CREATE TABLE dl_guard (
   CONSTRAINT concurrent_delete_read CHECK (guard <> 'concurrent_delete_read'),
   CONSTRAINT removed_file_not_live  CHECK (guard <> 'removed_file_not_live'),
   CONSTRAINT path_added_again       CHECK (guard <> 'path_added_again'),
+  CONSTRAINT row_ids_missing        CHECK (guard <> 'row_ids_missing'),
   CONSTRAINT concurrent_transaction CHECK (guard <> 'concurrent_transaction'),
   CONSTRAINT known_guard CHECK (guard IN ('table_not_found', 'import_superseded', 'version_moved',
-    'metadata_changed', 'protocol_changed', 'concurrent_append', 'concurrent_delete_read', 'removed_file_not_live', 'path_added_again',
-    'concurrent_transaction'))
+    'metadata_changed', 'protocol_changed', 'concurrent_append', 'concurrent_delete_read', 'removed_file_not_live',
+    'path_added_again', 'row_ids_missing', 'concurrent_transaction'))
 );
 
 INSERT INTO dl_migrations (version, name) VALUES (1, 'catalog');

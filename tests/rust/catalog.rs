@@ -1,12 +1,14 @@
 //! Catalogs to test with, and what is in them.
 
+use std::sync::OnceLock;
+
 use deltalakedb_core::action::Action;
 use deltalakedb_core::catalog::{MIGRATIONS, Registered, Registration, TableSelector, register};
 use deltalakedb_core::commit::Host;
 use deltalakedb_core::import::ImportPlanner;
 use deltalakedb_core::mirror::{commit_actions, read_commit};
 use deltalakedb_core::snapshot::{At, FileCursor, Snapshot, files, snapshot};
-use deltalakedb_core::sql::{Batch, Database, DatabaseError, Limits, MaybeSend, ResultSet};
+use deltalakedb_core::sql::{Batch, Database, DatabaseError, Limits, MaybeSend, ResultSet, Statement};
 use deltalakedb_native::database::SqliteDatabase;
 
 use crate::model::{State, key_of_add};
@@ -47,11 +49,23 @@ impl Host for FixedHost {
 
 /// An empty catalog in a folder that must outlive it.
 pub(crate) fn new_catalog(folder: &tempfile::TempDir) -> SqliteDatabase {
-    let database = SqliteDatabase::create(folder.path().join("catalog.db")).unwrap();
+    static EMPTY: OnceLock<Vec<u8>> = OnceLock::new();
+    let path = folder.path().join("catalog.db");
+    std::fs::write(&path, EMPTY.get_or_init(migrated)).unwrap();
+    SqliteDatabase::open(path).unwrap()
+}
+
+/// The file of an empty catalog, which takes longer to make than to copy.
+fn migrated() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    let database = SqliteDatabase::create(path.clone()).unwrap();
     for migration in MIGRATIONS {
         database.migrate(migration.sql).unwrap();
     }
-    database
+    // Closed, the database is one file.
+    drop(database);
+    std::fs::read(path).unwrap()
 }
 
 pub(crate) fn named(table: &str) -> TableSelector {
@@ -114,4 +128,18 @@ pub(crate) async fn read_actions(database: &impl Database, snapshot: &Snapshot) 
         cursor = next;
     }
     commit.is_known.then_some(actions)
+}
+
+/// All rows of all tables of the catalog.
+pub(crate) async fn dump(database: &impl Database) -> Vec<ResultSet> {
+    let names =
+        Statement::new("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'dl%' ORDER BY name", []);
+    let names = database.batch(Batch::read(vec![names])).await.unwrap().remove(0).rows;
+    let all = names.into_iter().map(|mut name| {
+        let sql = format!("SELECT * FROM {} ORDER BY 1, 2", name.text(0).unwrap());
+        Statement { sql: sql.into(), params: Vec::new() }
+    });
+    let all: Vec<Statement> = all.filter(|statement| !statement.sql.contains("dl_guard")).collect();
+    assert!(all.len() > 10);
+    database.batch(Batch::read(all)).await.unwrap()
 }

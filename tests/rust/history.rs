@@ -12,9 +12,11 @@ use crate::model::State;
 pub(crate) const NOW_MS: i64 = 2_000_000_000_000;
 const BIG: i64 = (1 << 53) + 1;
 
-const PATHS: &[&str] = &["a.parquet", "A.parquet", "p=%20/b.parquet", "s3://bucket/c d.parquet", "ä😀'\"\\.parquet"];
-const APPS: &[&str] = &["", "app", "App"];
-const DOMAINS: &[&str] = &["delta.clustering", "ä"];
+const PATHS: &[&str] = &["a.parquet", "A.parquet", "p=%20/b.parquet", "s3://bucket/c%20d.parquet", ODD_PATH];
+/// No URI: an import takes it, a commit may not bring it in.
+pub(crate) const ODD_PATH: &str = "ä😀 '\"\\.parquet";
+const APPS: &[&str] = &["a", "app", "App"];
+const DOMAINS: &[&str] = &["clustering", "ä"];
 const PROTOCOLS: &[&str] = &[
     r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors","domainMetadata","changeDataFeed"]}}"#,
     r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors","domainMetadata","changeDataFeed","appendOnly"],"future":1.10}}"#,
@@ -133,7 +135,7 @@ fn resolve(op: &Op, state: &State, done: &mut HashSet<(&'static str, usize)>) ->
             parse(&json!({ "domainMetadata": action }).to_string())
         }
         Op::Cdc(n) => parse(&format!(
-            r#"{{"cdc":{{"path":"_change_data/{n}","partitionValues":{{"p":null}},"size":{n},"dataChange":false}}}}"#
+            r#"{{"cdc":{{"path":"_change_data/{n}","partitionValues":{{"p":null,"q":"x"}},"size":{n},"dataChange":false}}}}"#
         )),
         Op::Unknown(n) => parse(&format!(r#"{{"future{}":{{"n":{n}.10,"text":"\u0000"}}}}"#, n % 2)),
         Op::CommitInfo(n) if first("commitInfo", 0) => {
@@ -150,9 +152,9 @@ fn parse(line: &str) -> Vec<Action> {
 fn vector(number: i64) -> serde_json::Value {
     match number {
         0 => json!(null),
-        1 => json!({"storageType": "i", "pathOrInlineDv": "wi5b=000010000", "sizeInBytes": 40, "cardinality": 3}),
+        1 => json!({"storageType": "i", "pathOrInlineDv": "wi5b=00001", "sizeInBytes": 8, "cardinality": 3}),
         _ => {
-            json!({"storageType": "u", "pathOrInlineDv": "ab^-aqEH.", "offset": 1, "sizeInBytes": 4, "cardinality": 1})
+            json!({"storageType": "u", "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^", "offset": 1, "sizeInBytes": 4, "cardinality": 1})
         }
     }
 }
@@ -206,7 +208,7 @@ fn remove(which: usize, vector_number: i64, n: i64) -> Vec<Action> {
     }
     if n % 4 == 1 {
         remove["extendedFileMetadata"] = json!(true);
-        remove["partitionValues"] = json!({"p": null});
+        remove["partitionValues"] = json!({"p": null, "q": ""});
         remove["size"] = json!(BIG);
         remove["future"] = json!(n);
     }
@@ -221,7 +223,9 @@ fn metadata(n: i64) -> Vec<Action> {
         "format": {"provider": "parquet", "options": {}},
         "schemaString": schema,
         "partitionColumns": ["p", "q"],
-        "configuration": {"n": n.to_string(), "delta.enableChangeDataFeed": "true"},
+        "configuration": {
+            "n": n.to_string(), "delta.enableChangeDataFeed": "true", "delta.enableDeletionVectors": "true",
+        },
         "future": n,
     });
     parse(&json!({ "metaData": metadata }).to_string())

@@ -21,20 +21,24 @@ use crate::model::State;
 const CORRUPT_CHECKPOINT: &str = "corrupt-checkpoint-with-commits";
 
 /// The tables by name, each with its `_delta_log`.
-fn logs() -> Vec<(String, PathBuf)> {
-    let tables = Path::new(env!("CARGO_MANIFEST_DIR")).join("tables");
+pub(crate) fn logs() -> Vec<(String, PathBuf)> {
+    let logs = logs_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tables"));
+    assert!(logs.len() > 50, "the bundled tables are there");
+    logs
+}
+
+pub(crate) fn logs_in(tables: &Path) -> Vec<(String, PathBuf)> {
     let folders = fs::read_dir(tables).unwrap().map(|entry| entry.unwrap().path());
     let mut logs: Vec<_> = folders
         .map(|folder| (folder.file_name().unwrap().to_str().unwrap().to_owned(), folder.join("_delta_log")))
         .filter(|(_, log)| log.is_dir())
         .collect();
     logs.sort_unstable();
-    assert!(logs.len() > 50, "the bundled tables are there");
     logs
 }
 
 /// The files of a log for which `wanted` holds.
-fn list(log: &Path, wanted: impl Fn(i64, &LogFileKind) -> bool) -> LogListing {
+pub(crate) fn list(log: &Path, wanted: impl Fn(i64, &LogFileKind) -> bool) -> LogListing {
     let files = fs::read_dir(log).unwrap().map(|entry| entry.unwrap());
     let names = files.map(|file| (file.file_name().into_string().unwrap(), file.metadata().unwrap().len()));
     LogListing::new(
@@ -75,10 +79,10 @@ fn read_lines(log: &Path, name: &str) -> Result<Vec<Action>> {
 }
 
 /// A version as the model has it, with its own actions where a commit file tells them.
-type Version = (i64, State, Option<Vec<Action>>);
+pub(crate) type Version = (i64, State, Option<Vec<Action>>);
 
 /// The versions that a plan leads to.
-fn replay(log: &Path, plan: &LogPlan) -> Result<Vec<Version>> {
+pub(crate) fn replay(log: &Path, plan: &LogPlan) -> Result<Vec<Version>> {
     let mut state = State::default();
     let mut versions = Vec::new();
     if let Some(checkpoint) = &plan.checkpoint {
@@ -106,7 +110,7 @@ fn replay(log: &Path, plan: &LogPlan) -> Result<Vec<Version>> {
 }
 
 /// Imports as a host does.
-async fn import(database: &impl Database, table: &str, log: &Path, plan: &LogPlan) {
+pub(crate) async fn import(database: &impl Database, table: &str, log: &Path, plan: &LogPlan) {
     let mut planner = begin_import(database, table, plan.earliest_version).await;
     if let Some(checkpoint) = &plan.checkpoint {
         planner.begin_checkpoint(checkpoint.version, "a checkpoint");

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by them
 
 mod catalog;
+mod commit_law;
+mod conflict_matrix;
 mod contract;
 mod history;
 mod in_commit_timestamps;
@@ -9,3 +11,5 @@ mod int96_statistics;
 mod log_corpus;
 mod model;
 mod replay_laws;
+mod row_tracking;
+mod transactions;

@@ -17,7 +17,7 @@ use deltalakedb_native::database::SqliteDatabase;
 use proptest::prelude::*;
 
 use crate::catalog::{FixedHost, WithLimits, begin_import, named, new_catalog, read_actions, read_state, run};
-use crate::history::{Commit, NOW_MS, histories};
+use crate::history::{Commit, NOW_MS, ODD_PATH, histories};
 use crate::model::State;
 
 /// How long tombstones stay in a table that does not say.
@@ -290,14 +290,17 @@ fn commits_make_the_versions_that_an_import_makes() {
     });
 }
 
-/// A commit that removes what is not there, takes a transaction back, has row ids in a table without row tracking, or a
-/// vector without the number of rows, is refused; an import takes it.
+/// A commit that removes what is not there, takes a transaction back, has row ids in a table without row tracking, a
+/// vector without the number of rows, or brings in a path that is no URI, is refused; an import takes it.
 fn is_committable(state: &State, actions: &[Action]) -> bool {
+    let removed = |path: &str| actions.iter().any(|action| matches!(action, Action::Remove(old) if old.path == path));
     !actions.is_empty()
         && actions.iter().all(|action| match action {
             Action::Remove(remove) => state.files.contains_key(&(remove.path.clone(), remove.dv_id())),
             Action::Add(add) => {
-                add.base_row_id.is_none() && (add.deletion_vector.is_none() || add.num_records().is_some())
+                add.base_row_id.is_none()
+                    && (add.path != ODD_PATH || removed(ODD_PATH))
+                    && (add.deletion_vector.is_none() || add.num_records().is_some())
             }
             Action::Txn(txn) => state.txns.get(&txn.app_id).is_none_or(|last| last.version < txn.version),
             _ => true,

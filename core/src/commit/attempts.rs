@@ -1,5 +1,8 @@
 //! The tries of a commit: run the batch; where it is refused look at who won; rebase and try again, or give up.
 
+use std::collections::HashSet;
+
+use crate::action::Action;
 use crate::catalog::{Table, TableSelector, quoted};
 use crate::snapshot::{At, Snapshot, snapshot};
 use crate::sql::{Batch, Database, DatabaseError, ResultSet, Row, Rows, Statement, with_rows};
@@ -32,6 +35,11 @@ const PATH_ADDED_AGAIN: &str = "
 WITH rows (path, dv_id) AS ({rows})
 SELECT r.path FROM rows r JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.dv_id <> r.dv_id
   AND f.removed_version IS NULL LIMIT 1";
+
+/// Files without row ids; ?1 table, ?2 so many.
+const WITHOUT_ROW_IDS: &str = "
+SELECT f.path FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40
+  AND f.base_row_id IS NULL AND f.removed_version IS NULL ORDER BY f.file_id LIMIT ?2";
 
 /// How it ended.
 pub(super) enum Ending {
@@ -189,6 +197,9 @@ async fn resolve(database: &impl Database, parts: &mut [Part<'_>], error: &Datab
     }
     let mut has_moved = false;
     for part in parts.iter_mut() {
+        if *error == DatabaseError::Guard("row_ids_missing".into()) {
+            check_row_ids(database, part).await?;
+        }
         let state = latest(database, &part.state.table).await?;
         let intent = part.intent()?;
         let examined = examine(database, &state, &intent, part.removed()).await?;
@@ -279,6 +290,36 @@ async fn check_files(database: &impl Database, state: &Snapshot, part: &Part<'_>
         return Err(error.hint("remove that entry in the same commit; `dl files` shows its deletion vector"));
     }
     Ok(None)
+}
+
+/// All files must have row ids that a commit does not give ids itself, by adding them again.
+async fn check_row_ids(database: &impl Database, part: &Part<'_>) -> Result<()> {
+    let added: HashSet<&str> = part
+        .request
+        .actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Add(add) => Some(add.path.as_str()),
+            _ => None,
+        })
+        .collect();
+    let table = &part.state.table;
+    let query = Statement::new(WITHOUT_ROW_IDS, vec![table.key.into(), (added.len() as i64 + 1).into()]);
+    for mut row in table.read_rows(database, query).await? {
+        let path = row.text(0)?;
+        if !added.contains(path.as_str()) {
+            let name = &table.name;
+            return Err(Error::invalid(format!(
+                "committing to table {}: row tracking cannot be enabled, {} has no row ids",
+                quoted(name),
+                quoted(&path)
+            ))
+            .table(name)
+            .path(path)
+            .hint("add such files again, with `dataChange` false, in this commit or before: they get ids then"));
+        }
+    }
+    Ok(())
 }
 
 async fn first_row(

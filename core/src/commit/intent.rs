@@ -47,9 +47,9 @@ impl Intent {
         let actions = &request.actions;
         let removes_data = actions.iter().any(|action| matches!(action, Action::Remove(remove) if remove.data_change));
         let has_metadata = actions.iter().any(|action| matches!(action, Action::Metadata(_)));
-        // Who removes data on the ground of a version, or replaces the table, looked at it as a whole.
-        let looked_at_all = removes_data && !read.has_files() && (read.version.is_some() || has_metadata);
-        let mut whole_table = read.whole_table || looked_at_all;
+        // Who removes data on the ground of a version looked at it as a whole, if nothing else is said.
+        let looked_at_all = removes_data && !read.has_files() && read.version.is_some();
+        let mut whole_table = read.whole_table || looked_at_all || (has_metadata && removes_all(state, actions));
         let predicates = match parse_predicates(state, &read.predicates) {
             Ok(predicates) => predicates,
             // It was written for a schema that is no more: that, and not the text, is what is wrong.
@@ -122,6 +122,14 @@ pub(super) fn rows<const N: usize>(values: impl Iterator<Item = [Value; N]>) -> 
     let mut rows = Rows::new(N);
     values.for_each(|row| rows.push(row));
     rows
+}
+
+/// Whether a commit writes files and leaves none of those that are there: what others add meanwhile would be of another
+/// schema.
+fn removes_all(state: &Snapshot, actions: &[Action]) -> bool {
+    let removed = actions.iter().filter(|action| matches!(action, Action::Remove(_))).count();
+    let has_files = actions.iter().any(|action| matches!(action, Action::Add(_) | Action::Remove(_)));
+    has_files && removed as i64 == state.file_count
 }
 
 fn read_version(state: &Snapshot, given: Option<i64>) -> Result<i64> {

@@ -34,6 +34,7 @@ mod winners;
 pub(crate) mod write;
 mod writer;
 
+pub use check::check_commit;
 pub use conflict::{Conflict, ConflictKind, Subject};
 pub use host::{Host, RetryPolicy};
 pub use outcome::{Committed, Outcome, TransactionOutcome};

@@ -7,12 +7,12 @@ use crate::catalog::quoted;
 use crate::log::MAX_VERSION;
 use crate::snapshot::Snapshot;
 use crate::sql::{Batch, Limits, Rows, Statement};
-use crate::table_features::{ROW_TRACKING_DOMAIN, assigns_row_ids, in_commit_timestamps_enabled};
+use crate::table_features::{ROW_TRACKING_DOMAIN, assigns_row_ids, in_commit_timestamps_enabled, row_tracking_enabled};
 use crate::{Error, Result};
 
 use super::check::check;
 use super::digest::request_digest;
-use super::guards::{file_guards, guards};
+use super::guards::{GUARD_ROW_IDS, file_guards, guards};
 use super::info::commit_info;
 use super::intent::{Intent, rows};
 use super::request::CommitRequest;
@@ -170,6 +170,10 @@ fn plan_part(part: &Part<'_>, transaction_id: Option<&str>, now_ms: i64, limits:
     let had_timestamps = in_commit_timestamps_enabled(&state.metadata, &state.protocol);
     if in_commit_timestamps_enabled(metadata, protocol) && !had_timestamps {
         statements.push(writer.in_commit_timestamps_enabled());
+    }
+    let was_tracked = row_tracking_enabled(&state.metadata, &state.protocol);
+    if row_tracking_enabled(metadata, protocol) && !was_tracked {
+        statements.push(Statement::new(GUARD_ROW_IDS, [key.into()]));
     }
     statements.extend(writer.end());
     statements.push(Statement::new(COMMITTED, [key.into()]));

@@ -45,8 +45,8 @@ impl CommitRequest {
 /// What a writer read of a table before it decided what to commit: that, and nothing else, must not have changed
 /// meanwhile.
 ///
-/// The default read nothing. A commit that removes data and gives a version or changes the metadata, but does not say what
-/// it read, is taken to have read the whole table.
+/// The default read nothing. A commit that removes data and gives a version, but does not say what it read of it, is
+/// taken to have read the whole table; so is one that changes the metadata and replaces all files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadSet {
     /// The version that was read; `None`: the latest one that is known when the commit is planned.

@@ -63,6 +63,19 @@ impl fmt::Display for ColumnMapping {
 }
 
 impl Field {
+    /// The column's id under column mapping; `None` where it has none.
+    ///
+    /// ```
+    /// use deltalakedb_core::schema::Schema;
+    /// let field = r#"{"name":"a","type":"long","nullable":true,"metadata":{"delta.columnMapping.id":7}}"#;
+    /// let schema = Schema::parse(&format!(r#"{{"type":"struct","fields":[{field}]}}"#))?;
+    /// assert_eq!(schema.fields()[0].column_id(), Some(7));
+    /// # Ok::<(), deltalakedb_core::Error>(())
+    /// ```
+    pub fn column_id(&self) -> Option<i64> {
+        self.metadata.get(ID)?.as_i64()
+    }
+
     /// The name that statistics and partition values use under `mode`. A field that was never given a
     /// physical name goes by its logical one, as Delta-Spark has it.
     pub fn physical_name(&self, mode: ColumnMapping) -> &str {
@@ -100,7 +113,7 @@ impl Schema {
         for field in self.all_fields() {
             let invalid = |what: String| Error::invalid(format!("the column `{}` {what}", field.name));
             let lacks = |key: &str| invalid(format!("has no `{key}`, which column mapping needs"));
-            let id = field.metadata.get(ID).and_then(|id| id.as_i64()).ok_or_else(|| lacks(ID))?;
+            let id = field.column_id().ok_or_else(|| lacks(ID))?;
             field.metadata.get(PHYSICAL_NAME).and_then(|name| name.as_str()).ok_or_else(|| lacks(PHYSICAL_NAME))?;
             if !ids.insert(id) {
                 return Err(invalid(format!("has the id {id} of another column")));

@@ -1,196 +1,63 @@
 //! Commits that a table's rules forbid: each is refused with its reason, and nothing is committed.
 
+mod hostile;
+
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Value, json};
 
 use crate::support::{
-    Home, add, add_with, commit_info, first_commit, lines, metadata, metadata_with, protocol, protocol_with, remove,
-    run_with,
+    Home, add, add_with, first_commit, lines, metadata, metadata_with, protocol, protocol_with, remove, run_with,
 };
+use hostile::{Hostile, MAPPING_FEATURES, features, hostile, vector};
 
-fn vector() -> Value {
-    json!({ "storageType": "i", "pathOrInlineDv": "wi5b=000010000siXQKl0rr91000f55c8Xg0@@D72lkbi5=-{L",
-            "sizeInBytes": 40, "cardinality": 6 })
+const VECTORS_ENABLED: &str = "delta.enableDeletionVectors";
+
+/// The reason without what it is about: quoted names and numbers.
+fn reason(message: &str) -> String {
+    let outside_quotes: String = message.split('`').step_by(2).collect();
+    outside_quotes.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
-fn features(readers: &[&str], writers: &[&str]) -> Value {
-    json!({ "protocol": { "minReaderVersion": 3, "minWriterVersion": 7,
-                          "readerFeatures": readers, "writerFeatures": writers } })
+/// How many rows each table of the catalog has.
+fn row_counts(home: &Home) -> Vec<String> {
+    let tables = home.query("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'dl\\_%' ESCAPE '\\'");
+    let names = tables.iter().filter_map(|row| row.split('"').nth(1));
+    names.map(|name| format!("{name} {:?}", home.query(&format!("SELECT count(*) FROM {name}")))).collect()
 }
 
-const MAPPING_FEATURES: &[&str] = &["appendOnly", "invariants", "columnMapping"];
-
-fn with_column(data_type: Value, column_metadata: Value) -> Value {
-    let column = json!({ "name": "c", "type": data_type, "nullable": true, "metadata": column_metadata });
-    metadata_with(json!({ "schemaString": json!({ "type": "struct", "fields": [column] }).to_string() }))
-}
-
-fn mapped(column_metadata: Value) -> Value {
-    let mut action = with_column(json!("long"), column_metadata);
-    action["metaData"]["configuration"] =
-        json!({ "delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "1" });
-    action
-}
-
-fn cdc(data_change: bool) -> Value {
-    json!({ "cdc": { "path": "_change_data/1", "partitionValues": {}, "size": 1, "dataChange": data_change } })
-}
-
-/// Name and actions of commits that are refused on a table of protocol (1, 2).
-fn refused() -> Vec<(&'static str, Vec<u8>)> {
-    let versions =
-        |reader: i64, writer: i64| json!({ "protocol": { "minReaderVersion": reader, "minWriterVersion": writer } });
-    let removed_with = |fields: Value| {
-        let mut action = remove("first");
-        fields.as_object().unwrap().iter().for_each(|(name, value)| action["remove"][name] = value.clone());
-        action
-    };
-    let of = |actions: &[Value]| lines(actions);
-    vec![
-        ("nothing", vec![]),
-        ("an empty line", b"\n".to_vec()),
-        ("no JSON", b"hello\n".to_vec()),
-        ("an array", b"[]\n".to_vec()),
-        ("an action over several lines", b"{\"add\":\n{}}\n".to_vec()),
-        ("an add without partition values", b"{\"add\":{\"path\":\"b\",\"size\":1}}\n".to_vec()),
-        ("statistics that are an object", of(&[add_with("b", json!({ "stats": {} }))])),
-        ("statistics that are not JSON", of(&[add_with("b", json!({ "stats": "{" }))])),
-        ("statistics that are an array", of(&[add_with("b", json!({ "stats": "[]" }))])),
-        ("a negative size", of(&[add_with("b", json!({ "size": -1 }))])),
-        ("an empty path", of(&[add("")])),
-        ("a remove with an empty path", of(&[remove("")])),
-        ("two adds of a path", of(&[add("b"), add("b")])),
-        ("two removes of a path", of(&[remove("first"), remove("first")])),
-        ("a remove and an add of one file", of(&[remove("first"), add("first")])),
-        ("a remove of a file that is not there", of(&[remove("other")])),
-        ("a remove with another vector", of(&[removed_with(json!({ "deletionVector": vector() }))])),
-        ("two metadata", of(&[metadata(), metadata()])),
-        ("two protocols", of(&[protocol(), protocol()])),
-        ("two commit infos", of(&[commit_info(), commit_info(), add("b")])),
-        ("another table id", of(&[metadata_with(json!({ "id": "other" }))])),
-        ("other partition columns", of(&[metadata_with(json!({ "partitionColumns": ["id"] }))])),
-        ("no schema", of(&[metadata_with(json!({ "schemaString": null }))])),
-        ("half a schema", of(&[metadata_with(json!({ "schemaString": "{" }))])),
-        ("partition values of another table", of(&[add_with("b", json!({ "partitionValues": { "day": "1" } }))])),
-        ("a lower writer version", of(&[versions(1, 1)])),
-        ("an unknown reader version", of(&[versions(99, 2)])),
-        ("an unknown writer version", of(&[versions(1, 99)])),
-        ("table features without their list", of(&[versions(3, 7)])),
-        ("an unknown feature", of(&[features(&["x"], &["x"])])),
-        ("a reader feature that writers do not have", of(&[features(&["deletionVectors"], &[])])),
-        (
-            "a feature that makes the catalog's log the only one",
-            of(&[features(&["catalogManaged"], &["catalogManaged"])]),
-        ),
-        (
-            "a vector without its feature",
-            of(&[remove("first"), add_with("first", json!({ "deletionVector": vector() }))]),
-        ),
-        (
-            "a domain without its feature",
-            of(&[json!({ "domainMetadata": { "domain": "d", "configuration": "", "removed": false } })]),
-        ),
-        (
-            "row ids without their feature",
-            of(&[add_with("b", json!({ "baseRowId": 0, "defaultRowCommitVersion": 0 }))]),
-        ),
-        (
-            "a checkpoint's own action",
-            of(&[json!({ "sidecar": { "path": "x", "sizeInBytes": 1, "modificationTime": 1 } })]),
-        ),
-        (
-            "a property without its feature",
-            of(&[metadata_with(json!({ "configuration": { "delta.enableDeletionVectors": "true" } }))]),
-        ),
-        (
-            "a constraint without its feature",
-            of(&[metadata_with(json!({ "configuration": { "delta.constraints.positive": "id > 0" } }))]),
-        ),
-        (
-            "a column type without its feature",
-            of(&[with_column(
-                json!({ "type": "array", "elementType": "timestamp_ntz", "containsNull": true }),
-                json!({}),
-            )]),
-        ),
-        (
-            "a generated column without its feature",
-            of(&[with_column(json!("long"), json!({ "delta.generationExpression": "1 + 1" }))]),
-        ),
-        (
-            "column mapping without its feature",
-            of(&[mapped(json!({ "delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "a" }))]),
-        ),
-        ("column mapping without ids", of(&[features(&["columnMapping"], MAPPING_FEATURES), mapped(json!({}))])),
-        (
-            "column mapping with an id over the largest",
-            of(&[
-                features(&["columnMapping"], MAPPING_FEATURES),
-                mapped(json!({ "delta.columnMapping.id": 9, "delta.columnMapping.physicalName": "a" })),
-            ]),
-        ),
-        ("a feature that readers are not told of", of(&[features(&[], MAPPING_FEATURES)])),
-        ("change data without its feature", of(&[cdc(false)])),
-        (
-            "change data that is not switched on",
-            of(&[features(&[], &["appendOnly", "invariants", "changeDataFeed"]), cdc(false)]),
-        ),
-        (
-            "change data that changes data",
-            of(&[
-                features(&[], &["appendOnly", "invariants", "changeDataFeed"]),
-                metadata_with(json!({ "configuration": { "delta.enableChangeDataFeed": "true" } })),
-                cdc(true),
-            ]),
-        ),
-        ("a commit info that is a text", of(&[json!({ "commitInfo": "hello" }), add("b")])),
-        ("a misspelt action", of(&[json!({ "Add": add("b")["add"].clone() })])),
-        ("another format", of(&[metadata_with(json!({ "format": { "provider": "csv", "options": {} } }))])),
-        ("a null as a property", of(&[metadata_with(json!({ "configuration": { "a": null } }))])),
-        ("a type that no protocol knows", of(&[with_column(json!("longg"), json!({}))])),
-        (
-            "columns that differ in case alone",
-            of(&[metadata_with(json!({ "schemaString": json!({ "type": "struct", "fields": [
-                { "name": "a", "type": "long", "nullable": true, "metadata": {} },
-                { "name": "A", "type": "long", "nullable": true, "metadata": {} },
-            ] }).to_string() }))]),
-        ),
-        (
-            "a column without nullable",
-            of(&[metadata_with(
-                json!({ "schemaString": r#"{"type":"struct","fields":[{"name":"a","type":"long","metadata":{}}]}"# }),
-            )]),
-        ),
-        ("less than no rows", of(&[add_with("b", json!({ "stats": "{\"numRecords\":-5}" }))])),
-        ("tags that are a list", of(&[add_with("b", json!({ "tags": [1] }))])),
-        ("tags that are no texts", of(&[add_with("b", json!({ "tags": { "a": { "b": 1 } } }))])),
-    ]
-}
-
+/// Each hostile commit is refused with a message of its own, and leaves the catalog as it was.
 #[test]
 fn refusals() {
-    let home = Home::with_table(&[first_commit()]);
-    let before = home.content();
     let mut shown = String::new();
-    let mut taken = Vec::new();
-    for (name, actions) in refused() {
-        let ran = home.commit(&actions, &[]);
-        if ran.code == Some(0) {
-            taken.push(name);
-            continue;
+    let (mut taken, mut alike) = (Vec::new(), Vec::new());
+    let (mut messages, mut reasons) = (HashMap::new(), HashSet::new());
+    for Hostile { first, commits } in hostile() {
+        let home = Home::with_table(&[first]);
+        let before = (home.content(), row_counts(&home));
+        for (name, actions) in commits {
+            let ran = home.commit(&actions, &[]);
+            if ran.code == Some(0) {
+                taken.push(name);
+                continue;
+            }
+            let error = ran.error(1);
+            let (kind, message) = (error["kind"].as_str().unwrap(), error["message"].as_str().unwrap());
+            assert!(kind == "invalid" || kind == "unsupported", "{name}: {error}");
+            shown.push_str(&format!("{name}\n  {kind}: {message}\n"));
+            if let Some(hint) = error["hint"].as_str() {
+                shown.push_str(&format!("  hint: {hint}\n"));
+            }
+            if let Some(other) = messages.insert(message.to_owned(), name) {
+                alike.push((other, name, message.to_owned()));
+            }
+            reasons.insert(reason(message));
         }
-        let error = ran.error(1);
-        assert!(error["kind"] == "invalid" || error["kind"] == "unsupported", "{name}: {error}");
-        shown.push_str(&format!(
-            "{name}\n  {}: {}\n",
-            error["kind"].as_str().unwrap(),
-            error["message"].as_str().unwrap()
-        ));
-        if let Some(hint) = error["hint"].as_str() {
-            shown.push_str(&format!("  hint: {hint}\n"));
-        }
+        assert!(taken.is_empty(), "these were committed: {taken:#?}");
+        assert_eq!((home.content(), row_counts(&home)), before, "nothing was committed");
     }
-    assert!(taken.is_empty(), "these were committed: {taken:#?}");
-    assert_eq!(home.content(), before, "nothing was committed");
+    assert!(alike.is_empty(), "these have one message: {alike:#?}");
+    assert!(messages.len() >= 120 && reasons.len() >= 90, "{} commits, {} reasons", messages.len(), reasons.len());
     insta::assert_snapshot!(shown);
 }
 
@@ -199,7 +66,7 @@ fn refusals() {
 fn what_is_committed_can_be_mirrored() {
     let first = lines(&[
         protocol_with(&["deletionVectors"]),
-        metadata_with(json!({ "configuration": { "delta.checkpointInterval": "1" } })),
+        metadata_with(json!({ "configuration": { "delta.checkpointInterval": "1", VECTORS_ENABLED: "true" } })),
         add("first"),
     ]);
     let mut large_vector = vector();
@@ -305,7 +172,8 @@ fn the_actions_come_from_a_file() {
 /// A path has one deletion vector at a time, or engines see its rows twice.
 #[test]
 fn a_path_is_not_added_with_another_vector_beside_its_own() {
-    let first = lines(&[protocol_with(&["deletionVectors"]), metadata(), add("first")]);
+    let enabled = metadata_with(json!({ "configuration": { VECTORS_ENABLED: "true" } }));
+    let first = lines(&[protocol_with(&["deletionVectors"]), enabled, add("first")]);
     let home = Home::with_table(&[first]);
     let with = |fields: Value| add_with("first", json!({ "stats": "{\"numRecords\":9}", "deletionVector": fields }));
     let error = home.commit(&lines(&[with(vector())]), &[]).fails("invalid", "another deletion vector");

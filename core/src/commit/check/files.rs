@@ -1,35 +1,40 @@
 //! What a table asks of the actions on its files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
-use crate::action::{Action, Add, Cdc, DeletionVector, Json, Metadata, Protocol, Remove};
+use crate::action::{Action, Add, Cdc, Json, Protocol, Remove};
 use crate::catalog::quoted;
-use crate::schema::Schema;
-use crate::snapshot::Snapshot;
 use crate::table_features::{has_writer_feature, is_append_only};
 use crate::{Error, Result};
 
-use super::joined;
+use super::change::Change;
 use super::needed_features::lacks_feature;
+use super::partition::PartitionColumns;
+use super::path::{check_length, check_path, spelled_plainly};
+use super::stats::check_stats;
+use super::vector::check_vector;
 
 const CHANGE_DATA_FEED: &str = "delta.enableChangeDataFeed";
+const DELETION_VECTORS: &str = "delta.enableDeletionVectors";
 
 /// What the table, as it is after the commit, asks of each action.
 pub(super) struct FileRules<'a> {
+    change: &'a Change<'a>,
     protocol: &'a Protocol,
-    change_data_feed: bool,
     append_only: bool,
-    /// Physical names.
-    partition_columns: BTreeSet<String>,
+    partition_columns: PartitionColumns,
+    /// Of the files that are there.
+    former_partition_columns: PartitionColumns,
 }
 
 impl<'a> FileRules<'a> {
-    pub(super) fn of(state: &Snapshot, metadata: &Metadata, protocol: &'a Protocol) -> Result<Self> {
+    pub(super) fn of(change: &'a Change<'a>) -> Result<Self> {
         Ok(FileRules {
-            protocol,
-            change_data_feed: metadata.is_enabled(CHANGE_DATA_FEED),
-            append_only: is_append_only(&state.metadata, &state.protocol),
-            partition_columns: partition_columns(metadata)?,
+            change,
+            protocol: change.protocol,
+            append_only: is_append_only(&change.state.metadata, &change.state.protocol),
+            partition_columns: PartitionColumns::of(change.metadata)?,
+            former_partition_columns: PartitionColumns::of(&change.state.metadata)?,
         })
     }
 
@@ -38,51 +43,89 @@ impl<'a> FileRules<'a> {
             Action::Add(add) => self.check_add(add).map_err(|error| error.path(&add.path)),
             Action::Remove(remove) => self.check_remove(remove).map_err(|error| error.path(&remove.path)),
             Action::Cdc(cdc) => self.check_cdc(cdc).map_err(|error| error.path(&cdc.path)),
-            Action::DomainMetadata(domain) => {
-                self.needs("domainMetadata", || format!("the domain {}", quoted(&domain.domain)))
-            }
-            Action::Sidecar(_) | Action::CheckpointMetadata(_) => {
-                Err(Error::invalid(format!("`{}` belongs to checkpoints, not to commits", action.name())))
-            }
             _ => Ok(()),
         }
     }
 
     fn check_add(&self, add: &Add) -> Result<()> {
-        check_path(&add.path)?;
         let file = || quoted(&add.path);
-        if add.size < 0 {
-            return Err(Error::invalid(format!("the size of {} is {}", file(), add.size)));
+        check_length(&add.path)?;
+        // What the table has already under an odd path may get other statistics or another vector.
+        if !self.change.removed.contains(add.path.as_str()) {
+            check_path(&add.path)?;
+        }
+        check_size(add.size, file)?;
+        if add.modification_time < 0 {
+            return Err(Error::invalid(format!("the `modificationTime` of {} is {}", file(), add.modification_time))
+                .hint("it is in milliseconds since 1970"));
         }
         if let Some(stats) = &add.stats {
             check_stats(stats).map_err(|wrong| Error::invalid(format!("the statistics of {} {wrong}", file())))?;
         }
-        check_tags(add.tags.as_ref())?;
-        if let Some(vector) = &add.deletion_vector {
-            check_vector(vector)?;
-            if add.num_records().is_none() {
-                return Err(Error::invalid(format!("{} has a deletion vector, but no `numRecords`", file()))
-                    .hint("the statistics of a file with a deletion vector must tell the file's rows"));
-            }
-            self.needs("deletionVectors", || format!("the deletion vector of {}", file()))?;
+        check_tags(add.tags.as_ref(), file)?;
+        if add.deletion_vector.is_some() {
+            self.check_vector(add)?;
         }
         if add.base_row_id.is_some() || add.default_row_commit_version.is_some() {
             self.needs("rowTracking", || format!("the row ids of {}", file()))?;
         }
-        if !add.partition_values.0.keys().eq(&self.partition_columns) {
+        self.partition_columns.check_keys(&add.partition_values, &file())?;
+        self.partition_columns.check_values(&add.partition_values, &file())
+    }
+
+    fn check_vector(&self, add: &Add) -> Result<()> {
+        let Some(vector) = &add.deletion_vector else { return Ok(()) };
+        let file = || quoted(&add.path);
+        check_vector(vector).map_err(|error| error.context(format!("checking {}", file())))?;
+        let Some(num_records) = add.num_records() else {
+            return Err(Error::invalid(format!("{} has a deletion vector, but no `numRecords`", file()))
+                .hint("the statistics of a file with a deletion vector must tell the file's rows"));
+        };
+        if vector.cardinality > num_records {
             return Err(Error::invalid(format!(
-                "{} has values for the partition columns [{}]; the table's are [{}]",
+                "the deletion vector of {} deletes {} rows; the file has {num_records}",
                 file(),
-                joined(add.partition_values.0.keys()),
-                joined(&self.partition_columns)
+                vector.cardinality
+            ))
+            .hint("`numRecords` counts the deleted rows, too"));
+        }
+        self.needs("deletionVectors", || format!("the deletion vector of {}", file()))?;
+        // A file that comes back as it is, to get other statistics or tags, changes no data.
+        let is_new = add.data_change || self.change.removed.contains(add.path.as_str());
+        if is_new && self.append_only {
+            return Err(Error::invalid(format!(
+                "the table is append-only (delta.appendOnly): the deletion vector of {} deletes rows",
+                file()
             )));
+        }
+        if is_new && !self.change.metadata.is_enabled(DELETION_VECTORS) {
+            return Err(Error::invalid(format!(
+                "the deletion vector of {} is new, but the table's property {DELETION_VECTORS} is not true",
+                file()
+            ))
+            .hint("set the property, at the latest in the same commit, or rewrite the file without the deleted rows"));
         }
         Ok(())
     }
 
     fn check_remove(&self, remove: &Remove) -> Result<()> {
-        check_path(&remove.path)?;
-        check_tags(remove.tags.as_ref())?;
+        let file = || format!("the removed {}", quoted(&remove.path));
+        // Whatever path the table has may be removed from it.
+        check_length(&remove.path)?;
+        check_tags(remove.tags.as_ref(), file)?;
+        check_size(remove.size.unwrap_or(0), file)?;
+        if let Some(deletion_timestamp) = remove.deletion_timestamp.filter(|time| *time < 0) {
+            return Err(Error::invalid(format!("the `deletionTimestamp` of {} is {deletion_timestamp}", file()))
+                .hint("it is in milliseconds since 1970"));
+        }
+        if let Some(stats) = &remove.stats {
+            check_stats(stats).map_err(|wrong| {
+                Error::invalid(format!("the statistics of {} {wrong}", file())).hint("a `remove` needs no statistics")
+            })?;
+        }
+        if let Some(values) = remove.partition_values.as_ref().filter(|values| !values.0.is_empty()) {
+            self.former_partition_columns.check_keys(values, &file())?;
+        }
         if self.append_only && remove.data_change {
             return Err(Error::invalid(format!(
                 "the table is append-only (delta.appendOnly): {} may not be removed",
@@ -93,17 +136,19 @@ impl<'a> FileRules<'a> {
     }
 
     fn check_cdc(&self, cdc: &Cdc) -> Result<()> {
-        check_path(&cdc.path)?;
-        check_tags(cdc.tags.as_ref())?;
         let file = || format!("the change data file {}", quoted(&cdc.path));
+        check_path(&cdc.path)?;
+        check_size(cdc.size, file)?;
+        check_tags(cdc.tags.as_ref(), file)?;
         self.needs("changeDataFeed", file)?;
-        if !self.change_data_feed {
+        if !self.change.metadata.is_enabled(CHANGE_DATA_FEED) {
             return Err(Error::invalid(format!("{} needs the table property {CHANGE_DATA_FEED}", file())));
         }
         if cdc.data_change {
             return Err(Error::invalid(format!("{} has `dataChange` true; the rows are in other files", file())));
         }
-        Ok(())
+        self.partition_columns.check_keys(&cdc.partition_values, &file())?;
+        self.partition_columns.check_values(&cdc.partition_values, &file())
     }
 
     fn needs(&self, feature: &str, what: impl FnOnce() -> String) -> Result<()> {
@@ -111,47 +156,34 @@ impl<'a> FileRules<'a> {
     }
 }
 
-fn partition_columns(metadata: &Metadata) -> Result<BTreeSet<String>> {
-    let schema = Schema::of(metadata)?;
-    metadata.partition_columns.iter().map(|name| Ok(schema.column(&[name.as_str()])?.physical.concat())).collect()
+fn check_size(size: i64, file: impl FnOnce() -> String) -> Result<()> {
+    if size < 0 { Err(Error::invalid(format!("the size of {} is {size}", file()))) } else { Ok(()) }
 }
 
-fn check_stats(stats: &str) -> std::result::Result<(), &'static str> {
-    let stats: BTreeMap<String, Json> = serde_json::from_str(stats).map_err(|_| "are not a JSON object")?;
-    match stats.get("numRecords").and_then(Json::read::<i64>) {
-        Some(..0) => Err("have less than no rows"),
-        _ => Ok(()),
-    }
-}
-
-fn check_tags(tags: Option<&Json>) -> Result<()> {
+fn check_tags(tags: Option<&Json>, file: impl FnOnce() -> String) -> Result<()> {
     match tags {
         Some(tags) if tags.read::<BTreeMap<String, Option<String>>>().is_none() => {
-            Err(Error::invalid("`tags` must be an object of strings"))
+            Err(Error::invalid(format!("the `tags` of {} must be an object of strings", file())))
         }
         _ => Ok(()),
     }
 }
 
-/// The protocol's integers have 32 bits; `cardinality` is a long.
-fn check_vector(vector: &DeletionVector) -> Result<()> {
-    if !["u", "i", "p"].contains(&vector.storage_type.as_str()) {
-        return Err(Error::invalid(format!(
-            "a deletion vector's `storageType` is {}; it may be u, i or p",
-            quoted(&vector.storage_type)
-        )));
-    }
-    let range = 0..=i64::from(i32::MAX);
-    if !range.contains(&vector.offset.unwrap_or(0)) || !range.contains(&vector.size_in_bytes) || vector.cardinality < 0
-    {
-        return Err(Error::invalid("a deletion vector's `offset`, `sizeInBytes` or `cardinality` is out of range"));
-    }
-    Ok(())
-}
-
-fn check_path(path: &str) -> Result<()> {
-    if path.is_empty() {
-        return Err(Error::invalid("a file action has an empty path"));
+/// A file has one spelling in a commit: under two it would be read twice, or a tombstone would take a live file away.
+pub(super) fn check_spellings(actions: &[Action]) -> Result<()> {
+    let mut spellings: HashMap<String, &str> = HashMap::new();
+    for action in actions {
+        let path = match action {
+            Action::Add(add) => add.path.as_str(),
+            Action::Remove(remove) => remove.path.as_str(),
+            _ => continue,
+        };
+        let known = *spellings.entry(spelled_plainly(path)).or_insert(path);
+        if known != path {
+            return Err(Error::invalid(format!("the paths {} and {} are one file", quoted(known), quoted(path)))
+                .path(path)
+                .hint("spell a file as in its first `add`; `dl files` shows it"));
+        }
     }
     Ok(())
 }

@@ -1,15 +1,20 @@
 //! What may change in a table's metadata.
 
-use std::collections::HashSet;
-
 use crate::action::Metadata;
 use crate::catalog::quoted;
-use crate::schema::{ColumnMapping, DataType, Field, Primitive, Schema};
+use crate::schema::{ColumnMapping, Schema};
 use crate::{Error, Result};
 
+use super::change::Change;
+use super::columns::{check_columns, check_fields, check_partition_columns};
+use super::evolution::Evolution;
 use super::joined;
+use super::mapping::check_mapping;
+use super::properties::check_properties;
+use super::widening::TypeWidening;
 
-pub(super) fn check_metadata(current: &Metadata, new: &Metadata) -> Result<()> {
+pub(super) fn check_metadata(change: &Change) -> Result<()> {
+    let (current, new) = (&change.state.metadata, change.metadata);
     if new == current {
         return Ok(());
     }
@@ -26,17 +31,33 @@ pub(super) fn check_metadata(current: &Metadata, new: &Metadata) -> Result<()> {
     let schema = new.schema_string.as_deref();
     let schema = schema.ok_or_else(|| Error::invalid("the new metadata has no `schemaString`"))?;
     check_fields(schema)?;
-    let schema = Schema::parse(schema).map_err(|error| Error::invalid(error.to_string()))?;
-    check_columns(&schema)?;
-    check_partition_columns(current, new)?;
-    if let Some((property, _)) = new.configuration.0.iter().find(|(_, value)| value.is_none()) {
-        return Err(Error::invalid(format!("the property {} is null; a value is a text", quoted(property))));
+    check_properties(current, new, change.protocol)?;
+    check_schema(change, schema)
+}
+
+fn check_schema(change: &Change, schema: &str) -> Result<()> {
+    let (current, new) = (&change.state.metadata, change.metadata);
+    let invalid = |error: Error| Error::invalid(error.to_string());
+    let mode = new.configuration.value(ColumnMapping::PROPERTY);
+    let new_schema = Schema::parse(schema).map_err(invalid)?.with_column_mapping(ColumnMapping::from_property(mode)?);
+    let current_schema = Schema::of(current)?;
+    check_columns(&current_schema, &new_schema)?;
+    if current.partition_columns != new.partition_columns || current.schema_string != new.schema_string {
+        check_partition_columns(current, new, &new_schema)?;
     }
-    Schema::of(new)?.check_column_mapping(new.configuration.value(ColumnMapping::MAX_ID_PROPERTY))
+    if !change.replaces {
+        same_partition_columns(current, new)?;
+    }
+    check_mapping(current, new, change.replaces)?;
+    if change.replaces {
+        return Ok(());
+    }
+    let widening = TypeWidening::of(new, change.protocol);
+    Evolution::new(&current_schema, widening, change.keeps_files()).check(&current_schema, &new_schema)
 }
 
 /// Under column mapping a partition column may get another name; files know it by its physical one.
-fn check_partition_columns(current: &Metadata, new: &Metadata) -> Result<()> {
+fn same_partition_columns(current: &Metadata, new: &Metadata) -> Result<()> {
     let physical = |metadata: &Metadata| -> Result<Vec<String>> {
         let schema = Schema::of(metadata)?;
         let mode = schema.column_mapping();
@@ -50,43 +71,6 @@ fn check_partition_columns(current: &Metadata, new: &Metadata) -> Result<()> {
         "the partition columns are [{}] and may not change; the new metadata has [{}]",
         joined(&current.partition_columns),
         joined(&new.partition_columns)
-    )))
-}
-
-/// Every field of a struct has `nullable` and `metadata` (protocol section "Struct Field").
-fn check_fields(schema: &str) -> Result<()> {
-    fn check(data_type: &serde_json::Value) -> Result<()> {
-        if !data_type.is_object() {
-            return Ok(());
-        }
-        for field in data_type["fields"].as_array().into_iter().flatten() {
-            if !field["nullable"].is_boolean() || !field["metadata"].is_object() {
-                let name = quoted(field["name"].as_str().unwrap_or_default());
-                return Err(Error::invalid(format!(
-                    "the column {name} needs `nullable`, a boolean, and `metadata`, an object"
-                )));
-            }
-            check(&field["type"])?;
-        }
-        ["elementType", "keyType", "valueType"].iter().try_for_each(|part| check(&data_type[part]))
-    }
-    let parsed = serde_json::from_str(schema);
-    check(&parsed.map_err(|error| Error::invalid(format!("reading the schema: {error}")))?)
-}
-
-/// What engines cannot open: types that no protocol knows, and columns that differ in case alone.
-fn check_columns(schema: &Schema) -> Result<()> {
-    let mut names = HashSet::new();
-    if let Some(field) = schema.fields().iter().find(|field| !names.insert(field.name.to_lowercase())) {
-        return Err(Error::invalid(format!("two columns are named {}, in one case or another", quoted(&field.name))));
-    }
-    let odd = |field: &&Field| matches!(&field.data_type, DataType::Primitive(Primitive::Other(_)));
-    match schema.all_fields().into_iter().find(odd) {
-        Some(field) => Err(Error::invalid(format!(
-            "the column {} has the type `{}`, which is none of Delta's",
-            quoted(&field.name),
-            field.data_type
-        ))),
-        None => Ok(()),
-    }
+    ))
+    .hint("they may change in a commit that removes all files of the table"))
 }

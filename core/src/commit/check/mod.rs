@@ -1,22 +1,50 @@
 //! What a commit may not do, found before anything is written.
 
+mod change;
+mod columns;
+mod commit_info;
+mod domains;
+mod evolution;
 mod files;
+mod mapping;
 mod metadata;
 mod needed_features;
+mod partition;
+mod path;
+mod placed;
+mod properties;
 mod protocol;
+mod row_tracking;
+mod stats;
+mod vector;
+mod widening;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use crate::action::{Action, Json};
+use crate::action::Action;
 use crate::catalog::quoted;
 use crate::snapshot::Snapshot;
 use crate::table_features::check_writable;
 use crate::{Error, Result};
 
-use files::FileRules;
+use change::Change;
+use commit_info::check_commit_info;
+use domains::check_domain;
+use files::{FileRules, check_spellings};
 use metadata::check_metadata;
 use needed_features::check_needed_features;
 use protocol::check_protocol;
+use row_tracking::check_row_tracking;
+
+/// Checks that a table's rules allow a commit of `actions`, where `state` is the table's latest version. Whether the
+/// files that it removes are live only the commit's own batch can tell.
+///
+/// # Errors
+/// [`Invalid`](crate::ErrorKind::Invalid) or [`Unsupported`](crate::ErrorKind::Unsupported), with the path, column,
+/// property or feature, and mostly with a hint.
+pub fn check_commit(state: &Snapshot, actions: &[Action]) -> Result<()> {
+    check(state, actions)
+}
 
 pub(super) fn check(state: &Snapshot, actions: &[Action]) -> Result<()> {
     check_writable(&state.protocol)?;
@@ -25,22 +53,28 @@ pub(super) fn check(state: &Snapshot, actions: &[Action]) -> Result<()> {
     }
     one_of_a_kind(actions)?;
     not_added_and_removed(actions)?;
-    let (mut metadata, mut protocol) = (&state.metadata, &state.protocol);
-    for action in actions {
-        match action {
-            Action::Metadata(new) => metadata = new,
-            Action::Protocol(new) => protocol = new,
-            Action::CommitInfo(info) if info.json().read::<BTreeMap<String, Json>>().is_none() => {
-                return Err(Error::invalid("`commitInfo` must be an object"));
-            }
-            _ => {}
+    check_spellings(actions)?;
+    let change = Change::of(state, actions);
+    check_protocol(&state.protocol, change.protocol)?;
+    check_metadata(&change)?;
+    check_needed_features(&state.metadata, change.metadata, change.protocol)?;
+    check_row_tracking(&change, actions)?;
+    let files = FileRules::of(&change)?;
+    actions.iter().try_for_each(|action| files.check(action))?;
+    actions.iter().try_for_each(|action| check_other(&change, action))
+}
+
+/// What is no action on a file.
+fn check_other(change: &Change, action: &Action) -> Result<()> {
+    match action {
+        Action::CommitInfo(info) => check_commit_info(info),
+        Action::DomainMetadata(domain) => check_domain(domain, change.metadata, change.protocol),
+        Action::Txn(txn) if txn.app_id.is_empty() => Err(Error::invalid("a `txn` action has an empty `appId`")),
+        Action::Sidecar(_) | Action::CheckpointMetadata(_) => {
+            Err(Error::invalid(format!("`{}` belongs to checkpoints, not to commits", action.name())))
         }
+        _ => Ok(()),
     }
-    check_protocol(&state.protocol, protocol)?;
-    check_metadata(&state.metadata, metadata)?;
-    check_needed_features(&state.metadata, metadata, protocol)?;
-    let rules = FileRules::of(state, metadata, protocol)?;
-    actions.iter().try_for_each(|action| rules.check(action))
 }
 
 /// A commit has at most one metadata, protocol and commit info, and one action of a kind for a path

@@ -1,15 +1,34 @@
 //! What may change in a table's protocol.
 
+use std::collections::HashSet;
+
 use crate::action::Protocol;
 use crate::table_features::{IMPLIED_FEATURES, check_well_formed, check_writable, has_writer_feature};
 use crate::{Error, Result};
+
+/// Features that another one needs, any of several (protocol sections of each feature).
+const DEPENDENCIES: &[(&str, &[&str])] = &[
+    ("clustering", &["domainMetadata"]),
+    ("rowTracking", &["domainMetadata"]),
+    ("icebergCompatV1", &["columnMapping"]),
+    ("icebergCompatV2", &["columnMapping"]),
+    ("icebergCompatV3", &["columnMapping"]),
+    ("icebergCompatV3", &["rowTracking"]),
+    ("variantShredding", &["variantType", "variantType-preview"]),
+    ("variantShredding-preview", &["variantType", "variantType-preview"]),
+    ("catalogManaged", &["inCommitTimestamp"]),
+    ("catalogManaged", &["vacuumProtocolCheck"]),
+];
 
 pub(super) fn check_protocol(current: &Protocol, new: &Protocol) -> Result<()> {
     if new == current {
         return Ok(());
     }
+    check_versions(new)?;
+    check_lists(new)?;
     check_well_formed(new)?;
     check_writable(new)?;
+    check_dependencies(current, new)?;
     for (old, new) in
         [(&current.reader_features, &new.reader_features), (&current.writer_features, &new.writer_features)]
     {
@@ -31,4 +50,48 @@ pub(super) fn check_protocol(current: &Protocol, new: &Protocol) -> Result<()> {
             .hint("list the feature in `writerFeatures`"));
     }
     Ok(())
+}
+
+/// Versions that go together: reader version 2 is column mapping, which begins with writer version 5, and table features
+/// are for readers only where they are for writers.
+fn check_versions(new: &Protocol) -> Result<()> {
+    let (reader, writer) = (new.min_reader_version, new.min_writer_version);
+    if reader < 1 || writer < 1 {
+        return Err(Error::invalid(format!("the protocol has the versions ({reader}, {writer}); both begin at 1")));
+    }
+    let least = match reader {
+        2 => 5,
+        3 => 7,
+        _ => 1,
+    };
+    if writer < least {
+        return Err(Error::invalid(format!("reader version {reader} needs writer version {least}, not {writer}")));
+    }
+    Ok(())
+}
+
+fn check_lists(new: &Protocol) -> Result<()> {
+    for (list, features) in [("readerFeatures", &new.reader_features), ("writerFeatures", &new.writer_features)] {
+        let mut seen = HashSet::new();
+        if let Some(twice) = features.iter().flatten().find(|feature| !seen.insert(*feature)) {
+            return Err(Error::invalid(format!("the protocol lists `{twice}` twice in `{list}`")));
+        }
+    }
+    Ok(())
+}
+
+/// What a table lacked before is not asked.
+fn check_dependencies(current: &Protocol, new: &Protocol) -> Result<()> {
+    let is_missing = |(feature, needs): &&(&str, &[&str])| {
+        has_writer_feature(new, feature)
+            && !has_writer_feature(current, feature)
+            && !needs.iter().any(|needed| has_writer_feature(new, needed))
+    };
+    match DEPENDENCIES.iter().find(is_missing) {
+        Some((feature, needs)) => {
+            Err(Error::invalid(format!("the feature `{feature}` needs the feature `{}`", needs[0]))
+                .hint("list both in the protocol"))
+        }
+        None => Ok(()),
+    }
 }

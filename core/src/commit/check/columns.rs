@@ -1,0 +1,117 @@
+//! What a schema and its partition columns must be, whatever they were before (protocol section "Schema Serialization
+//! Format"). What the current metadata has already is not asked: some writers were less strict.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::action::Metadata;
+use crate::catalog::quoted;
+use crate::schema::{ColumnMapping, DataType, Field, Primitive, Schema};
+use crate::{Error, Result};
+
+use super::placed::{Placed, placed_fields};
+
+/// What Parquet readers choke on; physical names have none of them.
+const NOT_IN_NAMES: &[char] = &[' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '='];
+
+/// Every field of a struct has `nullable` and `metadata`, arrays and maps say whether they hold nulls.
+pub(super) fn check_fields(schema: &str) -> Result<()> {
+    fn check(data_type: &serde_json::Value) -> Result<()> {
+        if !data_type.is_object() {
+            return Ok(());
+        }
+        for field in data_type["fields"].as_array().into_iter().flatten() {
+            if !field["nullable"].is_boolean() || !field["metadata"].is_object() {
+                let name = quoted(field["name"].as_str().unwrap_or_default());
+                return Err(Error::invalid(format!(
+                    "the column {name} needs `nullable`, a boolean, and `metadata`, an object"
+                )));
+            }
+            check(&field["type"])?;
+        }
+        for (part, flag) in [("elementType", "containsNull"), ("valueType", "valueContainsNull")] {
+            if !data_type[part].is_null() && !data_type[flag].is_boolean() {
+                return Err(Error::invalid(format!("a type in the schema needs `{flag}`, a boolean")));
+            }
+        }
+        ["elementType", "keyType", "valueType"].iter().try_for_each(|part| check(&data_type[part]))
+    }
+    let parsed = serde_json::from_str(schema);
+    check(&parsed.map_err(|error| Error::invalid(format!("reading the schema: {error}")))?)
+}
+
+/// Names and types.
+pub(super) fn check_columns(current: &Schema, new: &Schema) -> Result<()> {
+    let known: HashMap<String, &DataType> =
+        placed_fields(current).iter().map(|placed| (placed.name(), &placed.field.data_type)).collect();
+    let mut seen = HashSet::new();
+    for placed in placed_fields(new) {
+        let name = placed.name();
+        if !seen.insert(placed.logical.iter().map(|name| name.to_lowercase()).collect::<Vec<_>>()) {
+            return Err(Error::invalid(format!("two columns are named {}, in one case or another", quoted(&name))));
+        }
+        let data_type = &placed.field.data_type;
+        let known_type = known.get(&name);
+        if known_type.is_none() {
+            check_name(&placed, new.column_mapping())?;
+        }
+        if let Some(odd) = odd_type(data_type).filter(|_| known_type != Some(&data_type)) {
+            return Err(Error::invalid(format!(
+                "the column {} has the type `{odd}`, which is none of Delta's",
+                quoted(&name)
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_name(placed: &Placed, mode: ColumnMapping) -> Result<()> {
+    let name = &placed.field.name;
+    if name.is_empty() {
+        return Err(Error::invalid(format!("a column has no name: {}", quoted(&placed.name()))));
+    }
+    match name.chars().find(|c| NOT_IN_NAMES.contains(c)) {
+        Some(wrong) if mode == ColumnMapping::None => {
+            Err(Error::invalid(format!("the name of the column {} has {wrong:?}", quoted(name)))
+                .hint(format!("take another name, or column mapping ({})", ColumnMapping::PROPERTY)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A type that no protocol knows, in what is not a field of its own.
+fn odd_type(data_type: &DataType) -> Option<&Primitive> {
+    match data_type {
+        DataType::Primitive(primitive @ Primitive::Other(_)) => Some(primitive),
+        DataType::Primitive(_) | DataType::Struct(_) => None,
+        DataType::Array { element, .. } => odd_type(element),
+        DataType::Map { key, value, .. } => odd_type(key).or_else(|| odd_type(value)),
+    }
+}
+
+/// The partition columns: top-level, primitive, each listed once, and not all columns.
+pub(super) fn check_partition_columns(current: &Metadata, new: &Metadata, schema: &Schema) -> Result<()> {
+    let mut listed = HashSet::new();
+    for name in &new.partition_columns {
+        let wrong = |what: String| Error::invalid(format!("the partition column {} {what}", quoted(name)));
+        let Some(field) = schema.fields().iter().find(|field| &field.name == name) else {
+            return Err(wrong("is not in the schema".to_owned()).hint("it is one of the top level, in its exact case"));
+        };
+        if !listed.insert(name) {
+            return Err(wrong("is listed twice".to_owned()));
+        }
+        if !current.partition_columns.contains(name) && !can_partition(field) {
+            return Err(wrong(format!("is of type {}; partition columns are primitive", field.data_type)));
+        }
+    }
+    let all = |partition: usize, columns: usize| partition > 0 && partition == columns;
+    let was_all = all(current.partition_columns.len(), Schema::of(current)?.fields().len());
+    if all(new.partition_columns.len(), schema.fields().len()) && !was_all {
+        return Err(Error::invalid("all columns are partition columns, which leaves none for the data files")
+            .hint("add a column that is none"));
+    }
+    Ok(())
+}
+
+fn can_partition(field: &Field) -> bool {
+    matches!(&field.data_type, DataType::Primitive(primitive) if *primitive != Primitive::Variant)
+}

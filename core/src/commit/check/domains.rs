@@ -1,0 +1,94 @@
+//! Domain metadata (protocol section "Domain Metadata"): domains whose names begin with `delta.` belong to features.
+
+use serde_json::Value;
+
+use crate::action::{DomainMetadata, Metadata, Protocol};
+use crate::catalog::quoted;
+use crate::schema::Schema;
+use crate::table_features::has_writer_feature;
+use crate::{Error, ErrorKind, Result};
+
+use super::needed_features::lacks_feature;
+use super::placed::placed_fields;
+
+const SYSTEM: &str = "delta.";
+const CLUSTERING: &str = "delta.clustering";
+const ROW_TRACKING: &str = "delta.rowTracking";
+
+/// Checks a domain that a commit sets or removes; `metadata` and `protocol` are those after the commit.
+///
+/// # Errors
+/// [`Invalid`](ErrorKind::Invalid), naming the domain; [`Unsupported`](ErrorKind::Unsupported) for one of Delta's that
+/// this release does not know.
+pub(super) fn check_domain(domain: &DomainMetadata, metadata: &Metadata, protocol: &Protocol) -> Result<()> {
+    let name = &domain.domain;
+    if name.is_empty() {
+        return Err(Error::invalid("a `domainMetadata` action has an empty `domain`"));
+    }
+    let needs = |feature: &str| {
+        let has = has_writer_feature(protocol, feature);
+        if has { Ok(()) } else { Err(lacks_feature(&format!("the domain {}", quoted(name)), feature)) }
+    };
+    needs("domainMetadata")?;
+    match name.as_str() {
+        CLUSTERING => {
+            needs("clustering")?;
+            if domain.removed { Ok(()) } else { check_clustering(domain, metadata) }
+        }
+        ROW_TRACKING => {
+            needs("rowTracking")?;
+            if domain.removed { Ok(()) } else { check_high_water_mark(domain) }
+        }
+        _ if name.starts_with(SYSTEM) => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("the domain {} is one of Delta's that this release does not know", quoted(name)),
+        )
+        .hint("only who knows such a domain may change it; give a domain of your own another prefix")),
+        _ => Ok(()),
+    }
+}
+
+fn check_clustering(domain: &DomainMetadata, metadata: &Metadata) -> Result<()> {
+    let columns = configuration(domain).and_then(|json| json.get("clusteringColumns").cloned());
+    let columns = columns.as_ref().and_then(Value::as_array).and_then(|columns| {
+        let paths = columns.iter().map(path);
+        paths.collect::<Option<Vec<_>>>()
+    });
+    let columns = columns.ok_or_else(|| malformed(domain, r#"{"clusteringColumns":[["column"]]}"#))?;
+    if !columns.is_empty() && !metadata.partition_columns.is_empty() {
+        return Err(Error::invalid("a partitioned table may not be clustered").hint("leave `clusteringColumns` empty"));
+    }
+    let schema = Schema::of(metadata)?;
+    let fields = placed_fields(&schema);
+    match columns.iter().find(|column| !fields.iter().any(|field| field.physical == **column)) {
+        Some(column) => Err(Error::invalid(format!(
+            "the table is to be clustered by {}, which is no column of it",
+            quoted(&column.join("."))
+        ))
+        .hint("under column mapping columns go by their physical names")),
+        None => Ok(()),
+    }
+}
+
+/// Delta-Spark writes a column as a list of names, the protocol shows a name alone.
+fn path(column: &Value) -> Option<Vec<&str>> {
+    match column {
+        Value::String(name) => Some(vec![name]),
+        Value::Array(names) => names.iter().map(Value::as_str).collect(),
+        _ => None,
+    }
+}
+
+fn check_high_water_mark(domain: &DomainMetadata) -> Result<()> {
+    let mark = configuration(domain).and_then(|json| json.get("rowIdHighWaterMark")?.as_i64());
+    if mark.is_some() { Ok(()) } else { Err(malformed(domain, r#"{"rowIdHighWaterMark":0}"#)) }
+}
+
+fn configuration(domain: &DomainMetadata) -> Option<Value> {
+    serde_json::from_str(&domain.configuration).ok()
+}
+
+fn malformed(domain: &DomainMetadata, example: &str) -> Error {
+    Error::invalid(format!("the `configuration` of the domain {} is not what it holds", quoted(&domain.domain)))
+        .hint(format!("it is a JSON text like {example}"))
+}

@@ -1,0 +1,144 @@
+//! What may change in a table's column mapping (protocol section "Writer Requirements for Column Mapping").
+
+use std::collections::{HashMap, HashSet};
+
+use crate::action::Metadata;
+use crate::catalog::quoted;
+use crate::schema::{ColumnMapping, Schema};
+use crate::{Error, Result};
+
+use super::placed::{Placed, placed_fields};
+
+/// Checks mode, ids and physical names. `replaces`: no file of before stays.
+///
+/// # Errors
+/// [`Invalid`](crate::ErrorKind::Invalid), naming the column or property.
+pub(super) fn check_mapping(current: &Metadata, new: &Metadata, replaces: bool) -> Result<()> {
+    let (current_schema, new_schema) = (Schema::of(current)?, Schema::of(new)?);
+    let (from, to) = (current_schema.column_mapping(), new_schema.column_mapping());
+    let turns_on = (from, to) == (ColumnMapping::None, ColumnMapping::Name);
+    if from != to && !turns_on && !replaces {
+        return Err(Error::invalid(format!("{} may not change from {from} to {to}", ColumnMapping::PROPERTY))
+            .hint("it may become `name` where it was none; for another mode replace the table"));
+    }
+    let max_id = new.configuration.value(ColumnMapping::MAX_ID_PROPERTY);
+    new_schema.check_column_mapping(max_id)?;
+    if to == ColumnMapping::None {
+        return Ok(());
+    }
+    let new_fields = placed_fields(&new_schema);
+    check_unique(&new_fields)?;
+    let last_id = max_column_id(current);
+    check_max_id(last_id, max_column_id(new))?;
+    let current_fields = placed_fields(&current_schema);
+    if from != ColumnMapping::None {
+        check_reuse(&current_fields, &new_fields, last_id.unwrap_or(0), replaces)
+    } else if replaces {
+        Ok(())
+    } else {
+        check_turned_on(&current_fields, &new_fields)
+    }
+}
+
+fn max_column_id(metadata: &Metadata) -> Option<i64> {
+    metadata.configuration.value(ColumnMapping::MAX_ID_PROPERTY)?.parse().ok()
+}
+
+fn check_max_id(current: Option<i64>, new: Option<i64>) -> Result<()> {
+    match (current, new) {
+        (Some(current), Some(new)) if new < current => {
+            Err(Error::invalid(format!("{} goes down from {current} to {new}", ColumnMapping::MAX_ID_PROPERTY))
+                .hint("it counts dropped columns, too; it never goes down"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_unique(fields: &[Placed]) -> Result<()> {
+    let mut paths = HashSet::new();
+    for placed in fields {
+        let id = placed.field.column_id().unwrap_or_default();
+        if !(1..=i64::from(i32::MAX)).contains(&id) {
+            return Err(Error::invalid(format!(
+                "the column {} has the id {id}; ids are positive and have 32 bits",
+                quoted(&placed.name())
+            )));
+        }
+        if placed.physical.last().is_some_and(|name| name.is_empty()) {
+            return Err(Error::invalid(format!("the column {} has an empty physical name", quoted(&placed.name()))));
+        }
+        if !paths.insert(&placed.physical) {
+            return Err(Error::invalid(format!(
+                "the column {} has the physical name {} of another column",
+                quoted(&placed.name()),
+                quoted(&placed.physical.join("."))
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The files that are there know their columns by the names that they had.
+fn check_turned_on(current: &[Placed], new: &[Placed]) -> Result<()> {
+    let by_name: HashMap<&[&str], &Placed> = new.iter().map(|placed| (placed.logical.as_slice(), placed)).collect();
+    for was in current {
+        let is = by_name.get(was.logical.as_slice()).filter(|is| is.physical.last() != was.logical.last());
+        if let Some(is) = is {
+            return Err(Error::invalid(format!(
+                "the column {} gets the physical name {}, but files know it by its name",
+                quoted(&is.name()),
+                quoted(is.physical.last().unwrap_or(&""))
+            ))
+            .hint("where column mapping begins, physical names are the columns' names"));
+        }
+    }
+    Ok(())
+}
+
+/// An id and a physical path belong to one column forever.
+fn check_reuse(current: &[Placed], new: &[Placed], last_id: i64, replaces: bool) -> Result<()> {
+    let by_id: HashMap<i64, &Placed> =
+        current.iter().filter_map(|placed| Some((placed.field.column_id()?, placed))).collect();
+    let by_path: HashMap<&[&str], &Placed> =
+        current.iter().map(|placed| (placed.physical.as_slice(), placed)).collect();
+    let by_name: HashMap<&[&str], &Placed> = current.iter().map(|placed| (placed.logical.as_slice(), placed)).collect();
+    let kept: HashSet<i64> = new.iter().filter_map(|placed| placed.field.column_id()).collect();
+    for is in new {
+        let (name, id) = (quoted(&is.name()), is.field.column_id().unwrap_or_default());
+        if let Some(was) = by_id.get(&id) {
+            if was.physical != is.physical {
+                return Err(Error::invalid(format!(
+                    "the column {name} has the id {id}, which belongs to {} with the physical name {}; it has {}",
+                    quoted(&was.name()),
+                    quoted(&was.physical.join(".")),
+                    quoted(&is.physical.join("."))
+                ))
+                .hint("a column keeps its id and physical name; a new one takes a new id"));
+            }
+            continue;
+        }
+        if let Some(was) = by_path.get(is.physical.as_slice()).and_then(|was| was.field.column_id()) {
+            return Err(Error::invalid(format!(
+                "the physical name {} of the column {name} belongs to the id {was}; the column has {id}",
+                quoted(&is.physical.join("."))
+            ))
+            .hint("a new column takes a physical name that no column has or had"));
+        }
+        if by_path.contains_key(is.physical.as_slice()) {
+            continue; // it had no id
+        }
+        let was = by_name.get(is.logical.as_slice()).and_then(|was| was.field.column_id());
+        if let Some(was) = was.filter(|was| !replaces && !kept.contains(was)) {
+            return Err(Error::invalid(format!("the id of the column {name} may not change from {was} to {id}"))
+                .hint("files know the column by what it has; drop it in one commit and add it in another"));
+        }
+        if id <= last_id {
+            return Err(Error::invalid(format!(
+                "the new column {name} has the id {id}, which a column had before: {} is {last_id}",
+                ColumnMapping::MAX_ID_PROPERTY
+            ))
+            .hint(format!("take {} and raise the property to it", last_id + 1)));
+        }
+    }
+    Ok(())
+}

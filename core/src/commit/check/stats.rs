@@ -1,0 +1,87 @@
+//! The statistics of a file (protocol section "Per-file Statistics").
+
+use std::collections::BTreeMap;
+
+use crate::action::Json;
+
+/// Checks a file's statistics; the error ends a sentence that begins with them.
+pub(super) fn check_stats(stats: &str) -> Result<(), String> {
+    let stats: BTreeMap<String, Json> = serde_json::from_str(stats).map_err(|_| "are not a JSON object")?;
+    let part = |name| stats.get(name).filter(|json| json.text() != "null");
+    if let Some(count) = part("numRecords") {
+        match count.read::<i64>() {
+            Some(0..) => {}
+            Some(_) => return Err("have less than no rows".to_owned()),
+            None => return Err(format!("have the `numRecords` {}, which is no count", shown(count))),
+        }
+    }
+    if let Some(tight) = part("tightBounds").filter(|tight| tight.read::<bool>().is_none()) {
+        return Err(format!("have the `tightBounds` {}, which is no boolean", shown(tight)));
+    }
+    for name in ["minValues", "maxValues", "nullCount"] {
+        if part(name).is_some_and(|values| values.read::<BTreeMap<String, Json>>().is_none()) {
+            return Err(format!("have `{name}` that are no object"));
+        }
+    }
+    match part("nullCount").and_then(wrong_count) {
+        Some((column, count)) => Err(format!("have the null count {} for {column:?}", shown(&count))),
+        None => Ok(()),
+    }
+}
+
+/// The first count in an object of counts, and of objects of counts, that is none.
+fn wrong_count(counts: &Json) -> Option<(String, Json)> {
+    let counts: BTreeMap<String, Json> = counts.read()?;
+    counts.into_iter().find_map(|(name, value)| {
+        if value.text().starts_with('{') {
+            return wrong_count(&value).map(|(below, value)| (format!("{name}.{below}"), value));
+        }
+        let fine = value.text() == "null" || value.read::<i64>().is_some_and(|count| count >= 0);
+        (!fine).then_some((name, value))
+    })
+}
+
+fn shown(json: &Json) -> String {
+    json.text().chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_stats;
+
+    #[test]
+    fn statistics_as_engines_write_them() {
+        for stats in [
+            "{}",
+            r#"{"numRecords":9007199254740993,"minValues":{"a":1.50,"b":{"c":"x"}},"nullCount":{"a":0,"b":{"c":1}}}"#,
+            r#"{"numRecords":null,"minValues":null,"maxValues":null,"nullCount":null,"tightBounds":false}"#,
+            r#"{"numRecords":3,"nullCount":{"a":null},"other":[1]}"#,
+        ] {
+            assert_eq!(check_stats(stats), Ok(()), "{stats}");
+        }
+    }
+
+    #[test]
+    fn hostile_statistics() {
+        for (stats, wrong) in [
+            ("", "JSON object"),
+            ("{", "JSON object"),
+            ("[]", "JSON object"),
+            ("null", "JSON object"),
+            ("{} {}", "JSON object"),
+            (r#"{"numRecords":-1}"#, "less than no rows"),
+            (r#"{"numRecords":"3"}"#, "no count"),
+            (r#"{"numRecords":1.5}"#, "no count"),
+            (r#"{"numRecords":9223372036854775808}"#, "no count"),
+            (r#"{"tightBounds":"no"}"#, "no boolean"),
+            (r#"{"minValues":[1]}"#, "`minValues`"),
+            (r#"{"maxValues":"x"}"#, "`maxValues`"),
+            (r#"{"nullCount":3}"#, "`nullCount`"),
+            (r#"{"nullCount":{"a":{"b":-1}}}"#, "\"a.b\""),
+            (r#"{"nullCount":{"a":"x"}}"#, "\"a\""),
+        ] {
+            let error = check_stats(stats).unwrap_err();
+            assert!(error.contains(wrong), "{stats}: {error}");
+        }
+    }
+}

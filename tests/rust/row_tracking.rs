@@ -1,0 +1,223 @@
+//! Row ids and in-commit timestamps, which a commit gets where its version is: inside the batch.
+
+use deltalakedb_core::action::{Action, Add, parse_line};
+use deltalakedb_core::commit::{CommitRequest, Outcome, Writer};
+use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
+use deltalakedb_core::sql::{Database, Limits};
+use deltalakedb_native::database::SqliteDatabase;
+use serde_json::{Value, json};
+
+use crate::catalog::{FixedHost, WithLimits, begin_import, named, new_catalog, read_actions, run};
+
+fn parsed(actions: &[Value]) -> Vec<Action> {
+    actions.iter().flat_map(|action| parse_line(&action.to_string()).unwrap()).collect()
+}
+
+fn protocol(features: &[&str]) -> Value {
+    let writers = [&["deletionVectors", "appendOnly", "invariants"], features].concat();
+    json!({ "protocol": { "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"],
+                          "writerFeatures": writers } })
+}
+
+fn metadata(configuration: Value) -> Value {
+    json!({ "metaData": { "id": "t", "format": { "provider": "parquet", "options": {} }, "partitionColumns": [],
+                          "schemaString": r#"{"type":"struct","fields":[]}"#, "configuration": configuration } })
+}
+
+fn add(path: &str, row_count: i64) -> Value {
+    json!({ "add": { "path": path, "partitionValues": {}, "size": 1, "modificationTime": 0, "dataChange": true,
+                     "stats": json!({ "numRecords": row_count }).to_string() } })
+}
+
+fn with_vector(path: &str, row_count: i64) -> Value {
+    let mut action = add(path, row_count);
+    action["add"]["deletionVector"] = json!({ "storageType": "i", "sizeInBytes": 40, "cardinality": 1,
+        "pathOrInlineDv": "wi5b=000010000siXQKl0rr91000f55c8Xg0@@D72lkbi5=-{L" });
+    action
+}
+
+fn remove(path: &str) -> Value {
+    json!({ "remove": { "path": path, "deletionTimestamp": 0, "dataChange": true } })
+}
+
+struct Table<D> {
+    database: D,
+    sent: usize,
+    /// Outlives the database.
+    _folder: tempfile::TempDir,
+}
+
+async fn table(limits: Limits, first: &[Value]) -> Table<WithLimits<SqliteDatabase>> {
+    let folder = tempfile::tempdir().unwrap();
+    let database = WithLimits(new_catalog(&folder), limits);
+    let mut planner = begin_import(&database, "t", 0).await;
+    planner.begin_version(0, "a file", 0, false);
+    run(&database, planner.actions(parsed(first)).unwrap()).await;
+    run(&database, planner.end_version().unwrap()).await;
+    run(&database, Some(planner.finish())).await;
+    Table { database, sent: 0, _folder: folder }
+}
+
+impl<D: Database> Table<D> {
+    async fn try_commit(&mut self, now_ms: i64, actions: &[Value]) -> deltalakedb_core::Result<i64> {
+        self.sent += 1;
+        let host = FixedHost { now_ms };
+        let mut writer = Writer::open(&self.database, &host, &named("t")).await?;
+        let request = CommitRequest::new(format!("commit {}", self.sent), parsed(actions));
+        let outcome = writer.commit(&request).await?;
+        let Outcome::Committed(committed) = &outcome else { panic!("{outcome:?}") };
+        // Sent again it is the same commit, though other row ids were stored than were sent.
+        assert_eq!(writer.commit(&request).await?, outcome);
+        Ok(committed.version)
+    }
+
+    async fn commit(&mut self, actions: &[Value]) -> i64 {
+        self.try_commit(1, actions).await.unwrap()
+    }
+
+    async fn state(&self) -> Snapshot {
+        snapshot(&self.database, &named("t"), At::Latest).await.unwrap()
+    }
+
+    /// What the latest version did.
+    async fn actions(&self) -> Vec<Action> {
+        read_actions(&self.database, &self.state().await).await.unwrap()
+    }
+
+    /// Path, base row id and default row commit version of what the latest version added.
+    async fn row_ids(&self) -> Vec<(String, Option<i64>, Option<i64>)> {
+        let actions = self.actions().await.into_iter();
+        let adds = actions.filter_map(|action| match action {
+            Action::Add(Add { path, base_row_id, default_row_commit_version, .. }) => {
+                Some((path, base_row_id, default_row_commit_version))
+            }
+            _ => None,
+        });
+        adds.collect()
+    }
+
+    async fn high_water_mark(&self) -> Option<Value> {
+        let state = self.state().await;
+        let domain = state.domain_metadata.iter().find(|domain| domain.domain == "delta.rowTracking")?;
+        Some(serde_json::from_str::<Value>(&domain.configuration).unwrap()["rowIdHighWaterMark"].clone())
+    }
+}
+
+fn ids(path: &str, base_row_id: i64, version: i64) -> (String, Option<i64>, Option<i64>) {
+    (path.to_owned(), Some(base_row_id), Some(version))
+}
+
+async fn row_ids_are_assigned_in_the_batch(limits: Limits) {
+    let first =
+        [protocol(&["rowTracking", "domainMetadata"]), metadata(json!({ "delta.enableDeletionVectors": "true" }))];
+    let mut table = table(limits, &first).await;
+    assert_eq!(table.high_water_mark().await, None);
+    table.commit(&[add("a", 10), add("b", 5)]).await;
+    assert_eq!(table.row_ids().await, [ids("a", 0, 1), ids("b", 10, 1)]);
+    assert_eq!(table.high_water_mark().await, Some(json!(14)));
+
+    // What the writer thought does not count: another commit may have come before it.
+    let mut thought = add("c", 7);
+    thought["add"]["baseRowId"] = json!(100);
+    thought["add"]["defaultRowCommitVersion"] = json!(77);
+    table.commit(&[thought]).await;
+    assert_eq!(table.row_ids().await, [ids("c", 15, 2)]);
+    assert_eq!(table.high_water_mark().await, Some(json!(21)));
+
+    // A file keeps its ids, with a vector, with new statistics, and when it comes back.
+    table.commit(&[remove("a"), with_vector("a", 10)]).await;
+    assert_eq!(table.row_ids().await, [ids("a", 0, 1)]);
+    let removed = table.actions().await.into_iter().find_map(|action| match action {
+        Action::Remove(remove) => Some((remove.base_row_id, remove.default_row_commit_version)),
+        _ => None,
+    });
+    assert_eq!(removed, Some((Some(0), Some(1))));
+    table.commit(&[add("b", 5)]).await;
+    assert_eq!(table.row_ids().await, [ids("b", 10, 1)]);
+    table.commit(&[remove("c")]).await;
+    table.commit(&[add("c", 7)]).await;
+    assert_eq!(table.row_ids().await, [ids("c", 15, 2)]);
+
+    // Ids that the writer reserved are not given to others.
+    let reserved = json!({ "domainMetadata": { "domain": "delta.rowTracking", "removed": false,
+                                               "configuration": r#"{"rowIdHighWaterMark":999}"# } });
+    table.commit(&[reserved]).await;
+    assert_eq!(table.high_water_mark().await, Some(json!(999)));
+    table.commit(&[add("d", 1)]).await;
+    let version = table.state().await.version;
+    assert_eq!(table.row_ids().await, [ids("d", 1000, version)]);
+    assert_eq!(table.high_water_mark().await, Some(json!(1000)));
+
+    // Many files travel in several statements.
+    let many: Vec<Value> = (0..100).map(|number| add(&format!("many-{number:03}"), 3)).collect();
+    table.commit(&many).await;
+    let expected: Vec<_> = (0..100).map(|n| ids(&format!("many-{n:03}"), 1001 + 3 * n, version + 1)).collect();
+    assert_eq!(table.row_ids().await, expected);
+}
+
+#[tokio::test]
+async fn row_ids_are_assigned() {
+    row_ids_are_assigned_in_the_batch(Limits::SQLITE).await;
+}
+
+#[tokio::test]
+async fn row_ids_are_assigned_with_rows_in_json() {
+    row_ids_are_assigned_in_the_batch(Limits::D1).await;
+}
+
+#[tokio::test]
+async fn row_ids_need_numbers_of_rows() {
+    let mut table = table(Limits::SQLITE, &[protocol(&["rowTracking", "domainMetadata"]), metadata(json!({}))]).await;
+    let mut unknown = add("a", 1);
+    unknown["add"]["stats"] = Value::Null;
+    let error = table.try_commit(1, &[unknown]).await.unwrap_err();
+    assert!(error.to_string().contains("numRecords"), "{error}");
+}
+
+#[tokio::test]
+async fn suspended_row_tracking_assigns_nothing() {
+    let first =
+        [protocol(&["rowTracking", "domainMetadata"]), metadata(json!({ "delta.rowTrackingSuspended": "true" }))];
+    let mut table = table(Limits::SQLITE, &first).await;
+    table.commit(&[add("a", 10)]).await;
+    assert_eq!(table.row_ids().await, [("a".to_owned(), None, None)]);
+    assert_eq!(table.high_water_mark().await, None);
+}
+
+#[tokio::test]
+async fn row_tracking_is_enabled_when_every_file_has_ids() {
+    let enabled = json!({ "delta.enableRowTracking": "true",
+                          "delta.rowTracking.materializedRowIdColumnName": "_row-id",
+                          "delta.rowTracking.materializedRowCommitVersionColumnName": "_row-version" });
+    let mut table = table(Limits::SQLITE, &[protocol(&[]), metadata(json!({})), add("a", 10)]).await;
+    let features = protocol(&["rowTracking", "domainMetadata"]);
+    table.commit(&[features, add("b", 5)]).await;
+    assert_eq!(table.row_ids().await, [ids("b", 0, 1)]);
+    let error = table.try_commit(1, &[metadata(enabled.clone())]).await.unwrap_err();
+    assert!(error.to_string().contains("`a`"), "{error}");
+    let mut again = add("a", 10);
+    again["add"]["dataChange"] = json!(false);
+    table.commit(&[again, metadata(enabled)]).await;
+    assert_eq!(table.row_ids().await, [ids("a", 5, 2)]);
+    table.commit(&[add("c", 1)]).await;
+    let info = table.state().await.commit_info.unwrap().fields();
+    assert_eq!(info["tags"].text(), r#"{"delta.rowTracking.preserved":"true"}"#);
+}
+
+#[tokio::test]
+async fn in_commit_timestamps_are_switched_on() {
+    let mut table = table(Limits::SQLITE, &[protocol(&["inCommitTimestamp"]), metadata(json!({}))]).await;
+    table.try_commit(500, &[add("a", 1)]).await.unwrap();
+    // A clock that went back does not take the version with it.
+    let on = metadata(json!({ "delta.enableInCommitTimestamps": "true", "other": "kept" }));
+    table.try_commit(100, &[on]).await.unwrap();
+    let state = table.state().await;
+    let property = |name: &str| state.metadata.configuration.value(name).map(str::to_owned);
+    assert_eq!(state.timestamp_ms, 501);
+    assert_eq!(property("delta.inCommitTimestampEnablementVersion").as_deref(), Some("2"));
+    assert_eq!(property("delta.inCommitTimestampEnablementTimestamp").as_deref(), Some("501"));
+    assert_eq!(property("other").as_deref(), Some("kept"));
+    assert_eq!(state.commit_info.unwrap().in_commit_timestamp(), Some(501));
+    table.try_commit(100, &[add("b", 1)]).await.unwrap();
+    assert_eq!(table.state().await.commit_info.unwrap().in_commit_timestamp(), Some(502));
+}

@@ -1,0 +1,206 @@
+//! Commits in one batch, and transactions over several tables.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use deltalakedb_core::ErrorKind;
+use deltalakedb_core::action::{Action, parse_line};
+use deltalakedb_core::commit::{
+    CommitRequest, ConflictKind, Outcome, ReadSet, Transaction, TransactionLimits, TransactionOutcome, Writer, commit,
+};
+use deltalakedb_core::snapshot::{At, snapshot};
+use deltalakedb_core::sql::{Batch, Database, DatabaseError, Limits, MaybeSend, ResultSet};
+use deltalakedb_native::database::SqliteDatabase;
+
+use crate::catalog::{FixedHost, begin_import, dump, named, new_catalog, run};
+
+const HOST: FixedHost = FixedHost { now_ms: 1 };
+
+/// A database that counts what is asked of it.
+#[derive(Clone)]
+struct Counting {
+    database: SqliteDatabase,
+    batches: Arc<AtomicUsize>,
+}
+
+impl Counting {
+    fn new(folder: &tempfile::TempDir) -> Self {
+        Counting { database: new_catalog(folder), batches: Arc::default() }
+    }
+
+    /// Batches since it was asked last.
+    fn count(&self) -> usize {
+        self.batches.swap(0, Ordering::Relaxed)
+    }
+}
+
+impl Database for Counting {
+    fn batch(&self, batch: Batch) -> impl Future<Output = Result<Vec<ResultSet>, DatabaseError>> + MaybeSend {
+        self.batches.fetch_add(1, Ordering::Relaxed);
+        self.database.batch(batch)
+    }
+
+    fn limits(&self) -> Limits {
+        self.database.limits()
+    }
+}
+
+fn actions(lines: &[&str]) -> Vec<Action> {
+    lines.iter().flat_map(|line| parse_line(line).unwrap()).collect()
+}
+
+fn add(path: &str) -> Vec<Action> {
+    actions(&[&format!(
+        r#"{{"add":{{"path":"{path}","partitionValues":{{}},"size":1,"modificationTime":0,"dataChange":true}}}}"#
+    )])
+}
+
+fn remove(path: &str) -> Vec<Action> {
+    actions(&[&format!(r#"{{"remove":{{"path":"{path}","deletionTimestamp":0,"dataChange":true}}}}"#)])
+}
+
+async fn register(database: &impl Database, table: &str) {
+    let first = actions(&[
+        r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#,
+        r#"{"metaData":{"id":"t","format":{"provider":"parquet","options":{}},
+            "schemaString":"{\"type\":\"struct\",\"fields\":[]}","partitionColumns":[],"configuration":{}}}"#,
+    ]);
+    let mut planner = begin_import(database, table, 0).await;
+    planner.begin_version(0, "a file", 0, false);
+    run(database, planner.actions([first, add("first")].concat()).unwrap()).await;
+    run(database, planner.end_version().unwrap()).await;
+    run(database, Some(planner.finish())).await;
+}
+
+async fn with_tables(folder: &tempfile::TempDir, count: usize) -> (Counting, Vec<String>) {
+    let database = Counting::new(folder);
+    let names: Vec<String> = (0..count).map(|number| format!("t{number}")).collect();
+    for name in &names {
+        register(&database, name).await;
+    }
+    database.count();
+    (database, names)
+}
+
+async fn begin(database: &impl Database, id: &str, parts: &[(&str, Vec<Action>, ReadSet)]) -> Transaction {
+    let mut transaction = Transaction::begin(id, 1, TransactionLimits::default());
+    for (table, actions, read) in parts {
+        let state = snapshot(database, &named(table), At::Latest).await.unwrap();
+        let request = CommitRequest { read: read.clone(), ..CommitRequest::new("", actions.clone()) };
+        transaction.stage(state, request).unwrap();
+    }
+    transaction
+}
+
+fn versions(outcome: &TransactionOutcome) -> Vec<(String, i64)> {
+    let TransactionOutcome::Committed(committed) = outcome else { panic!("{outcome:?}") };
+    committed.iter().map(|table| (table.table.clone(), table.version)).collect()
+}
+
+#[tokio::test]
+async fn a_commit_is_one_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, _) = with_tables(&folder, 1).await;
+    let mut writer = Writer::open(&database, &HOST, &named("t0")).await.unwrap();
+    let mut other = Writer::open(&database, &HOST, &named("t0")).await.unwrap();
+    assert_eq!(database.count(), 2);
+    for number in 0..20 {
+        // Two writers that take turns are two that know less than the other one did.
+        let (writer, name) = if number % 3 == 0 { (&mut other, "other") } else { (&mut writer, "writer") };
+        let path = format!("{name}-{number}");
+        let outcome = writer.commit(&CommitRequest::new(path.as_str(), add(&path))).await.unwrap();
+        assert!(matches!(outcome, Outcome::Committed(committed) if committed.version == number + 1));
+        assert_eq!(database.count(), 1, "{path}");
+    }
+    let mut txn = add("with-a-txn");
+    txn.extend(actions(&[r#"{"txn":{"appId":"a","version":1}}"#]));
+    writer.commit(&CommitRequest::new("txn", txn)).await.unwrap();
+    assert_eq!(database.count(), 1);
+    let read = ReadSet::of(writer.version()).files(["first"]);
+    writer.commit(&CommitRequest { read, ..CommitRequest::new("delete", remove("first")) }).await.unwrap();
+    assert_eq!(database.count(), 1);
+}
+
+#[tokio::test]
+async fn a_transaction_over_ten_tables_is_one_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, names) = with_tables(&folder, 10).await;
+    let parts: Vec<_> = names.iter().map(|name| (name.as_str(), add("second"), ReadSet::default())).collect();
+    let transaction = begin(&database, "a transaction", &parts).await;
+    database.count();
+    let outcome = transaction.commit(&database, &HOST).await.unwrap();
+    assert_eq!(database.count(), 1);
+    let expected: Vec<(String, i64)> = names.iter().map(|name| (name.clone(), 1)).collect();
+    assert_eq!(versions(&outcome), expected);
+    for name in &names {
+        let state = snapshot(&database, &named(name), At::Latest).await.unwrap();
+        let info = state.commit_info.unwrap().fields();
+        let tags = info["tags"].text();
+        assert_eq!(tags, r#"{"delta.multiTableTransaction.transactionId":"a transaction"}"#);
+        assert_eq!((state.version, state.file_count), (1, 2));
+    }
+    // Sent again, it happened once, with the same versions.
+    assert_eq!(transaction.commit(&database, &HOST).await.unwrap(), outcome);
+}
+
+#[tokio::test]
+async fn one_conflict_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, _) = with_tables(&folder, 3).await;
+    let read = || ReadSet::default().files(["first"]);
+    let parts =
+        [("t0", add("a"), ReadSet::default()), ("t1", remove("first"), read()), ("t2", add("c"), ReadSet::default())];
+    let transaction = begin(&database, "loses", &parts).await;
+    commit(&database, &HOST, &named("t1"), &CommitRequest::new("wins", remove("first"))).await.unwrap();
+    let before = dump(&database).await;
+    let outcome = transaction.commit(&database, &HOST).await.unwrap();
+    let TransactionOutcome::Conflicted(conflict) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((conflict.table.as_str(), conflict.winner), ("t1", 1));
+    assert_eq!(conflict.kind, ConflictKind::ConcurrentDeleteRead);
+    assert_eq!(dump(&database).await, before);
+}
+
+#[tokio::test]
+async fn a_transaction_is_rebased_on_what_it_does_not_mind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, _) = with_tables(&folder, 2).await;
+    let read = ReadSet::default().whole_table();
+    let parts = [("t0", add("a"), ReadSet::default()), ("t1", remove("first"), read)];
+    let transaction = begin(&database, "rebased", &parts).await;
+    for table in ["t0", "t1"] {
+        commit(&database, &HOST, &named(table), &CommitRequest::new("append", add("other"))).await.unwrap();
+    }
+    let outcome = transaction.commit(&database, &HOST).await.unwrap();
+    assert_eq!(versions(&outcome), [("t0".to_owned(), 2), ("t1".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn limits_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, _) = with_tables(&folder, 3).await;
+    let limits = TransactionLimits { max_tables: 2, max_actions: 3, max_bytes: 400, max_age_ms: 10 };
+    let state = async |table| snapshot(&database, &named(table), At::Latest).await.unwrap();
+    let refused = |result: deltalakedb_core::Result<()>, part: &str| {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains(part), "{error}");
+    };
+    let request = |paths: &[&str]| CommitRequest::new("", paths.iter().flat_map(|path| add(path)).collect());
+    let mut transaction = Transaction::begin("limited", 1, limits);
+    transaction.stage(state("t0").await, request(&["a"])).unwrap();
+    refused(transaction.stage(state("t0").await, request(&["b"])), "twice");
+    refused(transaction.stage(state("t1").await, request(&["a", "b", "c"])), "4 actions; 3 are allowed");
+    refused(transaction.stage(state("t1").await, request(&[&"long".repeat(100)])), "bytes of actions; 400 are allowed");
+    transaction.stage(state("t1").await, request(&["a"])).unwrap();
+    refused(transaction.stage(state("t2").await, request(&["a"])), "3 tables; 2 are allowed");
+    let late = FixedHost { now_ms: 12 };
+    refused(transaction.commit(&database, &late).await.map(drop), "begun 11 ms ago; 10 are allowed");
+    let empty = Transaction::begin("empty", 1, limits);
+    refused(empty.commit(&database, &HOST).await.map(drop), "no tables");
+    assert_eq!(versions(&transaction.commit(&database, &HOST).await.unwrap()).len(), 2);
+    // The id is the transaction's: with other tables it is another one.
+    let mut other = Transaction::begin("limited", 1, limits);
+    other.stage(state("t0").await, request(&["a"])).unwrap();
+    other.stage(state("t2").await, request(&["a"])).unwrap();
+    refused(other.commit(&database, &HOST).await.map(drop), "the commit id was used for other tables");
+}
