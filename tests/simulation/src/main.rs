@@ -48,7 +48,7 @@ fn main() -> ExitCode {
             config.without = cli.without.iter().copied().collect();
             config.mutation = cli.mutate;
             let report = run(config);
-            commits.fetch_add(report.commit_count as u64, Ordering::Relaxed);
+            commits.fetch_add(report.work.version_count as u64, Ordering::Relaxed);
             let done = 1 + done.fetch_add(1, Ordering::Relaxed);
             if !report.violations.is_empty() {
                 has_failed.store(true, Ordering::Relaxed);

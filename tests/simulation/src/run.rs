@@ -1,5 +1,6 @@
 //! One run: storm, calm, checks.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,6 +10,8 @@ use futures::FutureExt;
 use crate::checkers::check;
 use crate::config::{Config, Part};
 use crate::executor::{Executor, Step};
+use crate::history::TableHistory;
+use crate::ledger::{Answer, Ledger};
 use crate::tables::{self, Calm};
 use crate::world::World;
 use crate::{history, importers, lock, mirrors, readers, writers};
@@ -31,10 +34,47 @@ pub struct Report {
     pub trace_hash: u64,
     /// The last events, oldest first.
     pub last_events: Vec<String>,
-    /// Commits that are in the catalog.
-    pub commit_count: usize,
-    /// Commits that were refused.
-    pub refused_count: usize,
+    /// What was done, so that a run that does nothing is not taken for one that finds nothing.
+    pub work: Work,
+}
+
+/// What was done in a run.
+#[derive(Clone, Debug, Default)]
+pub struct Work {
+    /// Versions in the catalog.
+    pub version_count: usize,
+    /// Commits by their kind: how many were acknowledged.
+    pub acknowledged: BTreeMap<&'static str, usize>,
+    /// The same of those that were refused.
+    pub refused: BTreeMap<&'static str, usize>,
+    /// Snapshots that readers saw.
+    pub snapshot_count: usize,
+    /// Objects that mirrors wrote.
+    pub published_count: usize,
+    /// Tables that importers finished.
+    pub copy_count: usize,
+}
+
+impl Work {
+    fn of(tables: &[TableHistory], ledger: &Ledger) -> Self {
+        let mut work = Work {
+            version_count: tables.iter().map(|table| table.versions.len()).sum(),
+            snapshot_count: ledger.seen.len(),
+            published_count: ledger.published.len(),
+            copy_count: tables.iter().filter(|table| ledger.copies.contains_key(&table.key)).count(),
+            ..Work::default()
+        };
+        for commit in ledger.commits.values() {
+            let has = |wanted: fn(&Answer) -> bool| commit.answers.iter().any(wanted);
+            if has(|answer| matches!(answer, Answer::Committed(_))) {
+                *work.acknowledged.entry(commit.kind).or_default() += 1;
+            }
+            if has(|answer| matches!(answer, Answer::Refused(_))) {
+                *work.refused.entry(commit.kind).or_default() += 1;
+            }
+        }
+        work
+    }
 }
 
 /// Does a run.
@@ -47,18 +87,16 @@ pub fn run(config: Config) -> Report {
     let catalog = Calm(world.clone());
     let history = result.and_then(|()| at_once(history::read(&catalog)));
     let ledger = lock(&world.ledger);
-    let (violations, commit_count) = match history {
-        Ok(tables) => (check(&tables, &ledger, &world.objects), tables.iter().map(|table| table.versions.len()).sum()),
+    let (violations, work) = match history {
+        Ok(tables) => (check(&tables, &ledger, &world.objects), Work::of(&tables, &ledger)),
         Err(error) => {
             let mut violations = ledger.violations.clone();
             violations.push(format!("reading the catalog in the end: {error}"));
-            (violations, 0)
+            (violations, Work::default())
         }
     };
-    let is_refused = |answer: &crate::ledger::Answer| matches!(answer, crate::ledger::Answer::Refused(_));
-    let refused_count = ledger.commits.values().filter(|commit| commit.answers.iter().any(is_refused)).count();
     let (event_count, trace_hash) = world.trace.digest();
-    Report { config, violations, event_count, trace_hash, last_events: world.trace.last(), commit_count, refused_count }
+    Report { config, violations, event_count, trace_hash, last_events: world.trace.last(), work }
 }
 
 fn storm_and_calm(world: &Arc<World>) -> Result<()> {
@@ -118,8 +156,7 @@ impl Report {
             event_count: 0,
             trace_hash: 0,
             last_events: Vec::new(),
-            commit_count: 0,
-            refused_count: 0,
+            work: Work::default(),
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::world::World;
 /// The values of the partition column.
 pub(crate) const PARTITIONS: [&str; 3] = ["a", "b", "c"];
 
+/// The property that lets files have deletion vectors.
+pub(crate) const VECTORS: &str = "delta.enableDeletionVectors";
+
 /// Features of the tables that name theirs.
 pub(crate) const FEATURES: [&str; 4] = ["appendOnly", "deletionVectors", "domainMetadata", "invariants"];
 
@@ -59,6 +62,9 @@ pub(crate) async fn create(world: &Arc<World>, name: &str) -> Result<i64> {
     let mut configuration = json!({"delta.checkpointInterval": (2 + rng.u8(..6)).to_string()});
     let mut info = json!({"timestamp": now_ms, "operation": "CREATE TABLE"});
     let mut features: Vec<&str> = FEATURES.to_vec();
+    if has_features {
+        configuration[VECTORS] = "true".into();
+    }
     if has_in_commit_timestamps {
         configuration["delta.enableInCommitTimestamps"] = "true".into();
         info["inCommitTimestamp"] = now_ms.into();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::View;
-use super::plan::{Planned, has_feature, new_file};
+use super::plan::{Planned, deletion_vector, has_vectors, new_file};
 use super::rewrites::remove;
 use crate::ledger::Scope;
 use crate::port::Client;
@@ -36,9 +36,8 @@ pub(super) fn plan(client: &Client, view: &View) -> Option<Planned> {
         7 => vec![json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 1}}), new_file(client)],
         8 => {
             // A live file once more, with another deletion vector beside the entry that it has.
-            let mut add = client.pick(&view.files).filter(|_| has_feature(view, "deletionVectors"))?.clone();
-            add["deletionVector"] = json!({"storageType": "i", "pathOrInlineDv": format!("v{}", client.world.number()),
-                "sizeInBytes": 40, "cardinality": 1});
+            let mut add = client.pick(&view.files).filter(|_| has_vectors(view))?.clone();
+            add["deletionVector"] = deletion_vector(client, 1);
             scope = Scope::Files(vec![add["path"].as_str()?.to_owned()]);
             vec![json!({"add": add})]
         }

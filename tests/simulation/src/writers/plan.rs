@@ -7,7 +7,7 @@ use crate::config::Part;
 use crate::ledger::Scope;
 use crate::model;
 use crate::port::Client;
-use crate::tables::{FEATURES, PARTITIONS};
+use crate::tables::{FEATURES, PARTITIONS, VECTORS};
 
 /// A kind of commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,6 +186,16 @@ fn domain(client: &Client, view: &View) -> Option<Value> {
     }}))
 }
 
-pub(super) fn has_feature(view: &View, feature: &str) -> bool {
+/// A deletion vector that no other file has: an inline one, of ten characters for eight bytes.
+pub(super) fn deletion_vector(client: &Client, cardinality: i64) -> Value {
+    let bytes = format!("{:010}", client.world.number());
+    json!({"storageType": "i", "pathOrInlineDv": bytes, "sizeInBytes": 8, "cardinality": cardinality})
+}
+
+pub(super) fn has_vectors(view: &View) -> bool {
+    has_feature(view, "deletionVectors") && view.snapshot.metadata.is_enabled(VECTORS)
+}
+
+fn has_feature(view: &View, feature: &str) -> bool {
     view.snapshot.protocol.writer_features.iter().flatten().any(|name| name == feature)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::View;
-use super::plan::{Planned, file, has_feature};
+use super::plan::{Planned, deletion_vector, file, has_vectors};
 use crate::ledger::Scope;
 use crate::model::{rows, text};
 use crate::port::Client;
@@ -122,7 +122,7 @@ pub(super) fn statistics(client: &Client, view: &View) -> Option<Planned> {
 
 /// Deletes a row of a file by a deletion vector, in the place of the one that it has.
 pub(super) fn vector(client: &Client, view: &View) -> Option<Planned> {
-    if !has_feature(view, "deletionVectors") {
+    if !has_vectors(view) {
         return None;
     }
     let add = client.pick(&view.files)?;
@@ -133,8 +133,7 @@ pub(super) fn vector(client: &Client, view: &View) -> Option<Planned> {
     kept.remove(client.below(kept.len()));
     let mut again = add.clone();
     let deleted = again["deletionVector"]["cardinality"].as_i64().unwrap_or(0);
-    again["deletionVector"] = json!({"storageType": "i", "pathOrInlineDv": format!("v{}", client.world.number()),
-        "sizeInBytes": 40, "cardinality": deleted + 1});
+    again["deletionVector"] = deletion_vector(client, deleted + 1);
     again["tags"]["rows"] = kept.iter().map(u64::to_string).collect::<Vec<_>>().join(" ").into();
     again["dataChange"] = true.into();
     let actions = vec![remove(client, add, true), json!({"add": again})];
