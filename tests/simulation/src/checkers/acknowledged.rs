@@ -34,10 +34,10 @@ fn check_part(id: &str, commit: &Commit, index: usize, entry: Option<&Version>) 
     let mut wrong = Vec::new();
     for answer in &commit.answers {
         match (answer, entry) {
-            (Answer::Committed(parts), Some(entry)) => {
-                if parts.get(index) != Some(&(entry.version, entry.timestamp_ms)) {
-                    wrong.push(format!("{what} was told {answer:?}, and is version {}", entry.version));
-                }
+            (Answer::Committed(parts), Some(entry))
+                if parts.get(index) == Some(&(entry.version, entry.timestamp_ms)) => {}
+            (Answer::Committed(_), Some(entry)) => {
+                wrong.push(format!("{what} was told {answer:?}, and is version {}", entry.version));
             }
             (Answer::Committed(_), None) => wrong.push(format!("{what} was acknowledged, and is not there")),
             (Answer::Refused(reason), Some(entry)) => {
