@@ -70,3 +70,19 @@ fn run(command: Command) -> Result<ExitCode> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_simulator_gets_its_arguments_as_they_are() {
+        let given = ["--seed", "7", "--without", "readers", "--help"];
+        let parsed = Cli::try_parse_from(["xtask", "sim"].into_iter().chain(given));
+        match parsed.map(|cli| cli.command) {
+            Ok(Command::Sim { arguments }) => assert_eq!(arguments, given),
+            Ok(_) => unreachable!("it is another command"),
+            Err(error) => unreachable!("{error}"),
+        }
+    }
+}

@@ -104,6 +104,8 @@ fn checkpoint_state(name: &str, bytes: &Bytes) -> Result<State> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use crate::checkers::examples::{add, table, version};
     use deltalakedb_core::log::commit_file_name;
@@ -115,7 +117,7 @@ mod tests {
     #[test]
     fn only_what_the_catalog_has_is_right() {
         let (first, second) = (add("f", "1"), add("g", "2"));
-        let table = table(vec![version(0, "a", &[first.clone()]), version(1, "b", &[second.clone()])]);
+        let table = table(vec![version(0, "a", from_ref(&first)), version(1, "b", from_ref(&second))]);
         let wrong = |files: Vec<(String, Bytes)>| check_files(&table, &files).len();
         let good = files(&[(0, first.clone()), (1, second.clone())]);
         assert_eq!(wrong(good.clone()), 0);
