@@ -36,6 +36,8 @@ parts! {
     Delays = "faults.delays",
     /// Batches that are delivered a second time.
     Repeats = "faults.repeats",
+    /// Batches that arrive after their client has given them up.
+    LateArrivals = "faults.late_arrivals",
     /// Clients that die and start again.
     Crashes = "faults.crashes",
     /// Uploads that are cut off and never become an object.

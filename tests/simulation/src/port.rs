@@ -61,13 +61,14 @@ impl Client {
         self.world.tell(&self.name, what);
     }
 
-    fn repeat_later(&self, batch: Batch) {
+    /// The batch arrives, once more or after all, when its client does not wait for it.
+    fn arrives_later(&self, batch: Batch) {
         let (world, name) = (self.world.clone(), self.name.clone());
         let delay = self.below(2 * LONGEST_DELAY_MS as usize) as u64;
-        self.world.spawner.spawn(format!("repeat of {name}"), async move {
+        self.world.spawner.spawn(format!("batch of {name}"), async move {
             world.clock.sleep(delay).await;
             let result = world.apply(batch).map(|results| results.len());
-            world.tell(&name, format!("its batch arrived again: {result:?}"));
+            world.tell(&name, format!("its batch arrived late: {result:?}"));
         });
     }
 }
@@ -81,13 +82,18 @@ impl Database for Client {
             return Err(if self.once_in(2) { DatabaseError::Busy(text) } else { DatabaseError::Unavailable(text) });
         }
         let is_write = batch.access == Access::Write;
+        if is_write && self.fault(Part::LateArrivals, 60) {
+            self.arrives_later(batch);
+            self.tell("the connection broke, and its batch is under way");
+            return Err(DatabaseError::AnswerLost("the connection broke".into()));
+        }
         let again = (is_write && self.fault(Part::Repeats, 12)).then(|| batch.clone());
         let result = self.world.apply(batch);
         if let Err(error) = &result {
             self.tell(format!("its batch failed: {error:?}"));
         }
         if let (Some(batch), true) = (again, result.is_ok()) {
-            self.repeat_later(batch);
+            self.arrives_later(batch);
         }
         self.travel().await;
         let every = if is_write { 12 } else { 60 };

@@ -132,9 +132,14 @@ fn storm_and_calm(world: &Arc<World>) -> Result<()> {
     world.tell("world", "the storm is over");
     world.calm_down();
     executor.stop();
+    until_idle(&mut executor)?;
     for key in keys.into_iter().filter(|_| has(Part::Mirrors)) {
         executor.run("last mirror", Box::pin(mirrors::finish(world.client(&format!("last mirror of {key}")), key)));
     }
+    until_idle(&mut executor)
+}
+
+fn until_idle(executor: &mut Executor) -> Result<()> {
     for _ in 0..CALM_STEPS {
         if let Step::Idle = executor.step(None) {
             return Ok(());
