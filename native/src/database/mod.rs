@@ -2,7 +2,7 @@
 
 mod sqlite;
 
-pub use sqlite::SqliteDatabase;
+pub use sqlite::{SqliteConnection, SqliteDatabase};
 
 use std::path::{Path, PathBuf};
 
