@@ -48,6 +48,27 @@ pub(super) async fn run(
     transaction_id: Option<&str>,
 ) -> Result<Ending> {
     let mut is_answer_lost = false;
+    match try_often(database, host, retry, parts, transaction_id, &mut is_answer_lost).await {
+        // What keeps us from looking says nothing of the sending whose answer was lost.
+        Err(error) if is_answer_lost && !is_final(&error) => Ok(Ending::Unknown),
+        ending => ending,
+    }
+}
+
+/// Whether an error is about the commit, which stays as it is.
+fn is_final(error: &Error) -> bool {
+    use ErrorKind::*;
+    matches!(error.kind(), Invalid | Unsupported | NotFound | Conflict)
+}
+
+async fn try_often(
+    database: &impl Database,
+    host: &impl Host,
+    retry: &RetryPolicy,
+    parts: &mut [Part<'_>],
+    transaction_id: Option<&str>,
+    is_answer_lost: &mut bool,
+) -> Result<Ending> {
     let mut last_refusal = None;
     for number in 1..=retry.max_tries.max(1) {
         let wait_ms = retry.wait_ms(number, host);
@@ -62,10 +83,9 @@ pub(super) async fn run(
                 }
                 last_refusal = Some(too_many_tries(parts, number));
             }
-            Err(Refusal::AnswerLost) => is_answer_lost = true,
+            Err(Refusal::AnswerLost) => *is_answer_lost = true,
             Err(Refusal::Final(error)) => match settle(database, parts).await? {
                 Some(ending) => return Ok(ending),
-                None if is_answer_lost && error.kind() == ErrorKind::Unavailable => return Ok(Ending::Unknown),
                 None => return Err(error),
             },
             Err(Refusal::Stale(error)) => match settle(database, parts).await? {
@@ -75,7 +95,7 @@ pub(super) async fn run(
         }
     }
     match last_refusal {
-        Some(error) if !is_answer_lost => Err(error),
+        Some(error) if !*is_answer_lost => Err(error),
         _ => Ok(Ending::Unknown),
     }
 }
@@ -183,8 +203,9 @@ async fn resolve(database: &impl Database, parts: &mut [Part<'_>], error: &Datab
         part.loses_row_ids |= examined.loses_row_ids;
         part.state = state;
     }
-    // Nothing moved and nothing is wrong with its files: the batch would be refused again.
-    if has_moved { Ok(None) } else { Err(at(error.clone().into(), parts)) }
+    // With a version that came while the reason was looked for, the reason may have gone. Else nothing moved and nothing is
+    // wrong with its files: the batch would be refused again.
+    if has_moved || catch_up(database, parts).await? { Ok(None) } else { Err(at(error.clone().into(), parts)) }
 }
 
 async fn latest(database: &impl Database, table: &Table) -> Result<Snapshot> {
