@@ -11,6 +11,7 @@ use super::named_files::{check_files, check_guard, check_read_files};
 use super::outcome::Committed;
 use super::plan::{Part, plan};
 use super::winners::examine;
+use super::write::out_of_range;
 
 const SAME_COMMIT: &str = "
 SELECT version, timestamp_ms, commit_digest FROM dl_table_versions WHERE table_id = ?1 AND commit_id = ?2";
@@ -183,7 +184,7 @@ async fn resolve(database: &impl Database, parts: &mut [Part<'_>], error: &Datab
         return Ok(Some(Ending::Committed(committed)));
     }
     if matches!(error, DatabaseError::OutOfRange(_)) || *error == DatabaseError::Guard("totals_in_range".into()) {
-        return Err(out_of_range(parts));
+        return Err(at(out_of_range(), parts));
     }
     let mut has_moved = false;
     for part in parts.iter_mut() {
@@ -252,11 +253,6 @@ fn id_is_taken(part: &Part<'_>, by: Option<&Committed>) -> Error {
         .table(name)
         .hint("a commit id belongs to one commit; take a new one for a new commit");
     by.map_or(error.clone(), |by| error.version(by.version))
-}
-
-fn out_of_range(parts: &[Part<'_>]) -> Error {
-    let error = Error::invalid("the sizes or row counts of a table's files would add up to more than 64 bits hold");
-    at(error, parts).hint("look at `size` and `numRecords` of the added files")
 }
 
 fn too_many_tries(parts: &[Part<'_>], tries: u32) -> Error {

@@ -17,10 +17,13 @@ use super::info::commit_info;
 use super::intent::{Intent, rows};
 use super::large::{Staged, statements as large};
 use super::request::CommitRequest;
-use super::write::{RowIds, VersionStart, VersionWriter};
+use super::write::{RowIds, Totals, VersionStart, VersionWriter};
 
+/// ?1 table; ?2 and ?3 add and remove actions, whose ids are taken.
 const ADVANCE_VERSION: &str = "
-UPDATE dl_tables SET current_version = current_version + 1 WHERE table_id = ?1 AND import_id IS NULL";
+UPDATE dl_tables SET current_version = current_version + 1, next_file_id = next_file_id + ?2,
+  next_remove_id = next_remove_id + ?3
+WHERE table_id = ?1 AND import_id IS NULL";
 
 const COMMITTED: &str = "
 SELECT v.version, v.timestamp_ms, v.file_count FROM dl_tables t
@@ -181,31 +184,35 @@ fn plan_part(part: &Part<'_>, transaction_id: Option<&str>, now_ms: i64, limits:
         false => RowIds::AsGiven,
     };
 
-    if let (RowIds::Assigned { .. }, Some(Staged { all_rows_known: false, .. })) = (&row_ids, &part.staged) {
-        return Err(Error::invalid("a file has no `numRecords`: the table's rows are tracked, and it gets their ids")
-            .hint("write the number of rows into the statistics of each added file"));
-    }
-
-    let mut statements = vec![Statement::new(ADVANCE_VERSION, [key.into()])];
-    statements.extend(guards(key, &intent, limits));
-    if let Some(staged) = &part.staged {
-        statements.push(Statement::new(large::GUARD_COMPLETE, vec![staged.key.into(), staged.count().into()]));
-        statements.push(Statement::new(large::GUARD_ADDED_OR_REMOVED, [staged.key.into()]));
-    }
-    statements.extend(file_guards(key, part.removed(), part.added_paths(), limits));
-    let mut writer = VersionWriter::new(key, *limits, row_ids);
-    statements.push(writer.begin(VersionStart {
+    let start = VersionStart {
         timestamp_ms: now_ms,
         commit_id: Some(request.commit_id.clone()),
         commit_digest: Some(part.digest().to_string()),
         commit_info: Some(commit_info.json().text().to_owned()),
         commit_known: true,
         in_commit_timestamp: in_commit_timestamps_enabled(metadata, protocol),
-    }));
-    statements.extend(writer.actions(request.actions.clone(), |_, _| true));
-    if let Some(staged) = &part.staged {
-        statements.extend(writer.staged(staged));
-        statements.push(Statement::new(large::END, [staged.key.into()]));
+    };
+    let totals = Totals::of(&request.actions)?;
+    let ids = vec![key.into(), totals.added_count.into(), totals.removed_count.into()];
+    let mut statements = vec![Statement::new(ADVANCE_VERSION, ids)];
+    statements.extend(guards(key, &intent, limits));
+    let mut writer = VersionWriter::new(key, *limits, row_ids);
+    match &part.staged {
+        None => {
+            statements.extend(file_guards(key, part.removed(), part.added_paths(), limits));
+            statements.extend(writer.whole(start, request.actions.clone(), &totals));
+        }
+        Some(staged) => {
+            check_row_counts(staged, row_ids)?;
+            statements.push(Statement::new(large::GUARD_COMPLETE, vec![staged.key.into(), staged.count().into()]));
+            statements.push(Statement::new(large::GUARD_ADDED_OR_REMOVED, [staged.key.into()]));
+            statements.extend(file_guards(key, part.removed(), part.added_paths(), limits));
+            statements.push(writer.begin(start));
+            statements.extend(writer.actions(request.actions.clone(), |_, _| true));
+            statements.extend(writer.staged(staged));
+            statements.extend(writer.end());
+            statements.push(Statement::new(large::END, [staged.key.into()]));
+        }
     }
     let had_timestamps = in_commit_timestamps_enabled(&state.metadata, &state.protocol);
     if in_commit_timestamps_enabled(metadata, protocol) && !had_timestamps {
@@ -215,9 +222,17 @@ fn plan_part(part: &Part<'_>, transaction_id: Option<&str>, now_ms: i64, limits:
     if row_tracking_enabled(metadata, protocol) && !was_tracked {
         statements.push(Statement::new(GUARD_ROW_IDS, [key.into()]));
     }
-    statements.extend(writer.end());
     statements.push(Statement::new(COMMITTED, [key.into()]));
     Ok(statements)
+}
+
+/// Row tracking may have come after the files were written.
+fn check_row_counts(staged: &Staged, row_ids: RowIds) -> Result<()> {
+    if staged.all_rows_known || row_ids == RowIds::AsGiven {
+        return Ok(());
+    }
+    Err(Error::invalid("a file has no `numRecords`: the table's rows are tracked, and it gets their ids")
+        .hint("write the number of rows into the statistics of each added file"))
 }
 
 /// The highest row id that the writer says to have used or reserved.

@@ -19,6 +19,27 @@ SELECT t.table_id, t.current_version, s.timestamp_ms, ?3, ?7,
 FROM dl_tables t CROSS JOIN stamp s LEFT JOIN previous p
 WHERE t.table_id = ?1";
 
+/// A version all of whose actions are known, the ids of which were taken before. ?1 table, ?2 least timestamp, ?3 commit
+/// id, ?4 commit info, ?5 in-commit timestamps, ?6 commit digest, ?7 add actions, ?8 remove actions, ?9 bytes and ?10 rows
+/// of the added files, ?11 those of them whose rows are not known.
+pub(super) const BEGIN_WHOLE: &str = "
+WITH previous AS (
+  SELECT v.* FROM dl_tables t JOIN dl_table_versions v ON v.table_id = t.table_id AND v.version < t.current_version
+  WHERE t.table_id = ?1 ORDER BY v.version DESC LIMIT 1
+), stamp (timestamp_ms) AS (
+  SELECT max(?2, coalesce((SELECT timestamp_ms + 1 FROM previous), ?2))
+)
+INSERT INTO dl_table_versions (table_id, version, timestamp_ms, commit_id, commit_digest, commit_info, commit_known,
+  added_files, removed_files, first_file_id, end_file_id, first_remove_id, end_remove_id,
+  file_count, size_bytes, row_count, files_without_row_count)
+SELECT t.table_id, t.current_version, s.timestamp_ms, ?3, ?6,
+  CASE WHEN ?5 THEN json_set(?4, '$.inCommitTimestamp', s.timestamp_ms) ELSE ?4 END, 1,
+  ?7, ?8, t.next_file_id - ?7, t.next_file_id, t.next_remove_id - ?8, t.next_remove_id,
+  coalesce(p.file_count, 0) + ?7, coalesce(p.size_bytes, 0) + ?9, coalesce(p.row_count, 0) + ?10,
+  coalesce(p.files_without_row_count, 0) + ?11
+FROM dl_tables t CROSS JOIN stamp s LEFT JOIN previous p
+WHERE t.table_id = ?1";
+
 /// What an import learns of a commit only at its end: ?1 table, ?2 least timestamp, ?3 commit info.
 pub(super) const DESCRIBE: &str = "
 UPDATE dl_table_versions SET commit_info = ?3, timestamp_ms = max(?2, coalesce((
@@ -38,6 +59,20 @@ UPDATE dl_table_versions SET (file_count, size_bytes, row_count, files_without_r
     dl_table_versions.row_count - coalesce(sum(row_count), 0),
     dl_table_versions.files_without_row_count - (count(*) - count(row_count)) FROM closed)
 WHERE table_id = ?1 AND version = (SELECT current_version FROM dl_tables WHERE table_id = ?1)";
+
+/// Takes the files among the rows out of the version's totals that [`CLOSE`], the statement before, has closed: mostly
+/// none, and then nothing is looked up. ?1 table.
+pub(super) const SUBTRACT_CLOSED: &str = "
+WITH rows (path, dv_id) AS ({rows}), closed AS (
+  SELECT f.size, f.row_count FROM rows r CROSS JOIN dl_tables t CROSS JOIN dl_add_files f
+  WHERE t.table_id = ?1 AND f.table_id = ?1 AND f.path = r.path AND f.dv_id = r.dv_id
+    AND f.removed_version = t.current_version
+)
+UPDATE dl_table_versions SET (file_count, size_bytes, row_count, files_without_row_count) = (
+  SELECT dl_table_versions.file_count - count(*), dl_table_versions.size_bytes - coalesce(sum(size), 0),
+    dl_table_versions.row_count - coalesce(sum(row_count), 0),
+    dl_table_versions.files_without_row_count - (count(*) - count(row_count)) FROM closed)
+WHERE changes() > 0 AND table_id = ?1 AND version = (SELECT current_version FROM dl_tables WHERE table_id = ?1)";
 
 /// Ends the interval of the live files among the rows: removed, or replaced by a new add. ?1 table.
 pub(super) const CLOSE: &str = "

@@ -1,20 +1,23 @@
 //! The statements that write one version of a table, for commits and imports alike.
 //!
-//! `begin` makes the version's row, `actions` may come in any number of pieces (in one batch for a commit,
-//! in several for an import, whose table no reader sees yet), `end` closes the version. The version's
-//! number is `dl_tables.current_version`, which the caller has moved before.
+//! A commit whose actions are all at hand is written by `whole`. Else `begin` makes the version's row, `actions` may come
+//! in any number of pieces (of an import, whose table no reader sees yet) or `staged` are there already, and `end` closes
+//! the version. The version's number is `dl_tables.current_version`, which the caller has moved before; `whole` also
+//! expects the ids of its files to be taken.
 
 use std::collections::HashSet;
 
 use crate::action::{Action, Add, CommitInfo, Remove};
 use crate::sql::{Limits, RowSource, Rows, Statement, Value, with_rows};
 use crate::table_features::ROW_TRACKING_DOMAIN;
+use crate::{Error, Result};
 
 use super::large::{Staged, statements as large};
 use super::row_tracking::{INSERT_ADDS_WITH_ROW_IDS, INSERT_REMOVES_WITH_ROW_IDS, SET_HIGH_WATER_MARK};
 use super::statements::{
-    ADVANCE, BEGIN, CLOSE, DESCRIBE, ENABLE_IN_COMMIT_TIMESTAMPS, END, INSERT_ADDS, INSERT_CDC, INSERT_DOMAIN_METADATA,
-    INSERT_METADATA, INSERT_PROTOCOL, INSERT_REMOVES, INSERT_TXNS, INSERT_UNKNOWN, SUBTRACT,
+    ADVANCE, BEGIN, BEGIN_WHOLE, CLOSE, DESCRIBE, ENABLE_IN_COMMIT_TIMESTAMPS, END, INSERT_ADDS, INSERT_CDC,
+    INSERT_DOMAIN_METADATA, INSERT_METADATA, INSERT_PROTOCOL, INSERT_REMOVES, INSERT_TXNS, INSERT_UNKNOWN, SUBTRACT,
+    SUBTRACT_CLOSED,
 };
 
 /// How a version begins.
@@ -39,11 +42,63 @@ pub(crate) enum RowIds {
     Assigned { reserved_up_to: Option<i64> },
 }
 
+/// When the files whose entry ends are taken out of the version's totals.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Closing {
+    /// Before the entries end: a version may come by pieces that name a file twice.
+    AfterSubtract,
+    /// After it, if any did.
+    ThenSubtract,
+}
+
+/// What added files add to a version's totals.
+#[derive(Default)]
+pub(super) struct Totals {
+    pub added_count: i64,
+    pub removed_count: i64,
+    size_bytes: i64,
+    row_count: i64,
+    without_row_count: i64,
+}
+
+impl Totals {
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) when the sizes of the added files add up to more than 64 bits hold.
+    pub(super) fn of(actions: &[Action]) -> Result<Self> {
+        let mut totals = Totals::default();
+        for action in actions {
+            match action {
+                Action::Add(add) => {
+                    totals.added_count += 1;
+                    let row_count = add.row_count();
+                    totals.without_row_count += i64::from(row_count.is_none());
+                    let size_bytes = totals.size_bytes.checked_add(add.size);
+                    let row_count = totals.row_count.checked_add(row_count.unwrap_or(0));
+                    let (Some(size_bytes), Some(row_count)) = (size_bytes, row_count) else {
+                        return Err(out_of_range());
+                    };
+                    (totals.size_bytes, totals.row_count) = (size_bytes, row_count);
+                }
+                Action::Remove(_) => totals.removed_count += 1,
+                _ => {}
+            }
+        }
+        Ok(totals)
+    }
+}
+
+/// The error of a commit whose files are too large together.
+pub(super) fn out_of_range() -> Error {
+    Error::invalid("the sizes or row counts of a table's files would add up to more than 64 bits hold")
+        .hint("look at `size` and `numRecords` of the added files")
+}
+
 /// Writes the actions of one version.
 pub(crate) struct VersionWriter {
     table_id: i64,
     limits: Limits,
     row_ids: RowIds,
+    closing: Closing,
     /// Rows in the files that were added so far.
     rows: i64,
     adds: i64,
@@ -54,7 +109,8 @@ pub(crate) struct VersionWriter {
 
 impl VersionWriter {
     pub(crate) fn new(table_id: i64, limits: Limits, row_ids: RowIds) -> Self {
-        VersionWriter { table_id, limits, row_ids, rows: 0, adds: 0, removes: 0, cdc: 0, unknown: 0 }
+        let closing = Closing::AfterSubtract;
+        VersionWriter { table_id, limits, row_ids, closing, rows: 0, adds: 0, removes: 0, cdc: 0, unknown: 0 }
     }
 
     pub(crate) fn begin(&self, start: VersionStart) -> Statement {
@@ -70,6 +126,31 @@ impl VersionWriter {
                 start.commit_digest.into(),
             ],
         )
+    }
+
+    /// Writes a version all of whose actions are given, with their totals.
+    pub(super) fn whole(&mut self, start: VersionStart, actions: Vec<Action>, totals: &Totals) -> Vec<Statement> {
+        let begin = vec![
+            self.table_id.into(),
+            start.timestamp_ms.into(),
+            start.commit_id.into(),
+            start.commit_info.into(),
+            start.in_commit_timestamp.into(),
+            start.commit_digest.into(),
+            totals.added_count.into(),
+            totals.removed_count.into(),
+            totals.size_bytes.into(),
+            totals.row_count.into(),
+            totals.without_row_count.into(),
+        ];
+        let mut statements = vec![Statement::new(BEGIN_WHOLE, begin)];
+        // Their ids end where the next version's begin.
+        self.adds = -totals.added_count;
+        self.removes = -totals.removed_count;
+        self.closing = Closing::ThenSubtract;
+        statements.extend(self.actions(actions, |_, _| true));
+        statements.extend(self.high_water_mark());
+        statements
     }
 
     /// Says in the version's metadata since when the table has in-commit timestamps.
@@ -146,8 +227,17 @@ impl VersionWriter {
     }
 
     fn rows(&self, rows: VersionRows, statements: &mut Vec<Statement>) {
-        statements.extend(self.with_rows(SUBTRACT, rows.closed.clone()));
-        statements.extend(self.with_rows(CLOSE, rows.closed));
+        match self.closing {
+            Closing::AfterSubtract => {
+                statements.extend(self.with_rows(SUBTRACT, rows.closed.clone()));
+                statements.extend(self.with_rows(CLOSE, rows.closed));
+            }
+            Closing::ThenSubtract => {
+                let close = self.with_rows(CLOSE, rows.closed.clone());
+                let subtract = self.with_rows(SUBTRACT_CLOSED, rows.closed);
+                statements.extend(close.into_iter().zip(subtract).flat_map(|(close, subtract)| [close, subtract]));
+            }
+        }
         let (insert_adds, insert_removes) = match self.row_ids {
             RowIds::AsGiven => (INSERT_ADDS, INSERT_REMOVES),
             RowIds::Assigned { .. } => (INSERT_ADDS_WITH_ROW_IDS, INSERT_REMOVES_WITH_ROW_IDS),
@@ -190,13 +280,19 @@ impl VersionWriter {
     pub(crate) fn end(&self) -> Vec<Statement> {
         let params: Vec<Value> = vec![self.table_id.into(), self.adds.into(), self.removes.into()];
         let mut statements = vec![Statement::new(ADVANCE, params.clone()), Statement::new(END, params)];
-        if let RowIds::Assigned { reserved_up_to } = self.row_ids
-            && (self.rows > 0 || reserved_up_to.is_some())
-        {
-            let params = vec![self.table_id.into(), self.rows.into(), reserved_up_to.into()];
-            statements.push(Statement::new(SET_HIGH_WATER_MARK, params));
-        }
+        statements.extend(self.high_water_mark());
         statements
+    }
+
+    /// Notes the row ids that were given to the version's files.
+    fn high_water_mark(&self) -> Option<Statement> {
+        match self.row_ids {
+            RowIds::Assigned { reserved_up_to } if self.rows > 0 || reserved_up_to.is_some() => {
+                let params = vec![self.table_id.into(), self.rows.into(), reserved_up_to.into()];
+                Some(Statement::new(SET_HIGH_WATER_MARK, params))
+            }
+            _ => None,
+        }
     }
 }
 
