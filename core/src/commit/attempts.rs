@@ -49,10 +49,20 @@ pub(super) async fn run(
     transaction_id: Option<&str>,
 ) -> Result<Ending> {
     let mut is_answer_lost = false;
-    match try_often(database, host, retry, parts, transaction_id, &mut is_answer_lost).await {
+    let ending = try_often(database, host, retry, parts, transaction_id, &mut is_answer_lost).await;
+    match &ending {
+        Ok(Ending::Conflicted(_)) => {}
+        Err(error) if is_final(error) => {}
         // What keeps us from looking says nothing of the sending whose answer was lost.
-        Err(error) if is_answer_lost && !is_final(&error) => Ok(Ending::Unknown),
-        ending => ending,
+        Err(_) if is_answer_lost => return Ok(Ending::Unknown),
+        _ => return ending,
+    }
+    // An earlier sending may have arrived while we looked, and be what stands in the way.
+    match committed_before(database, parts).await {
+        Ok(Some(committed)) => Ok(Ending::Committed(committed)),
+        Ok(None) => ending,
+        Err(error) if is_final(&error) => Err(error),
+        Err(_) => Ok(Ending::Unknown),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Home, Ran, add, first_commit, lines, log_content, many_commits, run, run_with};
+use crate::support::{Home, Ran, add, first_commit, lines, log_content, many_commits, run};
 
 /// The command with files limited to so many KiB (the shell counts in halves).
 fn limited(command: &Command, kib: usize) -> Command {
@@ -46,10 +46,12 @@ fn a_commit_has_no_effect() {
     let before = home.content();
     let adds = lines(&(0..3000).map(|file| add(&format!("{file:0200}"))).collect::<Vec<_>>());
     let id = "5f7c1a4e-2f8b-4c06-9d1e-000000000001";
-    let commit = home.command("commit", &["--table", "t", "--actions", "-", "--commit-id", id]);
-    says_that_the_disk_is_to_blame(&run_with(limited(&commit, 400), &adds));
+    let actions = home.path("actions");
+    std::fs::write(&actions, adds).unwrap();
+    let commit = home.command("commit", &["--table", "t", "--actions", actions.to_str().unwrap(), "--commit-id", id]);
+    says_that_the_disk_is_to_blame(&run(limited(&commit, 400)));
     assert_eq!(home.content(), before);
-    assert_eq!(run_with(commit, &adds).json()["version"], 1);
+    assert_eq!(run(commit).json()["version"], 1);
 }
 
 #[test]
