@@ -120,7 +120,7 @@ async fn attempt(
     for part in parts.iter_mut() {
         // The writer looked at a version that this state does not know yet.
         if part.request.read.version > Some(part.state.version) {
-            part.state = latest(database, &part.state.table).await.map_err(Refusal::Final)?;
+            *part.state = latest(database, &part.state.table).await.map_err(Refusal::Final)?;
         }
     }
     let plan = match plan(parts, transaction_id, host.now_ms(), &database.limits()) {
@@ -165,7 +165,7 @@ async fn settle(database: &impl Database, parts: &mut [Part<'_>]) -> Result<Opti
         let changed_version = part.state.metadata_version.max(part.state.protocol_version);
         if changed_version > intent.examined_version {
             let removed = part.removed();
-            if let Some(conflict) = examine(database, &part.state, &intent, removed).await?.conflict {
+            if let Some(conflict) = examine(database, part.state, &intent, removed).await?.conflict {
                 return Ok(Some(Ending::Conflicted(conflict)));
             }
         }
@@ -181,7 +181,7 @@ async fn catch_up(database: &impl Database, parts: &mut [Part<'_>]) -> Result<bo
         if state.version > part.state.version {
             // What it read, it read at the version that was known.
             part.examined_version = part.intent().ok().map(|intent| intent.examined_version);
-            part.state = state;
+            *part.state = state;
             has_moved = true;
         }
     }
@@ -212,7 +212,7 @@ async fn resolve(database: &impl Database, parts: &mut [Part<'_>], error: &Datab
         has_moved |= state.version > intent.examined_version;
         part.examined_version = Some(state.version);
         part.loses_row_ids |= examined.loses_row_ids;
-        part.state = state;
+        *part.state = state;
     }
     // With a version that came while the reason was looked for, the reason may have gone. Else nothing moved and nothing is
     // wrong with its files: the batch would be refused again.

@@ -7,16 +7,15 @@ use crate::sql::{Limits, RowSource, Statement, Value, with_rows};
 
 use super::intent::Intent;
 
-const GUARD_TABLE: &str = "INSERT INTO dl_guard (guard) SELECT 'table_not_found' WHERE changes() <> 1";
-
-/// ?1 table, ?2 the last version that was looked at; so in all guards.
-const GUARD_METADATA: &str = "
-INSERT INTO dl_guard (guard) SELECT 'metadata_changed'
-WHERE EXISTS (SELECT 1 FROM dl_metadata_updates WHERE table_id = ?1 AND version > ?2)";
-
-const GUARD_PROTOCOL: &str = "
-INSERT INTO dl_guard (guard) SELECT 'protocol_changed'
-WHERE EXISTS (SELECT 1 FROM dl_protocol_updates WHERE table_id = ?1 AND version > ?2)";
+/// The table is there, by the statement before; its metadata and protocol are those that are known. ?1 table, ?2 the last
+/// version that was looked at; so in all guards.
+const GUARD_RULES: &str = "
+INSERT INTO dl_guard (guard)
+SELECT 'table_not_found' WHERE changes() <> 1
+UNION ALL SELECT 'metadata_changed' WHERE EXISTS (
+  SELECT 1 FROM dl_metadata_updates WHERE table_id = ?1 AND version > ?2)
+UNION ALL SELECT 'protocol_changed' WHERE EXISTS (
+  SELECT 1 FROM dl_protocol_updates WHERE table_id = ?1 AND version > ?2)";
 
 /// ?3 whether appends that read nothing matter, too.
 const GUARD_APPEND: &str = "
@@ -71,11 +70,7 @@ INSERT INTO dl_guard (guard) SELECT 'row_ids_missing' WHERE EXISTS (
 /// The guards of a commit, the first of which must follow the statement that moves the table's version.
 pub(super) fn guards(key: i64, intent: &Intent, limits: &Limits) -> Vec<Statement> {
     let since = || vec![Value::from(key), intent.examined_version.into()];
-    let mut statements = vec![
-        Statement::new(GUARD_TABLE, []),
-        Statement::new(GUARD_METADATA, since()),
-        Statement::new(GUARD_PROTOCOL, since()),
-    ];
+    let mut statements = vec![Statement::new(GUARD_RULES, since())];
     if intent.minds_appends() {
         let mut params = since();
         params.push(intent.minds_blind_appends().into());

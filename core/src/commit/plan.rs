@@ -30,11 +30,11 @@ SELECT v.version, v.timestamp_ms, v.file_count FROM dl_tables t
 JOIN dl_table_versions v ON v.table_id = t.table_id AND v.version = t.current_version WHERE t.table_id = ?1";
 
 /// One table's part of a commit: the request and what is known of the table.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Part<'a> {
     pub request: &'a CommitRequest,
     /// The latest state that is known. Others may have committed since.
-    pub state: Snapshot,
+    pub state: &'a mut Snapshot,
     /// Versions up to this one were looked at in an earlier try.
     pub examined_version: Option<i64>,
     /// Row tracking was switched on after the commit was prepared.
@@ -44,16 +44,16 @@ pub(super) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    pub(super) fn new(state: Snapshot, request: &'a CommitRequest) -> Self {
+    pub(super) fn new(state: &'a mut Snapshot, request: &'a CommitRequest) -> Self {
         Part { request, state, examined_version: None, loses_row_ids: false, staged: None }
     }
 
-    pub(super) fn large(state: Snapshot, request: &'a CommitRequest, staged: Staged) -> Self {
+    pub(super) fn large(state: &'a mut Snapshot, request: &'a CommitRequest, staged: Staged) -> Self {
         Part { staged: Some(staged), ..Part::new(state, request) }
     }
 
     pub(super) fn intent(&self) -> Result<Intent> {
-        Intent::of(&self.state, self.request, self.staged.as_ref(), self.examined_version)
+        Intent::of(self.state, self.request, self.staged.as_ref(), self.examined_version)
     }
 
     pub(super) fn digest(&self) -> Digest {
@@ -65,8 +65,8 @@ impl<'a> Part<'a> {
         let actions = &self.request.actions;
         let operation = self.request.operation.as_deref();
         match &self.staged {
-            Some(staged) if staged.count() > 0 => check_rest(&self.state, actions, operation),
-            _ => check(&self.state, actions, operation),
+            Some(staged) if staged.count() > 0 => check_rest(self.state, actions, operation),
+            _ => check(self.state, actions, operation),
         }
     }
 
@@ -143,7 +143,8 @@ pub(super) struct CommitPlan {
 /// }
 /// ```
 pub fn plan_commit(state: &Snapshot, request: &CommitRequest, now_ms: i64, limits: &Limits) -> Result<Batch> {
-    Ok(plan(&[Part::new(state.clone(), request)], None, now_ms, limits)?.batch)
+    let mut state = state.clone();
+    Ok(plan(&[Part::new(&mut state, request)], None, now_ms, limits)?.batch)
 }
 
 /// The batch of a commit to all tables of `parts`.

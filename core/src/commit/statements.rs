@@ -23,21 +23,14 @@ WHERE t.table_id = ?1";
 /// id, ?4 commit info, ?5 in-commit timestamps, ?6 commit digest, ?7 add actions, ?8 remove actions, ?9 bytes and ?10 rows
 /// of the added files, ?11 those of them whose rows are not known.
 pub(super) const BEGIN_WHOLE: &str = "
-WITH previous AS (
-  SELECT v.* FROM dl_tables t JOIN dl_table_versions v ON v.table_id = t.table_id AND v.version < t.current_version
-  WHERE t.table_id = ?1 ORDER BY v.version DESC LIMIT 1
-), stamp (timestamp_ms) AS (
-  SELECT max(?2, coalesce((SELECT timestamp_ms + 1 FROM previous), ?2))
-)
 INSERT INTO dl_table_versions (table_id, version, timestamp_ms, commit_id, commit_digest, commit_info, commit_known,
   added_files, removed_files, first_file_id, end_file_id, first_remove_id, end_remove_id,
   file_count, size_bytes, row_count, files_without_row_count)
-SELECT t.table_id, t.current_version, s.timestamp_ms, ?3, ?6,
-  CASE WHEN ?5 THEN json_set(?4, '$.inCommitTimestamp', s.timestamp_ms) ELSE ?4 END, 1,
+SELECT t.table_id, t.current_version, max(?2, p.timestamp_ms + 1), ?3, ?6,
+  CASE WHEN ?5 THEN json_set(?4, '$.inCommitTimestamp', max(?2, p.timestamp_ms + 1)) ELSE ?4 END, 1,
   ?7, ?8, t.next_file_id - ?7, t.next_file_id, t.next_remove_id - ?8, t.next_remove_id,
-  coalesce(p.file_count, 0) + ?7, coalesce(p.size_bytes, 0) + ?9, coalesce(p.row_count, 0) + ?10,
-  coalesce(p.files_without_row_count, 0) + ?11
-FROM dl_tables t CROSS JOIN stamp s LEFT JOIN previous p
+  p.file_count + ?7, p.size_bytes + ?9, p.row_count + ?10, p.files_without_row_count + ?11
+FROM dl_tables t JOIN dl_table_versions p ON p.table_id = t.table_id AND p.version = t.current_version - 1
 WHERE t.table_id = ?1";
 
 /// What an import learns of a commit only at its end: ?1 table, ?2 least timestamp, ?3 commit info.

@@ -152,8 +152,10 @@ impl Transaction {
                 .refused(format!("it was begun {age_ms} ms ago; {} are allowed", self.limits.max_age_ms))
                 .hint("read the tables again and begin a new transaction, or raise the limit"));
         }
+        let mut states: Vec<Snapshot> = self.tables.iter().map(|(state, _)| state.clone()).collect();
+        let requests = self.tables.iter().map(|(_, request)| request);
         let mut parts: Vec<Part<'_>> =
-            self.tables.iter().map(|(state, request)| Part::new(state.clone(), request)).collect();
+            states.iter_mut().zip(requests).map(|(state, request)| Part::new(state, request)).collect();
         let ending = run(database, host, &self.retry, &mut parts, Some(&self.id)).await;
         let ending = ending.map_err(|error| error.context(format!("in the transaction {}", self.id)))?;
         Ok(match ending {

@@ -262,8 +262,8 @@ impl VersionWriter {
         self.rows = staged.row_count;
         let mut statements = Vec::new();
         for (template, sql) in [
-            (SUBTRACT, large::CLOSED),
             (CLOSE, large::CLOSED),
+            (SUBTRACT_CLOSED, large::CLOSED),
             (insert_adds, adds),
             (insert_removes, large::REMOVES),
             (INSERT_CDC, large::CDC),

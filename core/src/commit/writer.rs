@@ -112,10 +112,10 @@ impl<'a, D: Database, H: Host> Writer<'a, D, H> {
         if self.is_stale {
             self.refresh().await?;
         }
-        let mut parts = [Part::new(self.state.clone(), request)];
+        // Until it is known what became of the commit, whatever ends it.
+        self.is_stale = true;
+        let mut parts = [Part::new(&mut self.state, request)];
         let ending = run(self.database, self.host, &self.retry, &mut parts, None).await;
-        let [part] = parts;
-        self.state = part.state;
         self.is_stale = !matches!(ending, Ok(Ending::Committed(_))) || changes_rules(request);
         Ok(match ending? {
             Ending::Committed(committed) => committed.into_iter().next().map_or(Outcome::Unknown, Outcome::Committed),

@@ -67,14 +67,13 @@ impl Mutation {
         parts
     }
 
-    /// Makes the statements of a guard do nothing; there is still a result set for each.
+    /// Makes a guard hold always; a statement may have several.
     pub(crate) fn apply(self, batch: &mut Batch) {
         let Mutation::WithoutGuard(guard) = self else { return };
-        let name = format!("'{guard}'");
+        let condition = format!("SELECT '{guard}' WHERE ");
         for statement in &mut batch.statements {
-            if statement.sql.contains(&name) {
-                statement.sql = Cow::Borrowed("SELECT 1 WHERE 0");
-                statement.params.clear();
+            if statement.sql.contains(&condition) {
+                statement.sql = Cow::Owned(statement.sql.replace(&condition, &format!("{condition}0 AND ")));
             }
         }
     }

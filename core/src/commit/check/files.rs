@@ -23,8 +23,8 @@ pub(super) struct FileRules<'a> {
     protocol: &'a Protocol,
     append_only: bool,
     partition_columns: PartitionColumns,
-    /// Of the files that are there.
-    former_partition_columns: PartitionColumns,
+    /// Of the files that are there, if they are others.
+    former_partition_columns: Option<PartitionColumns>,
 }
 
 impl<'a> FileRules<'a> {
@@ -34,7 +34,10 @@ impl<'a> FileRules<'a> {
             protocol: change.protocol,
             append_only: is_append_only(&change.state.metadata, &change.state.protocol),
             partition_columns: PartitionColumns::of(change.metadata)?,
-            former_partition_columns: PartitionColumns::of(&change.state.metadata)?,
+            former_partition_columns: match change.metadata == &change.state.metadata {
+                true => None,
+                false => Some(PartitionColumns::of(&change.state.metadata)?),
+            },
         })
     }
 
@@ -124,7 +127,8 @@ impl<'a> FileRules<'a> {
             })?;
         }
         if let Some(values) = remove.partition_values.as_ref().filter(|values| !values.0.is_empty()) {
-            self.former_partition_columns.check_keys(values, &file())?;
+            let columns = self.former_partition_columns.as_ref().unwrap_or(&self.partition_columns);
+            columns.check_keys(values, &file())?;
         }
         if self.append_only && remove.data_change {
             return Err(Error::invalid(format!(

@@ -21,6 +21,9 @@ struct PartitionColumn {
 
 impl PartitionColumns {
     pub(super) fn of(metadata: &Metadata) -> Result<Self> {
+        if metadata.partition_columns.is_empty() {
+            return Ok(PartitionColumns(BTreeMap::new()));
+        }
         let schema = Schema::of(metadata)?;
         let mode = schema.column_mapping();
         let columns = schema.partition_columns().map(|field| {

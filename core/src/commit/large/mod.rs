@@ -234,7 +234,8 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
     /// # Errors
     /// As [`Writer::commit`](super::Writer::commit); what was written can be finalized again then, or is swept.
     pub async fn finalize(&mut self) -> Result<Outcome> {
-        let mut parts = [Part::large(self.state.clone(), &self.request, self.staged.clone())];
+        let mut state = self.state.clone();
+        let mut parts = [Part::large(&mut state, &self.request, self.staged.clone())];
         if let Some(before) = committed_before(self.database, &parts).await? {
             self.clean_up().await;
             return Ok(before.into_iter().next().map_or(Outcome::Unknown, Outcome::Committed));
