@@ -2,7 +2,7 @@
 
 mod sqlite;
 
-pub use sqlite::SqliteDatabase;
+pub use sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
 
 use std::path::{Path, PathBuf};
 

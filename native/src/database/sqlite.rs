@@ -18,6 +18,33 @@ const BUSY_PAUSE: Duration = Duration::from_millis(10);
 const READERS: usize = 4;
 const STATEMENT_CACHE: usize = 128;
 
+/// When a transaction that was acknowledged is on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Synchronous {
+    /// At once: it outlives a loss of power.
+    #[default]
+    Full,
+    /// When the operating system likes: it outlives the process, but not a loss of power, after which the database may
+    /// even be damaged. For databases that can be made anew, and for measurements.
+    Off,
+}
+
+/// How a database is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SqliteOptions {
+    /// [`Full`](Synchronous::Full) by default.
+    pub synchronous: Synchronous,
+}
+
+impl SqliteOptions {
+    /// With another promise of durability.
+    #[must_use]
+    pub fn synchronous(self, synchronous: Synchronous) -> Self {
+        SqliteOptions { synchronous }
+    }
+}
+
 /// A SQLite database file in WAL mode. Cloned, it shares its connections.
 ///
 /// ```
@@ -38,6 +65,7 @@ pub struct SqliteDatabase(Arc<Shared>);
 
 struct Shared {
     path: PathBuf,
+    options: SqliteOptions,
     // Closed in this order: the writer, as the last one, moves what is in the log beside the file into the file.
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Option<Connection>>,
@@ -49,8 +77,15 @@ impl SqliteDatabase {
     /// # Errors
     /// When the file is not there, is no database, or may not be read.
     pub fn open(path: PathBuf) -> Result<Self> {
-        let database =
-            SqliteDatabase(Arc::new(Shared { path, writer: Mutex::new(None), readers: Mutex::new(Vec::new()) }));
+        Self::open_with(path, SqliteOptions::default())
+    }
+
+    /// As [`open`](Self::open), with options.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(path: PathBuf, options: SqliteOptions) -> Result<Self> {
+        let database = SqliteDatabase(Arc::new(Shared::new(path, options)));
         let reader = database.0.open_reader()?;
         lock(&database.0.readers).push(reader);
         Ok(database)
@@ -61,7 +96,15 @@ impl SqliteDatabase {
     /// # Errors
     /// When the file is no database, or may not be written.
     pub fn create(path: PathBuf) -> Result<Self> {
-        let shared = Shared { path, writer: Mutex::new(None), readers: Mutex::new(Vec::new()) };
+        Self::create_with(path, SqliteOptions::default())
+    }
+
+    /// As [`create`](Self::create), with options.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_with(path: PathBuf, options: SqliteOptions) -> Result<Self> {
+        let shared = Shared::new(path, options);
         *lock(&shared.writer) = Some(shared.open_writer(OpenFlags::SQLITE_OPEN_CREATE)?);
         Ok(SqliteDatabase(Arc::new(shared)))
     }
@@ -94,6 +137,10 @@ impl Database for SqliteDatabase {
 }
 
 impl Shared {
+    fn new(path: PathBuf, options: SqliteOptions) -> Self {
+        Shared { path, options, readers: Mutex::default(), writer: Mutex::default() }
+    }
+
     fn read<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let idle = lock(&self.readers).pop();
         let connection = idle.map_or_else(|| self.open_reader(), Ok)?;
@@ -122,13 +169,15 @@ impl Shared {
         set_up(&connection)?;
         check_ours(&connection)?;
         // A page of 8 KiB holds several files with their statistics; only a new database takes it.
-        // FULL: a commit is on the disk when it is acknowledged. 64 MiB of cache hold the index of paths.
+        // 64 MiB of cache hold the index of paths.
         connection
-            .execute_batch(
-                "PRAGMA page_size = 8192; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;
-                 PRAGMA wal_autocheckpoint = 4000;",
-            )
+            .execute_batch("PRAGMA page_size = 8192; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;")
             .map_err(translate)?;
+        let synchronous = match self.options.synchronous {
+            Synchronous::Full => "PRAGMA synchronous = FULL",
+            Synchronous::Off => "PRAGMA synchronous = OFF",
+        };
+        connection.execute_batch(synchronous).map_err(translate)?;
         use_wal(&connection)?;
         Ok(connection)
     }
