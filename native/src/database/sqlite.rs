@@ -165,8 +165,8 @@ impl Shared {
 
     fn open_writer(&self, create: OpenFlags) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
-        let connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
-        set_up(&connection)?;
+        let mut connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
+        set_up(&mut connection)?;
         check_ours(&connection)?;
         // A page of 8 KiB holds several files with their statistics; only a new database takes it.
         // 64 MiB of cache hold the index of paths.
@@ -184,8 +184,8 @@ impl Shared {
 
     fn open_reader(&self) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
-        set_up(&connection)?;
+        let mut connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
+        set_up(&mut connection)?;
         match connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
             Ok(()) => Ok(connection),
             // A folder that may not be written cannot hold the file that readers share in WAL mode. Without
@@ -207,8 +207,8 @@ impl Shared {
             .map_err(|()| DatabaseError::Unavailable("the path is not a file's".into()))?;
         uri.set_query(Some("immutable=1"));
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        let connection = Connection::open_with_flags(uri.as_str(), flags).map_err(translate)?;
-        set_up(&connection)?;
+        let mut connection = Connection::open_with_flags(uri.as_str(), flags).map_err(translate)?;
+        set_up(&mut connection)?;
         Ok(connection)
     }
 }
@@ -238,8 +238,11 @@ const FOREIGN_TABLE: &str = "
 SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
   AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'dl_migrations') LIMIT 1";
 
-fn set_up(connection: &Connection) -> Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(translate)?;
+fn set_up(connection: &mut Connection) -> Result<()> {
+    match std::env::var("DL_BUSY") {
+        Ok(_) => connection.busy_handler(Some(wait_for_others)).map_err(translate)?,
+        Err(_) => connection.busy_timeout(BUSY_TIMEOUT).map_err(translate)?,
+    }
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     // A statement is planned once, and not again for each value that is bound to it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(translate)?;
@@ -344,4 +347,26 @@ fn translate(error: rusqlite::Error) -> DatabaseError {
 /// A thread that panicked while it held a connection left it in a state that SQLite itself keeps sound.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+thread_local! {
+    static WAITING_SINCE: std::cell::Cell<Option<Instant>> = const { std::cell::Cell::new(None) };
+}
+
+fn wait_for_others(count: i32) -> bool {
+    static RANGE: std::sync::OnceLock<(u64, u64)> = std::sync::OnceLock::new();
+    let (base, most) = *RANGE.get_or_init(|| {
+        let text = std::env::var("DL_BUSY").unwrap_or_default();
+        let (a, b) = text.split_once(',').unwrap_or(("200", "5000"));
+        (a.parse().unwrap_or(200), b.parse().unwrap_or(5000))
+    });
+    if count == 0 {
+        WAITING_SINCE.set(Some(Instant::now()));
+    }
+    if WAITING_SINCE.get().is_some_and(|since| since.elapsed() > BUSY_TIMEOUT) {
+        return false;
+    }
+    let longest = (base << count.clamp(0, 20)).min(most);
+    std::thread::sleep(Duration::from_micros(longest / 2 + fastrand::u64(0..=longest / 2)));
+    true
 }

@@ -32,6 +32,9 @@ pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
         runtime.block_on(catalog::create_table(&database, "t", &catalog::plain_table("t")))?;
         let mut writer = runtime.block_on(Writer::open(&database, &SystemHost, &catalog::named("t")))?;
         let mut bare = Bare::open_with(folder.path(), name)?;
+        bare.warm_up()?;
+        { let off = catalog::open(&path, SqliteOptions::default().synchronous(Synchronous::Off))?; crate::appends::warm_up(&off, "t")?; }
+        let mut bare = Bare::open_with(folder.path(), name)?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..options.commits {
             let append = Append::new()?;

@@ -17,6 +17,8 @@ const INSERT: &str = "
 INSERT INTO bare (path, size, modification_time, data_change, row_count, partition_values, stats, commit_id, commit_info)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
+const WARM_UP: usize = 5000;
+
 /// The settings of the catalog's connections.
 const SETTINGS: &str = "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536;";
 
@@ -38,6 +40,15 @@ impl Bare {
         as_is.execute_batch(SETTINGS)?;
         as_is.execute_batch(&format!("PRAGMA wal_autocheckpoint = 4000; PRAGMA synchronous = {synchronous}; {TABLE}"))?;
         Ok(Bare { as_is })
+    }
+
+    /// Fills the log beside the file, so that it is written over from then on, and not made longer.
+    pub(crate) fn warm_up(&mut self) -> Result<()> {
+        self.as_is.execute_batch("PRAGMA synchronous = OFF")?;
+        for _ in 0..WARM_UP {
+            self.insert(&Append::new()?)?;
+        }
+        Ok(self.as_is.execute_batch("PRAGMA synchronous = FULL")?)
     }
 
     /// In a transaction of its own, as the statement is the only one.

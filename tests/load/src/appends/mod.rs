@@ -50,7 +50,12 @@ pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
     let runtime = catalog::runtime()?;
     let database = catalog::create(&folder.path().join(worker::CATALOG), SqliteOptions::default())?;
     runtime.block_on(catalog::create_table(&database, worker::TABLE, &catalog::plain_table(worker::TABLE)))?;
-    drop(Bare::open(folder.path())?);
+    let mut bare = Bare::open(folder.path())?;
+    bare.warm_up()?;
+    {
+        let off = catalog::open(&folder.path().join(worker::CATALOG), SqliteOptions::default().synchronous(deltalakedb_native::database::Synchronous::Off))?;
+        warm_up(&off, worker::TABLE)?;
+    }
     let kind = Kind { folder: folder.path().to_owned() };
     let mut workers = (0..options.processes).map(|_| Worker::start(&kind)).collect::<Result<Vec<_>>>()?;
     for worker in &mut workers {
@@ -99,4 +104,17 @@ pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
     print_table(&["what", "per s", "rounds", "p50 ms", "p95", "p99", "max", "failures", "conflicts", "least", "most"], &rows);
     println!("ratio {:.2} load {:?}", groups[0].0.per_s / groups[1].0.per_s, load_average());
     Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn warm_up(database: &deltalakedb_native::database::SqliteDatabase, table: &str) -> Result<()> {
+    use deltalakedb_core::commit::*;
+    let runtime = catalog::runtime()?;
+    runtime.block_on(async {
+        let mut writer = Writer::open(database, &deltalakedb_native::host::SystemHost, &catalog::named(table)).await?;
+        for _ in 0..1000 {
+            let append = crate::payload::Append::new()?;
+            writer.commit(&CommitRequest::new(append.commit_id, vec![deltalakedb_core::action::Action::Add(append.add)])).await?;
+        }
+        Ok(())
+    })
 }
