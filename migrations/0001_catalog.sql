@@ -139,6 +139,45 @@ CREATE TABLE dl_unknown_actions (
   PRIMARY KEY (table_id, version, ordinal)
 ) WITHOUT ROWID;
 
+-- Commits that are larger than one batch may be: their file actions come by pieces, which no reader sees, and one last
+-- batch copies them to the tables above.
+CREATE TABLE dl_large_commits (
+  large_commit_id INTEGER PRIMARY KEY AUTOINCREMENT,
+  table_id        INTEGER NOT NULL REFERENCES dl_tables (table_id),
+  commit_id       TEXT,              -- NULL when it was begun anew
+  begun_ms        INTEGER NOT NULL,
+  written_ms      INTEGER NOT NULL,  -- its client's last sign of life
+  action_count    INTEGER NOT NULL,
+  is_over         INTEGER NOT NULL   -- 1: committed or given up, its rows are to be deleted
+);
+CREATE UNIQUE INDEX dl_large_commits_commit_id ON dl_large_commits (table_id, commit_id);
+
+-- A file_key is (large_commit_id << 40) + a counter. The columns are those of dl_add_files and dl_remove_files.
+CREATE TABLE dl_large_commit_files (
+  file_key                   INTEGER PRIMARY KEY,
+  large_commit_id            INTEGER NOT NULL,
+  name                       TEXT NOT NULL,     -- add, remove or cdc
+  ordinal                    INTEGER NOT NULL,  -- among the actions of the name
+  path                       TEXT,
+  dv_id                      TEXT,
+  size                       INTEGER,
+  modification_time          INTEGER,
+  data_change                INTEGER,
+  row_count                  INTEGER,
+  partition_values           TEXT,              -- JSON
+  stats                      TEXT,              -- JSON
+  deletion_vector            TEXT,              -- JSON
+  tags                       TEXT,              -- JSON
+  base_row_id                INTEGER,
+  default_row_commit_version INTEGER,
+  clustering_provider        TEXT,
+  extra                      TEXT,              -- JSON
+  rows_before                INTEGER,           -- in the added files before this one
+  deletion_timestamp         INTEGER,
+  action                     TEXT               -- JSON of a remove or cdc
+);
+CREATE UNIQUE INDEX dl_large_commit_files_path ON dl_large_commit_files (large_commit_id, name, path);
+
 CREATE TABLE dl_mirror_status (
   table_id           INTEGER NOT NULL REFERENCES dl_tables (table_id),
   target             TEXT NOT NULL,  -- URL
@@ -164,9 +203,11 @@ CREATE TABLE dl_guard (
   CONSTRAINT path_added_again       CHECK (guard <> 'path_added_again'),
   CONSTRAINT row_ids_missing        CHECK (guard <> 'row_ids_missing'),
   CONSTRAINT concurrent_transaction CHECK (guard <> 'concurrent_transaction'),
+  CONSTRAINT large_commit_not_found CHECK (guard <> 'large_commit_not_found'),
+  CONSTRAINT added_and_removed      CHECK (guard <> 'added_and_removed'),
   CONSTRAINT known_guard CHECK (guard IN ('table_not_found', 'import_superseded', 'version_moved',
     'metadata_changed', 'protocol_changed', 'concurrent_append', 'concurrent_delete_read', 'removed_file_not_live',
-    'path_added_again', 'row_ids_missing', 'concurrent_transaction'))
+    'path_added_again', 'row_ids_missing', 'concurrent_transaction', 'large_commit_not_found', 'added_and_removed'))
 );
 
 INSERT INTO dl_migrations (version, name) VALUES (1, 'catalog');

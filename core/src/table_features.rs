@@ -50,6 +50,11 @@ fn known_by(feature: &str) -> Option<KnownBy> {
     FEATURES.iter().find(|(name, _)| *name == feature).map(|(_, known_by)| *known_by)
 }
 
+/// Whether a feature is none that readers must know, so that a protocol may not list it for them.
+pub(crate) fn is_for_writers_only(feature: &str) -> bool {
+    known_by(feature) == Some(Writers)
+}
+
 /// The features that writer versions before 7 have without naming them, each with the first such version.
 pub(crate) const IMPLIED_FEATURES: &[(&str, i64)] = &[
     ("appendOnly", 2),

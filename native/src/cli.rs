@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Transaction(Transaction),
     /// Write what the log of a table lacks: commits, and a checkpoint when one is due.
     Mirror(Mirror),
+    /// Delete what large commits left behind that were given up or whose writers died; nothing of them was visible.
+    Sweep(Sweep),
     /// Forget a table in the catalog; its files and its log stay.
     Drop(Drop),
     /// Show the catalog's version and bring it up to date.
@@ -242,6 +244,15 @@ pub(crate) struct Mirror {
     /// The table's folder, in which `_delta_log` is written; by default the table's location. Data files are not copied.
     #[arg(long, value_name = "URL", conflicts_with = "all")]
     pub(crate) target: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Sweep {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// A large commit is given up when its writer wrote nothing for so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(i64).range(0..))]
+    pub(crate) older_than: i64,
 }
 
 #[derive(Args)]

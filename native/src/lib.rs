@@ -7,10 +7,10 @@ pub mod database;
 mod expand;
 pub mod host;
 mod import;
-mod mirror;
+pub mod mirror;
 mod output;
 mod progress;
-mod store;
+pub mod store;
 
 use std::process::ExitCode;
 

@@ -8,6 +8,7 @@ mod contract;
 mod history;
 mod in_commit_timestamps;
 mod int96_statistics;
+mod large_commits;
 mod log_corpus;
 mod model;
 mod replay_laws;

@@ -2,11 +2,13 @@
 
 mod demo;
 mod setup;
+mod sim;
 mod test;
 mod tools;
 mod wasm;
 mod workspace;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +35,13 @@ enum Command {
     Demo,
     /// Runs every check, test and comparison.
     Test(test::Options),
+    /// Runs the simulator; `cargo xtask sim --help` tells its options.
+    #[command(disable_help_flag = true)]
+    Sim {
+        /// Go to the simulator.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Builds the core for wasm32-unknown-unknown and checks that it stays pure.
     Wasm,
 }
@@ -54,9 +63,26 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Setup { check: false } => setup::install(&workspace, setup::Part::ALL).map(|()| ExitCode::SUCCESS),
         Command::Demo => demo::run(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Test(options) => test::run(&workspace, &options),
+        Command::Sim { arguments } => sim::run(&workspace, &arguments),
         Command::Wasm => {
             setup::install(&workspace, &[setup::Part::WasmTarget])?;
             wasm::run(&workspace).map(|()| ExitCode::SUCCESS)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_simulator_gets_its_arguments_as_they_are() {
+        let given = ["--seed", "7", "--without", "readers", "--help"];
+        let parsed = Cli::try_parse_from(["xtask", "sim"].into_iter().chain(given));
+        match parsed.map(|cli| cli.command) {
+            Ok(Command::Sim { arguments }) => assert_eq!(arguments, given),
+            Ok(_) => unreachable!("it is another command"),
+            Err(error) => unreachable!("{error}"),
         }
     }
 }

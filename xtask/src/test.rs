@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::setup::{self, Part, python};
+use crate::sim;
 use crate::tools::{Failure, Result, Tool};
 use crate::wasm;
 use crate::workspace::Workspace;
@@ -35,13 +36,14 @@ enum Outcome {
 
 const RELEASE_BUILD: &str = "release build";
 
-const QUICK: &[Step] = &[step("setup", set_up_quick), FORMAT, CLIPPY, TESTS, WASM];
+const QUICK: &[Step] = &[step("setup", set_up_quick), FORMAT, CLIPPY, TESTS, SIMULATION, WASM];
 
 const ALL: &[Step] = &[
     step("setup", set_up),
     FORMAT,
     CLIPPY,
     TESTS,
+    SIMULATION,
     WASM,
     step("compare's tests", test_comparison),
     step(RELEASE_BUILD, build_release),
@@ -51,6 +53,7 @@ const ALL: &[Step] = &[
 const FORMAT: Step = step("format", check_format);
 const CLIPPY: Step = step("clippy", run_clippy);
 const TESTS: Step = step("tests", run_tests);
+const SIMULATION: Step = step("simulation", sim::check);
 const WASM: Step = step("wasm32", wasm::run);
 
 const fn step(title: &'static str, run: fn(&Workspace) -> Result<()>) -> Step {

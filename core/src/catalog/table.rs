@@ -64,7 +64,10 @@ SELECT table_id, table_uuid, name, location, earliest_version, current_version F
 WHERE import_id IS NULL ORDER BY name";
 
 /// Forgetting a table: children before their parent. ?1 table.
-const DROP: [&str; 10] = [
+const DROP: [&str; 12] = [
+    "DELETE FROM dl_large_commit_files WHERE large_commit_id IN (
+       SELECT large_commit_id FROM dl_large_commits WHERE table_id = ?1)",
+    "DELETE FROM dl_large_commits WHERE table_id = ?1",
     "DELETE FROM dl_add_files WHERE file_id >= ?1 << 40 AND file_id < (?1 + 1) << 40",
     "DELETE FROM dl_remove_files WHERE remove_id >= ?1 << 40 AND remove_id < (?1 + 1) << 40",
     "DELETE FROM dl_metadata_updates WHERE table_id = ?1",

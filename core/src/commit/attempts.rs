@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use crate::action::Action;
 use crate::catalog::{Table, TableSelector, quoted};
 use crate::snapshot::{At, Snapshot, snapshot};
-use crate::sql::{Batch, Database, DatabaseError, ResultSet, Row, Rows, Statement, with_rows};
+use crate::sql::{Batch, Database, DatabaseError, ResultSet, Row, RowSource, Statement, with_rows};
 use crate::{Error, ErrorKind, Result};
 
+use super::check::added_and_removed;
 use super::conflict::Conflict;
-use super::digest::request_digest;
 use super::host::{Host, RetryPolicy};
+use super::large::statements::ADDED_AND_REMOVED;
 use super::outcome::Committed;
 use super::plan::{Part, plan};
 use super::winners::{double_delete, examine};
@@ -197,9 +198,7 @@ async fn resolve(database: &impl Database, parts: &mut [Part<'_>], error: &Datab
     }
     let mut has_moved = false;
     for part in parts.iter_mut() {
-        if *error == DatabaseError::Guard("row_ids_missing".into()) {
-            check_row_ids(database, part).await?;
-        }
+        check_guard(database, part, error).await?;
         let state = latest(database, &part.state.table).await?;
         let intent = part.intent()?;
         let examined = examine(database, &state, &intent, part.removed()).await?;
@@ -233,7 +232,7 @@ async fn latest(database: &impl Database, table: &Table) -> Result<Snapshot> {
 ///
 /// # Errors
 /// [`Invalid`](ErrorKind::Invalid) when the commit id was used for another commit.
-async fn committed_before(database: &impl Database, parts: &[Part<'_>]) -> Result<Option<Vec<Committed>>> {
+pub(super) async fn committed_before(database: &impl Database, parts: &[Part<'_>]) -> Result<Option<Vec<Committed>>> {
     let queries = parts.iter().map(|part| {
         let params = vec![part.state.table.key.into(), part.request.commit_id.as_str().into()];
         Statement::new(SAME_COMMIT, params)
@@ -247,7 +246,7 @@ async fn committed_before(database: &impl Database, parts: &[Part<'_>]) -> Resul
     for (part, row) in parts.iter().zip(rows) {
         let Some(mut row) = row else { return Err(id_is_taken(part, None)) };
         before.push(committed(&part.state.table, &row)?);
-        if row.optional_text(2)?.is_some_and(|digest| digest != request_digest(&part.request.actions)) {
+        if row.optional_text(2)?.is_some_and(|digest| digest != part.digest().to_string()) {
             return Err(id_is_taken(part, before.last()));
         }
     }
@@ -292,6 +291,30 @@ async fn check_files(database: &impl Database, state: &Snapshot, part: &Part<'_>
     Ok(None)
 }
 
+/// Guards that nobody else's commit makes fail.
+async fn check_guard(database: &impl Database, part: &Part<'_>, error: &DatabaseError) -> Result<()> {
+    let DatabaseError::Guard(guard) = error else { return Ok(()) };
+    match (guard.as_str(), &part.staged) {
+        ("row_ids_missing", _) => check_row_ids(database, part).await,
+        ("large_commit_not_found", Some(_)) => {
+            let name = &part.state.table.name;
+            Err(Error::new(
+                ErrorKind::NotFound,
+                format!("committing to table {}: the large commit was swept, or begun anew", quoted(name)),
+            )
+            .table(name)
+            .hint("nothing of it was committed; begin again"))
+        }
+        ("added_and_removed", Some(staged)) => {
+            let query = Statement::new(ADDED_AND_REMOVED, [staged.key.into()]);
+            let row = part.state.table.read_rows(database, query).await?.pop();
+            let path = row.map(|mut row| row.text(0)).transpose()?.unwrap_or_default();
+            Err(at(added_and_removed(&path), std::slice::from_ref(part)))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// All files must have row ids that a commit does not give ids itself, by adding them again.
 async fn check_row_ids(database: &impl Database, part: &Part<'_>) -> Result<()> {
     let added: HashSet<&str> = part
@@ -326,7 +349,7 @@ async fn first_row(
     database: &impl Database,
     state: &Snapshot,
     template: &'static str,
-    rows: Rows,
+    rows: RowSource,
 ) -> Result<Option<Row>> {
     let queries = with_rows(&database.limits(), template, &[state.table.key.into()], rows);
     let results: Vec<ResultSet> = database.batch(Batch::read(queries)).await?;

@@ -3,7 +3,7 @@
 //! A guard that looks at what others did meanwhile may be coarse: when one does not hold, [`winners`](super::winners)
 //! decides exactly, and the commit is tried again on top of what it may ignore.
 
-use crate::sql::{Limits, Rows, Statement, Value, with_rows};
+use crate::sql::{Limits, RowSource, Statement, Value, with_rows};
 
 use super::intent::Intent;
 
@@ -90,7 +90,7 @@ pub(super) fn guards(key: i64, intent: &Intent, limits: &Limits) -> Vec<Statemen
 }
 
 /// The guards on the files that a commit removes and adds.
-pub(super) fn file_guards(key: i64, removed: Rows, added: Rows, limits: &Limits) -> Vec<Statement> {
+pub(super) fn file_guards(key: i64, removed: RowSource, added: RowSource, limits: &Limits) -> Vec<Statement> {
     let mut statements = with_rows(limits, GUARD_REMOVES, &[key.into()], removed);
     statements.extend(with_rows(limits, GUARD_PATHS, &[key.into()], added));
     statements

@@ -10,6 +10,8 @@ use crate::sql::{Rows, Value};
 use crate::table_features::ROW_TRACKING_DOMAIN;
 use crate::{Error, Result};
 
+use super::check::replaces_metadata;
+use super::large::Staged;
 use super::request::{CommitRequest, Isolation};
 
 /// Operations that write rows' ids into files and change nothing else (Delta-Spark's names).
@@ -40,16 +42,25 @@ pub(super) struct Intent {
 impl Intent {
     /// What a request means for a table whose latest known state is `state`. `examined_version`: versions up to it were
     /// looked at in an earlier try.
-    pub(super) fn of(state: &Snapshot, request: &CommitRequest, examined_version: Option<i64>) -> Result<Self> {
+    pub(super) fn of(
+        state: &Snapshot,
+        request: &CommitRequest,
+        staged: Option<&Staged>,
+        examined_version: Option<i64>,
+    ) -> Result<Self> {
         let read = &request.read;
         let read_version = read_version(state, read.version)?;
         let examined_version = examined_version.unwrap_or(read_version);
         let actions = &request.actions;
-        let removes_data = actions.iter().any(|action| matches!(action, Action::Remove(remove) if remove.data_change));
+        let removes_data = staged.is_some_and(|staged| staged.removes_data)
+            || actions.iter().any(|action| matches!(action, Action::Remove(remove) if remove.data_change));
+        let removes = staged.is_some_and(|staged| staged.removed_count > 0)
+            || actions.iter().any(|action| matches!(action, Action::Remove(_)));
         let has_metadata = actions.iter().any(|action| matches!(action, Action::Metadata(_)));
         // Who removes data on the ground of a version looked at it as a whole, if nothing else is said.
         let looked_at_all = removes_data && !read.has_files() && read.version.is_some();
-        let mut whole_table = read.whole_table || looked_at_all || (has_metadata && removes_all(state, actions));
+        let replaces = has_metadata && replaces_metadata(state, actions, request.operation.as_deref());
+        let mut whole_table = read.whole_table || looked_at_all || replaces;
         let predicates = match parse_predicates(state, &read.predicates) {
             Ok(predicates) => predicates,
             // It was written for a schema that is no more: that, and not the text, is what is wrong.
@@ -62,8 +73,11 @@ impl Intent {
         let mut intent = Intent {
             read_version,
             examined_version,
-            isolation: request.isolation.unwrap_or_else(|| Isolation::default_of(&state.metadata, actions)),
-            is_blind_append: !read.has_files() && !actions.iter().any(|action| matches!(action, Action::Remove(_))),
+            isolation: request.isolation.unwrap_or_else(|| {
+                let keeps_data = staged.is_none_or(|staged| !staged.changes_data) && keeps_data(actions);
+                Isolation::default_of(&state.metadata, keeps_data)
+            }),
+            is_blind_append: !read.has_files() && !removes,
             whole_table,
             predicates,
             files: read.files.clone(),
@@ -124,12 +138,16 @@ pub(super) fn rows<const N: usize>(values: impl Iterator<Item = [Value; N]>) -> 
     rows
 }
 
-/// Whether a commit writes files and leaves none of those that are there: what others add meanwhile would be of another
-/// schema.
-fn removes_all(state: &Snapshot, actions: &[Action]) -> bool {
-    let removed = actions.iter().filter(|action| matches!(action, Action::Remove(_))).count();
-    let has_files = actions.iter().any(|action| matches!(action, Action::Add(_) | Action::Remove(_)));
-    has_files && removed as i64 == state.file_count
+/// Whether actions only rearrange rows, as a compaction does.
+fn keeps_data(actions: &[Action]) -> bool {
+    actions.iter().all(|action| match action {
+        Action::Add(add) => !add.data_change,
+        Action::Remove(remove) => !remove.data_change,
+        Action::Cdc(cdc) => !cdc.data_change,
+        Action::DomainMetadata(domain) => domain.domain == ROW_TRACKING_DOMAIN,
+        Action::CommitInfo(_) => true,
+        _ => false,
+    })
 }
 
 fn read_version(state: &Snapshot, given: Option<i64>) -> Result<i64> {

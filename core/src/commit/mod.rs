@@ -1,5 +1,6 @@
 //! Committing: one batch that happens wholly or not at all, to one table ([`Writer`], [`commit`]) or to several
-//! ([`Transaction`]).
+//! ([`Transaction`]). What is larger than a batch may be comes by pieces that nobody sees, and one batch that makes them
+//! visible ([`LargeCommit`]).
 //!
 //! A commit says what it read ([`ReadSet`]). Its version is allocated inside the batch, together with guards: nothing
 //! that it read has changed since. So appends that read nothing never lose a race. When a guard does not hold,
@@ -23,6 +24,7 @@ mod guards;
 mod host;
 mod info;
 mod intent;
+mod large;
 mod metadata_rules;
 mod outcome;
 mod plan;
@@ -37,6 +39,7 @@ mod writer;
 pub use check::check_commit;
 pub use conflict::{Conflict, ConflictKind, Subject};
 pub use host::{Host, RetryPolicy};
+pub use large::{LargeCommit, SweptCommits, sweep_large_commits};
 pub use outcome::{Committed, Outcome, TransactionOutcome};
 pub use plan::plan_commit;
 pub use request::{CommitRequest, Isolation, ReadSet};

@@ -6,15 +6,16 @@ use crate::action::{Action, Metadata, Protocol};
 use crate::catalog::quoted;
 use crate::log::MAX_VERSION;
 use crate::snapshot::Snapshot;
-use crate::sql::{Batch, Limits, Rows, Statement};
+use crate::sql::{Batch, Limits, RowSource, Statement};
 use crate::table_features::{ROW_TRACKING_DOMAIN, assigns_row_ids, in_commit_timestamps_enabled, row_tracking_enabled};
 use crate::{Error, Result};
 
-use super::check::check;
-use super::digest::request_digest;
+use super::check::{check, check_rest};
+use super::digest::Digest;
 use super::guards::{GUARD_ROW_IDS, file_guards, guards};
 use super::info::commit_info;
 use super::intent::{Intent, rows};
+use super::large::{Staged, statements as large};
 use super::request::CommitRequest;
 use super::write::{RowIds, VersionStart, VersionWriter};
 
@@ -35,28 +36,54 @@ pub(super) struct Part<'a> {
     pub examined_version: Option<i64>,
     /// Row tracking was switched on after the commit was prepared.
     pub loses_row_ids: bool,
+    /// File actions that are in the catalog already.
+    pub staged: Option<Staged>,
 }
 
 impl<'a> Part<'a> {
     pub(super) fn new(state: Snapshot, request: &'a CommitRequest) -> Self {
-        Part { request, state, examined_version: None, loses_row_ids: false }
+        Part { request, state, examined_version: None, loses_row_ids: false, staged: None }
+    }
+
+    pub(super) fn large(state: Snapshot, request: &'a CommitRequest, staged: Staged) -> Self {
+        Part { staged: Some(staged), ..Part::new(state, request) }
     }
 
     pub(super) fn intent(&self) -> Result<Intent> {
-        Intent::of(&self.state, self.request, self.examined_version)
+        Intent::of(&self.state, self.request, self.staged.as_ref(), self.examined_version)
+    }
+
+    pub(super) fn digest(&self) -> Digest {
+        self.staged.as_ref().map_or_else(|| Digest::of(&self.request.actions), |staged| staged.digest)
+    }
+
+    /// By the commit's own rules, which do not depend on others' commits.
+    fn check(&self) -> Result<()> {
+        let actions = &self.request.actions;
+        let operation = self.request.operation.as_deref();
+        match &self.staged {
+            Some(staged) if staged.count() > 0 => check_rest(&self.state, actions, operation),
+            _ => check(&self.state, actions, operation),
+        }
     }
 
     /// Path and vector of the files that the commit removes.
-    pub(super) fn removed(&self) -> Rows {
+    pub(super) fn removed(&self) -> RowSource {
+        if let Some(staged) = &self.staged {
+            return RowSource::Stored { sql: large::REMOVED, key: staged.key };
+        }
         let removed = self.request.actions.iter().filter_map(|action| match action {
             Action::Remove(remove) => Some([remove.path.as_str().into(), remove.dv_id().into()]),
             _ => None,
         });
-        rows(removed)
+        rows(removed).into()
     }
 
     /// Path and vector of the added files whose path the commit does not remove.
-    pub(super) fn added_paths(&self) -> Rows {
+    pub(super) fn added_paths(&self) -> RowSource {
+        if let Some(staged) = &self.staged {
+            return RowSource::Stored { sql: large::ADDED_PATHS, key: staged.key };
+        }
         let actions = &self.request.actions;
         let removed: HashSet<&str> = actions
             .iter()
@@ -71,7 +98,7 @@ impl<'a> Part<'a> {
             }
             _ => None,
         });
-        rows(added)
+        rows(added).into()
     }
 
     /// Metadata and protocol after the commit.
@@ -142,7 +169,7 @@ pub(super) fn plan(
 fn plan_part(part: &Part<'_>, transaction_id: Option<&str>, now_ms: i64, limits: &Limits) -> Result<Vec<Statement>> {
     let Part { request, state, .. } = part;
     let key = state.table.key;
-    check(state, &request.actions)?;
+    part.check()?;
     if state.version >= MAX_VERSION {
         return Err(Error::invalid(format!("the table is at version {}, the last that a log can name", state.version)));
     }
@@ -154,19 +181,32 @@ fn plan_part(part: &Part<'_>, transaction_id: Option<&str>, now_ms: i64, limits:
         false => RowIds::AsGiven,
     };
 
+    if let (RowIds::Assigned { .. }, Some(Staged { all_rows_known: false, .. })) = (&row_ids, &part.staged) {
+        return Err(Error::invalid("a file has no `numRecords`: the table's rows are tracked, and it gets their ids")
+            .hint("write the number of rows into the statistics of each added file"));
+    }
+
     let mut statements = vec![Statement::new(ADVANCE_VERSION, [key.into()])];
     statements.extend(guards(key, &intent, limits));
+    if let Some(staged) = &part.staged {
+        statements.push(Statement::new(large::GUARD_COMPLETE, vec![staged.key.into(), staged.count().into()]));
+        statements.push(Statement::new(large::GUARD_ADDED_OR_REMOVED, [staged.key.into()]));
+    }
     statements.extend(file_guards(key, part.removed(), part.added_paths(), limits));
     let mut writer = VersionWriter::new(key, *limits, row_ids);
     statements.push(writer.begin(VersionStart {
         timestamp_ms: now_ms,
         commit_id: Some(request.commit_id.clone()),
-        commit_digest: Some(request_digest(&request.actions)),
+        commit_digest: Some(part.digest().to_string()),
         commit_info: Some(commit_info.json().text().to_owned()),
         commit_known: true,
         in_commit_timestamp: in_commit_timestamps_enabled(metadata, protocol),
     }));
     statements.extend(writer.actions(request.actions.clone(), |_, _| true));
+    if let Some(staged) = &part.staged {
+        statements.extend(writer.staged(staged));
+        statements.push(Statement::new(large::END, [staged.key.into()]));
+    }
     let had_timestamps = in_commit_timestamps_enabled(&state.metadata, &state.protocol);
     if in_commit_timestamps_enabled(metadata, protocol) && !had_timestamps {
         statements.push(writer.in_commit_timestamps_enabled());

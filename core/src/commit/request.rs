@@ -122,16 +122,8 @@ impl Isolation {
         }
     }
 
-    /// What a commit has that asks for none.
-    pub(super) fn default_of(metadata: &Metadata, actions: &[Action]) -> Self {
-        let keeps_data = actions.iter().all(|action| match action {
-            Action::Add(add) => !add.data_change,
-            Action::Remove(remove) => !remove.data_change,
-            Action::Cdc(cdc) => !cdc.data_change,
-            Action::DomainMetadata(domain) => domain.domain == crate::table_features::ROW_TRACKING_DOMAIN,
-            Action::CommitInfo(_) => true,
-            _ => false,
-        });
+    /// What a commit has that asks for none; `keeps_data`: it only rearranges rows.
+    pub(super) fn default_of(metadata: &Metadata, keeps_data: bool) -> Self {
         match metadata.configuration.value(ISOLATION_LEVEL) {
             _ if keeps_data => Isolation::Snapshot,
             Some(level) if level.eq_ignore_ascii_case("Serializable") => Isolation::Serializable,

@@ -7,7 +7,7 @@ use crate::Result;
 use crate::action::{CommitInfo, Metadata, Protocol};
 use crate::predicate::{FileView, PartitionValues, Predicate};
 use crate::snapshot::{Snapshot, parse_stored};
-use crate::sql::{Batch, Database, ResultSet, Row, Rows, Statement, Value, with_rows};
+use crate::sql::{Batch, Database, ResultSet, Row, RowSource, Statement, Value, with_rows};
 
 use super::conflict::{Conflict, ConflictKind, Subject};
 use super::intent::Intent;
@@ -117,7 +117,7 @@ pub(super) async fn examine(
     database: &impl Database,
     state: &Snapshot,
     intent: &Intent,
-    removed: Rows,
+    removed: RowSource,
 ) -> Result<Examined> {
     let winners = Winners { database, state, intent };
     winners.examine(removed).await
@@ -130,7 +130,7 @@ struct Winners<'a, D> {
 }
 
 impl<D: Database> Winners<'_, D> {
-    async fn examine(&self, removed: Rows) -> Result<Examined> {
+    async fn examine(&self, removed: RowSource) -> Result<Examined> {
         let limits = self.database.limits();
         let before: Vec<Value> = vec![self.state.table.key.into(), self.intent.examined_version.into()];
         let mut statements = vec![

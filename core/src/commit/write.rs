@@ -7,9 +7,10 @@
 use std::collections::HashSet;
 
 use crate::action::{Action, Add, CommitInfo, Remove};
-use crate::sql::{Limits, Rows, Statement, Value, with_rows};
+use crate::sql::{Limits, RowSource, Rows, Statement, Value, with_rows};
 use crate::table_features::ROW_TRACKING_DOMAIN;
 
+use super::large::{Staged, statements as large};
 use super::row_tracking::{INSERT_ADDS_WITH_ROW_IDS, INSERT_REMOVES_WITH_ROW_IDS, SET_HIGH_WATER_MARK};
 use super::statements::{
     ADVANCE, BEGIN, CLOSE, DESCRIBE, ENABLE_IN_COMMIT_TIMESTAMPS, END, INSERT_ADDS, INSERT_CDC, INSERT_DOMAIN_METADATA,
@@ -159,7 +160,30 @@ impl VersionWriter {
         statements.extend(self.with_rows(INSERT_UNKNOWN, rows.unknown));
     }
 
-    fn with_rows(&self, template: &'static str, rows: Rows) -> Vec<Statement> {
+    /// Writes the file actions of a large commit, which are in the catalog already.
+    pub(super) fn staged(&mut self, staged: &Staged) -> Vec<Statement> {
+        let query = |sql| RowSource::Stored { sql, key: staged.key };
+        let (insert_adds, adds, insert_removes) = match self.row_ids {
+            RowIds::AsGiven => (INSERT_ADDS, large::ADDS, INSERT_REMOVES),
+            RowIds::Assigned { .. } => (INSERT_ADDS_WITH_ROW_IDS, large::ADDS_WITH_ROWS, INSERT_REMOVES_WITH_ROW_IDS),
+        };
+        self.adds = staged.added_count;
+        self.removes = staged.removed_count;
+        self.rows = staged.row_count;
+        let mut statements = Vec::new();
+        for (template, sql) in [
+            (SUBTRACT, large::CLOSED),
+            (CLOSE, large::CLOSED),
+            (insert_adds, adds),
+            (insert_removes, large::REMOVES),
+            (INSERT_CDC, large::CDC),
+        ] {
+            statements.extend(self.with_rows(template, query(sql)));
+        }
+        statements
+    }
+
+    fn with_rows(&self, template: &'static str, rows: impl Into<RowSource>) -> Vec<Statement> {
         with_rows(&self.limits, template, &[self.table_id.into()], rows)
     }
 
@@ -212,10 +236,10 @@ impl VersionRows {
     }
 }
 
-const ADD_COLUMNS: usize = 15;
-const REMOVE_COLUMNS: usize = 5;
+pub(super) const ADD_COLUMNS: usize = 15;
+pub(super) const REMOVE_COLUMNS: usize = 5;
 
-fn add_row(ordinal: i64, add: Add, dv_id: String) -> [Value; ADD_COLUMNS] {
+pub(super) fn add_row(ordinal: i64, add: Add, dv_id: String) -> [Value; ADD_COLUMNS] {
     let row_count = add.row_count();
     [
         ordinal.into(),
@@ -236,11 +260,11 @@ fn add_row(ordinal: i64, add: Add, dv_id: String) -> [Value; ADD_COLUMNS] {
     ]
 }
 
-fn remove_row(ordinal: i64, remove: &Remove, dv_id: String) -> [Value; REMOVE_COLUMNS] {
+pub(super) fn remove_row(ordinal: i64, remove: &Remove, dv_id: String) -> [Value; REMOVE_COLUMNS] {
     [ordinal.into(), remove.path.as_str().into(), dv_id.into(), remove.deletion_timestamp.into(), json(remove).into()]
 }
 
 /// Actions hold strings, numbers and JSON text only, which always serialize.
-fn json(value: &impl serde::Serialize) -> String {
+pub(super) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

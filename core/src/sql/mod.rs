@@ -10,5 +10,5 @@ mod value;
 
 pub use batch::{Access, Batch, ResultSet, Row, Statement};
 pub use database::{Database, DatabaseError, Limits, MaybeSend, RowsEncoding};
-pub(crate) use rows::{Rows, with_rows};
+pub(crate) use rows::{RowSource, Rows, with_rows};
 pub use value::Value;

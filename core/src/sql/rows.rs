@@ -21,13 +21,13 @@ impl Rows {
         Rows { columns, values: Vec::new() }
     }
 
-    /// Adds a row, or the first of its values.
+    /// Adds a row, or the next of its values.
     pub(crate) fn push<const N: usize>(&mut self, row: [Value; N]) {
         debug_assert!(N <= self.columns);
         self.values.extend(row);
     }
 
-    /// Adds the last value of a row.
+    /// Adds the next value of a row.
     pub(crate) fn push_value(&mut self, value: impl Into<Value>) {
         self.values.push(value.into());
     }
@@ -38,13 +38,38 @@ impl Rows {
     }
 }
 
+/// Where a statement's rows come from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum RowSource {
+    /// They travel with it.
+    Sent(Rows),
+    /// They are in the catalog already: a query in which `{key}` is a parameter.
+    Stored { sql: &'static str, key: i64 },
+}
+
+impl From<Rows> for RowSource {
+    fn from(rows: Rows) -> Self {
+        RowSource::Sent(rows)
+    }
+}
+
 /// Statements from a template that reads the rows from `{rows}`, as in
 /// `WITH rows (path, dv_id) AS ({rows}) ...`. `fixed` are the parameters `?1`, `?2`, ... of the template itself.
-/// No rows give no statements.
-pub(crate) fn with_rows(limits: &Limits, template: &'static str, fixed: &[Value], rows: Rows) -> Vec<Statement> {
-    match limits.rows {
-        RowsEncoding::Values => values_statements(limits, template, fixed, rows),
-        RowsEncoding::Json => json_statements(limits, template, fixed, rows),
+/// No rows that travel give no statements; those that are stored give one.
+pub(crate) fn with_rows(
+    limits: &Limits,
+    template: &'static str,
+    fixed: &[Value],
+    rows: impl Into<RowSource>,
+) -> Vec<Statement> {
+    match (rows.into(), limits.rows) {
+        (RowSource::Sent(rows), RowsEncoding::Values) => values_statements(limits, template, fixed, rows),
+        (RowSource::Sent(rows), RowsEncoding::Json) => json_statements(limits, template, fixed, rows),
+        (RowSource::Stored { sql, key }, _) => {
+            let query = sql.replace("{key}", &format!("?{}", fixed.len() + 1));
+            let params = [fixed, &[key.into()]].concat();
+            vec![Statement { sql: Cow::Owned(template.replace("{rows}", &query)), params }]
+        }
     }
 }
 

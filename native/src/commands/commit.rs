@@ -1,29 +1,29 @@
 //! `dl commit`.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
-
-use bytes::Bytes;
 use deltalakedb_core::action::Action;
 use deltalakedb_core::catalog::TableSelector;
-use deltalakedb_core::commit::{CommitRequest, Committed, Outcome, ReadSet, RetryPolicy, Writer};
-use deltalakedb_core::log::read_commit_line;
+use deltalakedb_core::commit::{CommitRequest, Committed, LargeCommit, Outcome, ReadSet, RetryPolicy, Writer};
 use deltalakedb_core::time::format_ms;
 use deltalakedb_core::{Error, ErrorKind, Result};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::input::Input;
 use crate::cli::{self, Format};
-use crate::database::open_catalog;
+use crate::database::{SqliteDatabase, open_catalog};
 use crate::host::SystemHost;
 use crate::output::Output;
-use crate::store::Fetched;
+use crate::progress::bytes_bar;
+
+/// Actions that are held at once; a commit of more is written to the catalog piece by piece.
+const PAGE: usize = 16_384;
 
 pub(super) async fn run(args: cli::Commit, output: &Output) -> Result<()> {
     let database = open_catalog(&args.database.database).await?;
+    let input = Input::open(&args.actions, "the actions")?;
+    let (actions, is_large) = few_actions(&input, output)?;
     let request = CommitRequest {
-        actions: read_actions(&args.actions)?,
+        actions,
         read: ReadSet {
             version: args.read_version,
             whole_table: args.read_table,
@@ -35,18 +35,67 @@ pub(super) async fn run(args: cli::Commit, output: &Output) -> Result<()> {
         operation: args.operation,
         commit_id: args.commit_id.unwrap_or_else(Uuid::new_v4).to_string(),
     };
-    check_names(&request.actions, output)?;
+    let commit_id = request.commit_id.clone();
     let selector = TableSelector::Named(args.table.clone());
-    let writer = Writer::open(&database, &SystemHost, &selector).await?;
-    match writer.with_retry(retry(args.max_tries)).commit(&request).await? {
-        Outcome::Committed(committed) => print(output, &committed, &request.commit_id).map_err(|error| {
+    let retry = retry(args.max_tries);
+    let outcome = if is_large {
+        commit_large(&database, &selector, request, retry, &input).await?
+    } else {
+        Writer::open(&database, &SystemHost, &selector).await?.with_retry(retry).commit(&request).await?
+    };
+    match outcome {
+        Outcome::Committed(committed) => print(output, &committed, &commit_id).map_err(|error| {
             let version = committed.version;
-            let happened = format!("version {version} was committed, with the commit id {}", request.commit_id);
+            let happened = format!("version {version} was committed, with the commit id {commit_id}");
             error.context(happened).table(args.table).version(version).hint("do not commit it again")
         }),
         Outcome::Conflicted(conflict) => Err(conflict.into()),
-        Outcome::Unknown => Err(answer_lost(&format!("--commit-id {}", request.commit_id)).table(args.table)),
+        Outcome::Unknown => Err(answer_lost(&format!("--commit-id {commit_id}")).table(args.table)),
     }
+}
+
+/// The actions, if they are few; else those that are no file actions, and `true`.
+fn few_actions(input: &Input, output: &Output) -> Result<(Vec<Action>, bool)> {
+    let mut actions = Vec::new();
+    let mut is_large = false;
+    for page in input.pages(PAGE)? {
+        let (page, _) = page?;
+        check_names(&page, output)?;
+        is_large |= !actions.is_empty();
+        actions.extend(page);
+        if is_large {
+            actions.retain(|action| !is_file(action));
+        }
+    }
+    Ok((actions, is_large))
+}
+
+fn is_file(action: &Action) -> bool {
+    matches!(action, Action::Add(_) | Action::Remove(_) | Action::Cdc(_))
+}
+
+/// Writes the files piece by piece, which nobody sees, and makes them visible at the end.
+async fn commit_large(
+    database: &SqliteDatabase,
+    selector: &TableSelector,
+    request: CommitRequest,
+    retry: RetryPolicy,
+    input: &Input,
+) -> Result<Outcome> {
+    let mut commit = LargeCommit::begin(database, &SystemHost, selector, request).await?.with_retry(retry);
+    let bar = bytes_bar(input.size_bytes, "writing the files");
+    for page in input.pages(PAGE)? {
+        let (mut page, read_bytes) = page?;
+        page.retain(is_file);
+        if let Err(error) = commit.write(&page).await {
+            // What is wrong is told; what was written is left to a sweep if it cannot be deleted now.
+            let _ = commit.abandon().await;
+            return Err(error);
+        }
+        bar.set_position(read_bytes);
+    }
+    bar.set_message("making them visible");
+    commit.finalize().await
 }
 
 /// So many tries, if the command line says it.
@@ -84,37 +133,4 @@ pub(super) fn check_names(actions: &[Action], output: &Output) -> Result<()> {
         output.note(&format!("`{}` is no action of the protocol; it is kept as it is", name.escape_debug()));
     }
     Ok(())
-}
-
-fn read_actions(path: &Path) -> Result<Vec<Action>> {
-    let shown = path.display().to_string();
-    let mut actions = Vec::new();
-    read_input(path, "the actions")?.for_each_line(|number, line| {
-        read_commit_line(&shown, number, line, &mut actions).map_err(|error| {
-            Error::invalid(error.to_string())
-                .path(&shown)
-                .hint("write one action a line, as in a commit file: {\"add\":{...}}")
-        })
-    })?;
-    Ok(actions)
-}
-
-/// A file, or standard input for `-`; `what` it holds is for messages.
-pub(super) fn read_input(path: &Path, what: &str) -> Result<Fetched> {
-    let shown = path.display().to_string();
-    let failed = |error: std::io::Error| {
-        let kind =
-            if error.kind() == std::io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Unavailable };
-        Error::new(kind, format!("reading {what} in {shown}: {error}")).path(&shown)
-    };
-    if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes).map_err(failed)?;
-        return Ok(Fetched::Bytes(Bytes::from(bytes)));
-    }
-    let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
-        return Err(Error::invalid(format!("reading {what} in {shown}: it is a folder")).path(&shown));
-    }
-    Ok(Fetched::File(file))
 }

@@ -9,6 +9,7 @@ use crate::cli::{self, Format};
 use crate::database::open_catalog;
 use crate::mirror::{Mirrored, mirror_table};
 use crate::output::{Column, Output};
+use crate::progress::bytes_bar;
 use crate::store::LogStore;
 
 pub(super) async fn run(args: cli::Mirror, output: &Output) -> Result<()> {
@@ -23,7 +24,10 @@ pub(super) async fn run(args: cli::Mirror, output: &Output) -> Result<()> {
     for table in tables {
         let target = args.target.as_deref().unwrap_or(&table.location);
         let mirrored = match LogStore::of_table(target) {
-            Ok(log) => mirror_table(&database, &table, &log, now_ms()).await,
+            Ok(log) => {
+                let bar = bytes_bar(0, &format!("mirroring {}", table.name));
+                mirror_table(&database, &table, &log, now_ms(), || bar.inc(1)).await
+            }
             Err(error) => Err(error),
         };
         match mirrored {

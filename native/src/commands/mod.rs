@@ -4,8 +4,10 @@ mod catalog;
 mod commit;
 mod files;
 mod import;
+mod input;
 mod mirror;
 mod show;
+mod sweep;
 mod transaction;
 
 use deltalakedb_core::Result;
@@ -30,6 +32,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<()> {
         Command::Files(args) => files::run(args, output).await,
         Command::Commit(args) => commit::run(args, output).await,
         Command::Transaction(args) => transaction::run(args, output).await,
+        Command::Sweep(args) => sweep::run(args, output).await,
         Command::Mirror(args) => mirror::run(args, output).await,
     }
 }

@@ -14,7 +14,8 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::commit::{answer_lost, check_names, read_input, retry};
+use super::commit::{answer_lost, check_names, retry};
+use super::input::Input;
 use crate::cli::{self, Format};
 use crate::database::{SqliteDatabase, open_catalog};
 use crate::host::SystemHost;
@@ -112,12 +113,7 @@ fn part_actions(part: &TablePart) -> Result<Vec<Action>> {
 
 fn read_file(path: &Path) -> Result<TransactionFile> {
     let shown = path.display().to_string();
-    let mut text = Vec::new();
-    read_input(path, "the transaction")?.for_each_line(|_, line| {
-        text.extend_from_slice(line);
-        text.push(b'\n');
-        Ok(())
-    })?;
+    let text = Input::open(path, "the transaction")?.text()?;
     serde_json::from_slice(&text).map_err(|error| {
         Error::invalid(format!("reading the transaction in {shown}: {error}"))
             .path(&shown)

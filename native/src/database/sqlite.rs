@@ -136,6 +136,42 @@ impl Database for SqliteDatabase {
     }
 }
 
+/// One connection to a database in memory, without the threads of [`SqliteDatabase`]: for hosts with a runtime of
+/// their own.
+pub struct SqliteConnection(Connection);
+
+impl SqliteConnection {
+    /// Opens an empty database.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn in_memory() -> Result<Self> {
+        let connection = Connection::open_in_memory().map_err(translate)?;
+        set_up(&connection)?;
+        Ok(SqliteConnection(connection))
+    }
+
+    /// Runs a text of several statements, such as a migration's, in one transaction.
+    ///
+    /// # Errors
+    /// When a statement fails; nothing has changed then.
+    pub fn migrate(&self, sql: &str) -> Result<()> {
+        in_transaction(&self.0, "BEGIN IMMEDIATE", |connection| connection.execute_batch(sql).map_err(translate))
+    }
+
+    /// Runs a batch, as [`Database::batch`] demands it.
+    ///
+    /// # Errors
+    /// When a statement fails; nothing has changed then.
+    pub fn batch(&self, batch: Batch) -> Result<Vec<ResultSet>> {
+        let begin = match batch.access {
+            Access::Read => "BEGIN",
+            Access::Write => "BEGIN IMMEDIATE",
+        };
+        in_transaction(&self.0, begin, |connection| run_all(connection, batch.statements))
+    }
+}
+
 impl Shared {
     fn new(path: PathBuf, options: SqliteOptions) -> Self {
         Shared { path, options, readers: Mutex::default(), writer: Mutex::default() }

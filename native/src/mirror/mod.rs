@@ -1,4 +1,4 @@
-//! Writing what a log lacks.
+//! Writing what a log lacks: commits in order, then the checkpoint that is due.
 
 mod checkpoint;
 
@@ -18,7 +18,6 @@ use deltalakedb_core::{Error, ErrorKind, Result};
 use checkpoint::{LAST_CHECKPOINT, due_checkpoint, write_checkpoint};
 
 use crate::import::{disagreement, log_digest};
-use crate::progress::bytes_bar;
 use crate::store::{Fetched, LogStore, Put};
 
 const PAGE: usize = 4096;
@@ -26,25 +25,38 @@ const PAGE: usize = 4096;
 const PARQUET_END: &[u8] = b"PAR1";
 
 /// What a mirror run wrote.
-pub(crate) struct Mirrored {
-    pub(crate) target: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirrored {
+    /// The log's address.
+    pub target: String,
     /// The last version in the log.
-    pub(crate) version: i64,
-    pub(crate) commits_written: i64,
+    pub version: i64,
+    /// By this run.
+    pub commits_written: i64,
     /// The checkpoint that was written, if one was due.
-    pub(crate) checkpoint_version: Option<i64>,
+    pub checkpoint_version: Option<i64>,
 }
 
-/// Writes to `log` the commits of `table` that it lacks, in order, then a checkpoint if one is due.
-pub(crate) async fn mirror_table(
+/// Writes to `log` the commits of `table` that it lacks, in order, then a checkpoint if one is due. It may be killed
+/// at any point and run again, in several copies at once. `on_version` is called for each version that is done.
+///
+/// # Errors
+/// [`Conflict`](ErrorKind::Conflict) when the log is another one's or goes on past the catalog;
+/// [`Corrupt`](ErrorKind::Corrupt) when a checkpoint in it is not whole; those of the database and the store.
+pub async fn mirror_table(
     database: &impl Database,
     table: &Table,
     log: &LogStore,
     now_ms: i64,
+    mut on_version: impl FnMut(),
 ) -> Result<Mirrored> {
-    let state = snapshot(database, &TableSelector::Key(table.key), At::Latest).await?;
-    check_publishable(&state.protocol)?;
+    // The log before the catalog: what other mirrors write after this look is no reason to think that the log is ahead.
     let objects = log.list().await?;
+    let state = snapshot(database, &TableSelector::Key(table.key), At::Latest).await?;
+    // The table may have gone on since the caller looked: commits and checkpoint must end at the same version, or the
+    // next run would find the checkpoint and leave the commits before it out.
+    let table = &state.table;
+    check_publishable(&state.protocol)?;
     let is_checkpoint_named = objects.iter().any(|(name, ..)| name == LAST_CHECKPOINT);
     let listing = LogListing::new(objects);
     let mut mirrored = Mirrored {
@@ -81,7 +93,6 @@ pub(crate) async fn mirror_table(
         }
     };
     check_known(table, log, &missing)?;
-    let bar = bytes_bar(0, &format!("mirroring {}", table.name));
     for version in missing {
         if needs_first_checkpoint && version > table.earliest_version && mirrored.checkpoint_version.is_none() {
             write_first_checkpoint(database, table, log, now_ms, &mut mirrored).await?;
@@ -91,7 +102,7 @@ pub(crate) async fn mirror_table(
         if commit.is_known && write_commit(database, table, log, &commit).await? == Put::Written {
             mirrored.commits_written += 1;
         }
-        bar.inc(1);
+        on_version();
     }
     if needs_first_checkpoint {
         write_first_checkpoint(database, table, log, now_ms, &mut mirrored).await?;

@@ -20,7 +20,7 @@ use location::{parse_location, redacted, shown, without_secrets};
 
 /// A folder of objects: a `_delta_log`.
 #[derive(Clone)]
-pub(crate) struct LogStore {
+pub struct LogStore {
     /// Without credentials.
     url: Url,
     place: Place,
@@ -44,6 +44,11 @@ pub(crate) enum Put {
 const PART_BYTES: usize = 8 << 20;
 
 impl LogStore {
+    /// The log at `prefix` of a store that the caller has; `url` is its address, for messages.
+    pub fn in_store(url: Url, store: Arc<dyn ObjectStore>, prefix: Path) -> Self {
+        LogStore { url, place: Place::Store(store, prefix) }
+    }
+
     /// The log that `--log-dir` names: `_delta_log` itself, or the table's folder that holds it.
     pub(crate) async fn of_log(argument: &str) -> Result<Self> {
         let named = Self::open("--log-dir", argument)?;
@@ -190,9 +195,15 @@ impl LogStore {
             Place::Folder(folder) => local::put(folder, name, content, None, local::Existing::Replace).map(drop),
             Place::Store(store, prefix) => {
                 let failed = |error| self.failed(&format!("writing {name} to"), error);
+                let mut chunks = content.into_chunks(PART_BYTES);
+                let first = chunks.next()?.unwrap_or_default();
+                if first.len() < PART_BYTES {
+                    let put = store.put(&object_path(prefix, name)?, first.into()).await;
+                    return put.map(drop).map_err(failed);
+                }
                 let upload = store.put_multipart(&object_path(prefix, name)?).await.map_err(failed)?;
                 let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
-                let mut chunks = content.into_chunks(PART_BYTES);
+                upload.put(first);
                 while let Some(chunk) = chunks.next()? {
                     upload.wait_for_capacity(4).await.map_err(failed)?;
                     upload.put(chunk);

@@ -1,5 +1,6 @@
 //! Commits that a table's rules forbid: each is refused with its reason, and nothing is committed.
 
+mod allowed;
 mod hostile;
 
 use std::collections::{HashMap, HashSet};

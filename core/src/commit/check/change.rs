@@ -2,8 +2,19 @@
 
 use std::collections::HashSet;
 
-use crate::action::{Action, CommitInfo, Metadata, Protocol};
+use crate::action::{Action, Metadata, Protocol};
 use crate::snapshot::Snapshot;
+
+/// What becomes of the table's files, as far as its schema is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Past {
+    /// Files stay that were written by the schema before.
+    Stays,
+    /// No file of the table stays, so that its schema and partition columns may be others.
+    Replaced,
+    /// The table goes back to an earlier version: columns that came since go, dropped ones come back.
+    Restored,
+}
 
 /// What a commit changes, seen as a whole.
 pub(super) struct Change<'a> {
@@ -14,12 +25,12 @@ pub(super) struct Change<'a> {
     pub(super) protocol: &'a Protocol,
     /// Paths of removed files. The commit's guards make sure that they are in the table.
     pub(super) removed: HashSet<&'a str>,
-    /// Whether no file of the table stays, so that its schema and partition columns may be others.
-    pub(super) replaces: bool,
+    pub(super) past: Past,
 }
 
 impl<'a> Change<'a> {
-    pub(super) fn of(state: &'a Snapshot, actions: &'a [Action]) -> Self {
+    /// `operation`: what the commit is said to be, before what its `commitInfo` says.
+    pub(super) fn of(state: &'a Snapshot, actions: &'a [Action], operation: Option<&str>) -> Self {
         let (mut metadata, mut protocol) = (&state.metadata, &state.protocol);
         let mut removed = HashSet::new();
         for action in actions {
@@ -30,19 +41,30 @@ impl<'a> Change<'a> {
                 _ => {}
             }
         }
-        let replaces = replaces(state, actions, &removed);
-        Change { state, metadata, protocol, removed, replaces }
+        let operation = operation.map_or_else(|| named_operation(actions), str::to_ascii_uppercase);
+        let past = if replaces(state, actions, &removed, &operation) {
+            Past::Replaced
+        } else if operation == "RESTORE" {
+            Past::Restored
+        } else {
+            Past::Stays
+        };
+        Change { state, metadata, protocol, removed, past }
     }
+}
 
-    /// Whether rows that are in the table now are in it after the commit, as far as that can be told.
-    pub(super) fn keeps_files(&self) -> bool {
-        self.state.file_count > 0 && !self.replaces
-    }
+/// The operation that a `commitInfo` names, in upper case.
+fn named_operation(actions: &[Action]) -> String {
+    let named = actions.iter().find_map(|action| match action {
+        Action::CommitInfo(info) => info.operation(),
+        _ => None,
+    });
+    named.unwrap_or_default().to_ascii_uppercase()
 }
 
 /// A commit replaces a table when it removes each of its files, and adds none of them again with a deletion vector.
 /// Of an empty table it is known by what the commit says that it does, or by the files that it adds.
-fn replaces(state: &Snapshot, actions: &[Action], removed: &HashSet<&str>) -> bool {
+fn replaces(state: &Snapshot, actions: &[Action], removed: &HashSet<&str>, operation: &str) -> bool {
     if removed.len() as i64 != state.file_count {
         return false;
     }
@@ -51,16 +73,11 @@ fn replaces(state: &Snapshot, actions: &[Action], removed: &HashSet<&str>) -> bo
         Action::Remove(remove) => !remove.data_change,
         _ => false,
     };
-    let says_so = |action: &Action| match action {
-        Action::Add(_) => true,
-        Action::CommitInfo(info) => names_a_replacement(info),
-        _ => false,
-    };
-    !actions.iter().any(stays) && (state.file_count > 0 || actions.iter().any(says_so))
+    let adds = actions.iter().any(|action| matches!(action, Action::Add(_)));
+    !actions.iter().any(stays) && (state.file_count > 0 || adds || names_a_replacement(operation))
 }
 
 /// `CREATE OR REPLACE TABLE`, `REPLACE TABLE AS SELECT`, or a write that overwrites.
-fn names_a_replacement(info: &CommitInfo) -> bool {
-    let operation = info.operation().unwrap_or_default().to_ascii_uppercase();
+fn names_a_replacement(operation: &str) -> bool {
     operation.contains("REPLACE TABLE") || operation == "WRITE" || operation == "OVERWRITE"
 }

@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde_json::Value;
+
 use crate::action::Metadata;
 use crate::catalog::quoted;
 use crate::schema::{ColumnMapping, DataType, Field, Primitive, Schema};
@@ -39,6 +41,36 @@ pub(super) fn check_fields(schema: &str) -> Result<()> {
     check(&parsed.map_err(|error| Error::invalid(format!("reading the schema: {error}")))?)
 }
 
+type Is = fn(&Value) -> bool;
+
+/// What the metadata of a column holds under a key (protocol section "Column Metadata").
+const METADATA: &[(&str, Is, &str)] = &[
+    ("CURRENT_DEFAULT", Value::is_string, "a SQL text"),
+    ("delta.generationExpression", Value::is_string, "a SQL text"),
+    ("delta.identity.start", Value::is_i64, "an integer"),
+    ("delta.identity.step", |step| step.as_i64().is_some_and(|step| step != 0), "an integer other than 0"),
+    ("delta.identity.highWaterMark", Value::is_i64, "an integer"),
+    ("delta.identity.allowExplicitInsert", Value::is_boolean, "a boolean"),
+    ("delta.invariants", |text| text.as_str().is_some_and(is_json_object), "a JSON text"),
+    ("delta.typeChanges", Value::is_array, "a list of changes"),
+];
+
+fn is_json_object(text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok_and(|json| json.is_object())
+}
+
+fn check_column_metadata(placed: &Placed) -> Result<()> {
+    for (key, is, expected) in METADATA {
+        if placed.field.metadata.get(*key).is_some_and(|value| !is(value)) {
+            return Err(Error::invalid(format!(
+                "the `{key}` of the column {} must be {expected}",
+                quoted(&placed.name())
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Names and types.
 pub(super) fn check_columns(current: &Schema, new: &Schema) -> Result<()> {
     let known: HashMap<String, &DataType> =
@@ -53,6 +85,7 @@ pub(super) fn check_columns(current: &Schema, new: &Schema) -> Result<()> {
         let known_type = known.get(&name);
         if known_type.is_none() {
             check_name(&placed, new.column_mapping())?;
+            check_column_metadata(&placed)?;
         }
         if let Some(odd) = odd_type(data_type).filter(|_| known_type != Some(&data_type)) {
             return Err(Error::invalid(format!(
@@ -93,13 +126,16 @@ pub(super) fn check_partition_columns(current: &Metadata, new: &Metadata, schema
     let mut listed = HashSet::new();
     for name in &new.partition_columns {
         let wrong = |what: String| Error::invalid(format!("the partition column {} {what}", quoted(name)));
-        let Some(field) = schema.fields().iter().find(|field| &field.name == name) else {
+        let was_listed = current.partition_columns.contains(name);
+        let is_it =
+            |field: &&Field| field.name == *name || (was_listed && field.name.to_lowercase() == name.to_lowercase());
+        let Some(field) = schema.fields().iter().find(is_it) else {
             return Err(wrong("is not in the schema".to_owned()).hint("it is one of the top level, in its exact case"));
         };
         if !listed.insert(name) {
             return Err(wrong("is listed twice".to_owned()));
         }
-        if !current.partition_columns.contains(name) && !can_partition(field) {
+        if !was_listed && !can_partition(field) {
             return Err(wrong(format!("is of type {}; partition columns are primitive", field.data_type)));
         }
     }

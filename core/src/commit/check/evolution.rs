@@ -136,3 +136,70 @@ fn now_without_nulls(what: &str) -> Error {
     Error::invalid(format!("{what}, but the rows that are there may hold null"))
         .hint("leave it nullable; a CHECK constraint can refuse nulls from now on")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Evolution, TypeWidening};
+    use crate::schema::{ColumnMapping, Schema};
+
+    /// Columns as `name type [id]`; a name that ends in `!` is NOT NULL.
+    fn schema(columns: &str, mode: ColumnMapping) -> Schema {
+        let field = |column: &str| {
+            let words: Vec<&str> = column.split_whitespace().collect();
+            let id = words.get(2).map_or("0", |id| id);
+            format!(
+                r#"{{"name":"{}","type":{},"nullable":{},"metadata":{{"delta.columnMapping.id":{id}}}}}"#,
+                words[0].trim_end_matches('!'),
+                words[1],
+                !words[0].ends_with('!'),
+            )
+        };
+        let fields: Vec<String> = columns.split(';').map(field).collect();
+        Schema::parse(&format!(r#"{{"type":"struct","fields":[{}]}}"#, fields.join(",")))
+            .unwrap()
+            .with_column_mapping(mode)
+    }
+
+    fn check(mode: ColumnMapping, has_rows: bool, from: &str, to: &str) -> Result<(), String> {
+        let (from, to) = (schema(from, mode), schema(to, mode));
+        let evolution = Evolution::new(&from, TypeWidening::Disabled, has_rows);
+        evolution.check(&from, &to).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn columns_by_name() {
+        let list = |nulls: bool| format!(r#"a {{"type":"array","elementType":"long","containsNull":{nulls}}}"#);
+        let (with_nulls, without_nulls) = (list(true), list(false));
+        let cases = [
+            (r#"a "long""#, r#"b "long";a "long""#, None),
+            (r#"a! "long""#, r#"a "long""#, None),
+            (r#"a "void""#, r#"a "date""#, None),
+            (r#"a "long""#, r#"b "long""#, Some("`a` is dropped or renamed")),
+            (r#"a "long""#, r#"A "long""#, Some("`a` is renamed to `A`")),
+            (r#"a "long""#, r#"a "string""#, Some("may not change from long to string")),
+            (r#"a "integer""#, r#"a "long""#, Some("without type widening")),
+            (without_nulls.as_str(), with_nulls.as_str(), None),
+            (with_nulls.as_str(), without_nulls.as_str(), Some("may no longer contain nulls")),
+        ];
+        for (from, to, wrong) in cases {
+            let refused = check(ColumnMapping::None, true, from, to).err();
+            assert_eq!(refused.is_some(), wrong.is_some(), "{from} to {to}: {refused:?}");
+            assert!(refused.unwrap_or_default().contains(wrong.unwrap_or_default()), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn columns_by_id() {
+        let mapped = |from, to| check(ColumnMapping::Name, true, from, to);
+        assert_eq!(mapped(r#"a "long" 1;b "long" 2"#, r#"b "long" 1"#), Ok(()));
+        assert!(mapped(r#"a "long" 1"#, r#"b "date" 1"#).unwrap_err().contains("from long to date"));
+    }
+
+    #[test]
+    fn nulls_of_rows_that_are_there() {
+        for (from, to) in [(r#"a "long""#, r#"a! "long""#), (r#"a "long""#, r#"a "long";b! "long""#)] {
+            assert!(check(ColumnMapping::None, true, from, to).unwrap_err().contains("NOT NULL"), "{from} to {to}");
+            assert_eq!(check(ColumnMapping::None, false, from, to), Ok(()), "{from} to {to}");
+        }
+    }
+}

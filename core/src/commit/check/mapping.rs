@@ -7,17 +7,18 @@ use crate::catalog::quoted;
 use crate::schema::{ColumnMapping, Schema};
 use crate::{Error, Result};
 
+use super::change::Past;
 use super::placed::{Placed, placed_fields};
 
-/// Checks mode, ids and physical names. `replaces`: no file of before stays.
+/// Checks mode, ids and physical names.
 ///
 /// # Errors
 /// [`Invalid`](crate::ErrorKind::Invalid), naming the column or property.
-pub(super) fn check_mapping(current: &Metadata, new: &Metadata, replaces: bool) -> Result<()> {
+pub(super) fn check_mapping(current: &Metadata, new: &Metadata, past: Past) -> Result<()> {
     let (current_schema, new_schema) = (Schema::of(current)?, Schema::of(new)?);
     let (from, to) = (current_schema.column_mapping(), new_schema.column_mapping());
     let turns_on = (from, to) == (ColumnMapping::None, ColumnMapping::Name);
-    if from != to && !turns_on && !replaces {
+    if from != to && !turns_on && past != Past::Replaced {
         return Err(Error::invalid(format!("{} may not change from {from} to {to}", ColumnMapping::PROPERTY))
             .hint("it may become `name` where it was none; for another mode replace the table"));
     }
@@ -32,8 +33,8 @@ pub(super) fn check_mapping(current: &Metadata, new: &Metadata, replaces: bool) 
     check_max_id(last_id, max_column_id(new))?;
     let current_fields = placed_fields(&current_schema);
     if from != ColumnMapping::None {
-        check_reuse(&current_fields, &new_fields, last_id.unwrap_or(0), replaces)
-    } else if replaces {
+        check_reuse(&current_fields, &new_fields, last_id.unwrap_or(0), past)
+    } else if past == Past::Replaced {
         Ok(())
     } else {
         check_turned_on(&current_fields, &new_fields)
@@ -96,7 +97,7 @@ fn check_turned_on(current: &[Placed], new: &[Placed]) -> Result<()> {
 }
 
 /// An id and a physical path belong to one column forever.
-fn check_reuse(current: &[Placed], new: &[Placed], last_id: i64, replaces: bool) -> Result<()> {
+fn check_reuse(current: &[Placed], new: &[Placed], last_id: i64, past: Past) -> Result<()> {
     let by_id: HashMap<i64, &Placed> =
         current.iter().filter_map(|placed| Some((placed.field.column_id()?, placed))).collect();
     let by_path: HashMap<&[&str], &Placed> =
@@ -128,11 +129,11 @@ fn check_reuse(current: &[Placed], new: &[Placed], last_id: i64, replaces: bool)
             continue; // it had no id
         }
         let was = by_name.get(is.logical.as_slice()).and_then(|was| was.field.column_id());
-        if let Some(was) = was.filter(|was| !replaces && !kept.contains(was)) {
+        if let Some(was) = was.filter(|was| past == Past::Stays && !kept.contains(was)) {
             return Err(Error::invalid(format!("the id of the column {name} may not change from {was} to {id}"))
                 .hint("files know the column by what it has; drop it in one commit and add it in another"));
         }
-        if id <= last_id {
+        if id <= last_id && past != Past::Restored {
             return Err(Error::invalid(format!(
                 "the new column {name} has the id {id}, which a column had before: {} is {last_id}",
                 ColumnMapping::MAX_ID_PROPERTY

@@ -5,7 +5,7 @@ use crate::catalog::quoted;
 use crate::schema::{ColumnMapping, Schema};
 use crate::{Error, Result};
 
-use super::change::Change;
+use super::change::{Change, Past};
 use super::columns::{check_columns, check_fields, check_partition_columns};
 use super::evolution::Evolution;
 use super::joined;
@@ -45,15 +45,16 @@ fn check_schema(change: &Change, schema: &str) -> Result<()> {
     if current.partition_columns != new.partition_columns || current.schema_string != new.schema_string {
         check_partition_columns(current, new, &new_schema)?;
     }
-    if !change.replaces {
+    if change.past != Past::Replaced {
         same_partition_columns(current, new)?;
     }
-    check_mapping(current, new, change.replaces)?;
-    if change.replaces {
+    check_mapping(current, new, change.past)?;
+    if change.past != Past::Stays {
         return Ok(());
     }
     let widening = TypeWidening::of(new, change.protocol);
-    Evolution::new(&current_schema, widening, change.keeps_files()).check(&current_schema, &new_schema)
+    let has_rows = change.state.file_count > 0;
+    Evolution::new(&current_schema, widening, has_rows).check(&current_schema, &new_schema)
 }
 
 /// Under column mapping a partition column may get another name; files know it by its physical one.

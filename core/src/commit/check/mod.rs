@@ -27,14 +27,14 @@ use crate::snapshot::Snapshot;
 use crate::table_features::check_writable;
 use crate::{Error, Result};
 
-use change::Change;
+use change::{Change, Past};
 use commit_info::check_commit_info;
 use domains::check_domain;
 use files::{FileRules, check_spellings};
 use metadata::check_metadata;
 use needed_features::check_needed_features;
 use protocol::check_protocol;
-use row_tracking::check_row_tracking;
+use row_tracking::{check_row_counts, check_row_tracking};
 
 /// Checks that a table's rules allow a commit of `actions`, where `state` is the table's latest version. Whether the
 /// files that it removes are live only the commit's own batch can tell.
@@ -43,25 +43,46 @@ use row_tracking::check_row_tracking;
 /// [`Invalid`](crate::ErrorKind::Invalid) or [`Unsupported`](crate::ErrorKind::Unsupported), with the path, column,
 /// property or feature, and mostly with a hint.
 pub fn check_commit(state: &Snapshot, actions: &[Action]) -> Result<()> {
-    check(state, actions)
+    check(state, actions, None)
 }
 
-pub(super) fn check(state: &Snapshot, actions: &[Action]) -> Result<()> {
-    check_writable(&state.protocol)?;
+/// `operation`: what the commit is said to be, before what its `commitInfo` says.
+pub(super) fn check(state: &Snapshot, actions: &[Action], operation: Option<&str>) -> Result<()> {
     if actions.is_empty() {
         return Err(Error::invalid("there is nothing to commit: no actions were given"));
     }
+    check_rest(state, actions, operation)?;
+    check_files(state, actions, actions)
+}
+
+/// Whether a commit changes the metadata and takes the files with it that were written by the metadata before: then no
+/// file may come meanwhile.
+pub(super) fn replaces_metadata(state: &Snapshot, actions: &[Action], operation: Option<&str>) -> bool {
+    let change = Change::of(state, actions, operation);
+    change.metadata != &state.metadata && change.past != Past::Stays
+}
+
+/// What is checked of a commit as a whole; its files may be elsewhere.
+pub(super) fn check_rest(state: &Snapshot, actions: &[Action], operation: Option<&str>) -> Result<()> {
+    check_writable(&state.protocol)?;
     one_of_a_kind(actions)?;
-    not_added_and_removed(actions)?;
-    check_spellings(actions)?;
-    let change = Change::of(state, actions);
+    let change = Change::of(state, actions, operation);
     check_protocol(&state.protocol, change.protocol)?;
     check_metadata(&change)?;
     check_needed_features(&state.metadata, change.metadata, change.protocol)?;
-    check_row_tracking(&change, actions)?;
-    let files = FileRules::of(&change)?;
-    actions.iter().try_for_each(|action| files.check(action))?;
+    check_row_tracking(&change)?;
     actions.iter().try_for_each(|action| check_other(&change, action))
+}
+
+/// What is checked of the file actions among `files`, in a commit of `actions`.
+pub(super) fn check_files(state: &Snapshot, actions: &[Action], files: &[Action]) -> Result<()> {
+    one_of_a_kind(files)?;
+    not_added_and_removed(files)?;
+    check_spellings(files)?;
+    let change = Change::of(state, actions, None);
+    check_row_counts(&change, files)?;
+    let rules = FileRules::of(&change)?;
+    files.iter().try_for_each(|action| rules.check(action))
 }
 
 /// What is no action on a file.
@@ -110,15 +131,16 @@ fn not_added_and_removed(actions: &[Action]) -> Result<()> {
         if let Action::Add(add) = action
             && removed.contains(&(add.path.as_str(), add.dv_id()))
         {
-            return Err(Error::invalid(format!(
-                "the commit both adds and removes {} with the same deletion vector",
-                quoted(&add.path)
-            ))
-            .path(&add.path)
-            .hint("an `add` alone replaces the file's entry"));
+            return Err(added_and_removed(&add.path));
         }
     }
     Ok(())
+}
+
+pub(super) fn added_and_removed(path: &str) -> Error {
+    Error::invalid(format!("the commit both adds and removes {} with the same deletion vector", quoted(path)))
+        .path(path)
+        .hint("an `add` alone replaces the file's entry")
 }
 
 /// Names for a message.

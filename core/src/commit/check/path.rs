@@ -40,8 +40,22 @@ pub(super) fn check_path(path: &str) -> Result<Place> {
     if decoded.ends_with('/') || decoded == "." || decoded.ends_with("/.") {
         return Err(Error::invalid(format!("the path {} names a folder, not a file", quoted(path))));
     }
+    if place == Place::InTable && (decoded.starts_with(['/', '\\']) || has_scheme(&decoded)) {
+        return Err(Error::invalid(format!("the path {} leads out of the table once it is decoded", quoted(path)))
+            .hint("escape what is part of a name, not the parts of a URI"));
+    }
     check_segments(path, &decoded)?;
     Ok(place)
+}
+
+/// Whether a path begins as in `s3://` or `file:/`.
+fn has_scheme(path: &str) -> bool {
+    path.split_once(":/").is_some_and(|(scheme, _)| is_scheme(scheme))
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || ['+', '-', '.'].contains(&c))
 }
 
 /// The file that a path names, however it is spelled.
@@ -85,9 +99,7 @@ fn place(path: &str) -> Result<Place> {
     let Some((scheme, _)) = first.split_once(':') else {
         return Ok(Place::InTable);
     };
-    let well_formed = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || ['+', '-', '.'].contains(&c));
-    if scheme.len() < 2 || !well_formed || !path[scheme.len() + 1..].starts_with('/') {
+    if scheme.len() < 2 || !is_scheme(scheme) || !path[scheme.len() + 1..].starts_with('/') {
         return Err(Error::invalid(format!("the path {} is neither relative nor an absolute URI", quoted(path)))
             .hint("an absolute one begins as in s3://bucket/ or file:///; elsewhere write `:` as %3A"));
     }
@@ -187,6 +199,10 @@ mod tests {
             ("..\\a", "no URI"),
             ("/etc/passwd", "begins with `/`"),
             ("//host/share", "begins with `/`"),
+            ("%2Fetc/passwd", "once it is decoded"),
+            ("%5c%5chost/share", "once it is decoded"),
+            ("file%3A///etc/passwd", "once it is decoded"),
+            ("s3%3a%2f%2fbucket/a", "once it is decoded"),
             ("C:/data", "neither"),
             ("c:a", "neither"),
             ("data:text", "neither"),

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use crate::action::Protocol;
-use crate::table_features::{IMPLIED_FEATURES, check_well_formed, check_writable, has_writer_feature};
+use crate::table_features::{
+    IMPLIED_FEATURES, check_well_formed, check_writable, has_writer_feature, is_for_writers_only,
+};
 use crate::{Error, Result};
 
 /// Features that another one needs, any of several (protocol sections of each feature).
@@ -77,7 +79,11 @@ fn check_lists(new: &Protocol) -> Result<()> {
             return Err(Error::invalid(format!("the protocol lists `{twice}` twice in `{list}`")));
         }
     }
-    Ok(())
+    match new.reader_features.iter().flatten().find(|feature| is_for_writers_only(feature)) {
+        Some(feature) => Err(Error::invalid(format!("the protocol lists `{feature}` in `readerFeatures`"))
+            .hint("it asks nothing of readers, who refuse what they do not know; list it in `writerFeatures` alone")),
+        None => Ok(()),
+    }
 }
 
 /// What a table lacked before is not asked.

@@ -11,12 +11,15 @@ use super::change::Change;
 const MATERIALIZED_COLUMNS: [&str; 2] =
     ["delta.rowTracking.materializedRowIdColumnName", "delta.rowTracking.materializedRowCommitVersionColumnName"];
 
-pub(super) fn check_row_tracking(change: &Change, actions: &[Action]) -> Result<()> {
-    let (metadata, protocol) = (change.metadata, change.protocol);
-    if row_tracking_enabled(metadata, protocol) && metadata != &change.state.metadata {
-        check_enabled(change)?;
-    }
-    if !assigns_row_ids(metadata, protocol) {
+pub(super) fn check_row_tracking(change: &Change) -> Result<()> {
+    let metadata = change.metadata;
+    let is_changed = metadata != &change.state.metadata;
+    if is_changed && row_tracking_enabled(metadata, change.protocol) { check_enabled(change) } else { Ok(()) }
+}
+
+/// Files get ids for their rows, which must be counted for that.
+pub(super) fn check_row_counts(change: &Change, actions: &[Action]) -> Result<()> {
+    if !assigns_row_ids(change.metadata, change.protocol) {
         return Ok(());
     }
     let unknown = actions.iter().find_map(|action| match action {

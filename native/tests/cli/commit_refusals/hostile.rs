@@ -33,7 +33,7 @@ pub(super) fn features(readers: &[&str], writers: &[&str]) -> Value {
 pub(super) const MAPPING_FEATURES: &[&str] = &["appendOnly", "invariants", "columnMapping"];
 
 /// A nullable column.
-fn column(name: &str, data_type: Value) -> Value {
+pub(super) fn column(name: &str, data_type: Value) -> Value {
     json!({ "name": name, "type": data_type, "nullable": true, "metadata": {} })
 }
 
@@ -42,21 +42,21 @@ fn not_null(mut column: Value) -> Value {
     column
 }
 
-fn mapped_column(name: &str, id: i64, physical: &str) -> Value {
+pub(super) fn mapped_column(name: &str, id: i64, physical: &str) -> Value {
     let mut column = column(name, json!("long"));
     column["metadata"] = json!({ "delta.columnMapping.id": id, "delta.columnMapping.physicalName": physical });
     column
 }
 
-fn schema_of(columns: &[Value]) -> Value {
+pub(super) fn schema_of(columns: &[Value]) -> Value {
     json!(json!({ "type": "struct", "fields": columns }).to_string())
 }
 
-fn with_columns(columns: &[Value]) -> Value {
+pub(super) fn with_columns(columns: &[Value]) -> Value {
     metadata_with(json!({ "schemaString": schema_of(columns) }))
 }
 
-fn with_properties(properties: Value) -> Value {
+pub(super) fn with_properties(properties: Value) -> Value {
     metadata_with(json!({ "configuration": properties }))
 }
 
@@ -67,13 +67,13 @@ fn with_column(data_type: Value, column_metadata: Value) -> Value {
 }
 
 /// Metadata with column mapping, and these properties.
-fn mapped(columns: &[Value], max_id: i64, mode: &str) -> Value {
+pub(super) fn mapped(columns: &[Value], max_id: i64, mode: &str) -> Value {
     metadata_with(json!({ "schemaString": schema_of(columns), "configuration": {
         "delta.columnMapping.mode": mode, "delta.columnMapping.maxColumnId": max_id.to_string() } }))
 }
 
 /// The first commit of a table with one file.
-fn with_one_file(protocol: Value, metadata: Value) -> Vec<u8> {
+pub(super) fn with_one_file(protocol: Value, metadata: Value) -> Vec<u8> {
     lines(&[protocol, metadata, add("first")])
 }
 

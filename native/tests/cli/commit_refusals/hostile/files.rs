@@ -61,6 +61,8 @@ fn paths() -> Vec<(&'static str, Vec<u8>)> {
         ("an escaped backslash", of("..%5Cb")),
         ("an absolute URI with dots", of("s3://bucket/t/../other")),
         ("a file of the system", of("/etc/passwd")),
+        ("a file of the system, escaped", of("%2Fetc/passwd")),
+        ("another store, escaped", of("s3%3A%2F%2Fbucket/b")),
         ("another host", of("//host/b")),
         ("a drive", of("C:/b")),
         ("a script", of("javascript:alert(1)")),

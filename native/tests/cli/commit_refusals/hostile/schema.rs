@@ -67,6 +67,16 @@ fn names_and_partitions() -> Vec<(&'static str, Vec<u8>)> {
         ("an array that does not say whether it holds nulls", {
             of(column("c", json!({ "type": "array", "elementType": "long" })))
         }),
+        ("a generated column of a number", {
+            let mut generated = column("g", json!("long"));
+            generated["metadata"] = json!({ "delta.generationExpression": 1 });
+            of(generated)
+        }),
+        ("identities that stand still", {
+            let mut identity = column("i", json!("long"));
+            identity["metadata"] = json!({ "delta.identity.start": 1, "delta.identity.step": 0 });
+            of(identity)
+        }),
         ("a decimal of 39 digits", of(column("c", json!("decimal(39,0)")))),
         ("a partition column that is not there", { lines(&[metadata_with(json!({ "partitionColumns": ["day"] }))]) }),
         ("a partition column in another case", lines(&[metadata_with(json!({ "partitionColumns": ["ID"] }))])),

@@ -147,6 +147,7 @@ fn protocol_and_properties() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("version 0", of(&[versions(0, 2)])),
         ("a negative version", of(&[versions(1, -7)])),
+        ("a feature of writers for readers", of(&[features(&["appendOnly"], &["appendOnly", "invariants"])])),
         ("a feature listed twice", of(&[features(&[], &["appendOnly", "invariants", "appendOnly"])])),
         (
             "feature lists with old versions",

@@ -1,0 +1,87 @@
+//! What a command reads: a file, or standard input.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::path::Path;
+
+use deltalakedb_core::action::Action;
+use deltalakedb_core::log::read_commit_line;
+use deltalakedb_core::{Error, ErrorKind, Result};
+
+/// A file that can be read from its beginning again; standard input, given as `-`, and pipes are copied to a file without
+/// a name.
+pub(super) struct Input {
+    shown: String,
+    /// What is in it, for messages.
+    what: &'static str,
+    file: File,
+    pub(super) size_bytes: u64,
+}
+
+impl Input {
+    pub(super) fn open(path: &Path, what: &'static str) -> Result<Self> {
+        let shown = path.display().to_string();
+        let failed = |error| failed(what, &shown, &error);
+        let file = if path == Path::new("-") {
+            spool(&mut io::stdin().lock()).map_err(failed)?
+        } else {
+            let mut file = File::open(path).map_err(failed)?;
+            let metadata = file.metadata().map_err(failed)?;
+            if metadata.is_dir() {
+                return Err(Error::invalid(format!("reading {what} in {shown}: it is a folder")).path(&shown));
+            }
+            if metadata.is_file() { file } else { spool(&mut file).map_err(failed)? }
+        };
+        let size_bytes = file.metadata().map_err(failed)?.len();
+        Ok(Input { what, file, size_bytes, shown: shown.clone() })
+    }
+
+    /// All of it.
+    pub(super) fn text(&self) -> Result<Vec<u8>> {
+        let mut text = Vec::new();
+        self.reader()?.read_to_end(&mut text).map_err(|error| failed(self.what, &self.shown, &error))?;
+        Ok(text)
+    }
+
+    /// The actions in it, one a line, so many at a time; with how many bytes were read so far.
+    pub(super) fn pages(&self, page: usize) -> Result<impl Iterator<Item = Result<(Vec<Action>, u64)>>> {
+        let mut reader = self.reader()?;
+        let (mut number, mut read_bytes, mut line) = (0, 0_u64, Vec::new());
+        let mut next = move || -> Result<Option<(Vec<Action>, u64)>> {
+            let mut actions = Vec::new();
+            while actions.len() < page {
+                line.clear();
+                let read = reader.read_until(b'\n', &mut line);
+                match read.map_err(|error| failed(self.what, &self.shown, &error))? {
+                    0 => break,
+                    read => read_bytes += read as u64,
+                }
+                number += 1;
+                read_commit_line(&self.shown, number, &line, &mut actions).map_err(|error| {
+                    Error::invalid(error.to_string())
+                        .path(&self.shown)
+                        .hint("write one action a line, as in a commit file: {\"add\":{...}}")
+                })?;
+            }
+            Ok(if actions.is_empty() { None } else { Some((actions, read_bytes)) })
+        };
+        Ok(std::iter::from_fn(move || next().transpose()))
+    }
+
+    fn reader(&self) -> Result<BufReader<File>> {
+        let rewound = self.file.try_clone().and_then(|mut file| file.rewind().map(|()| file));
+        let file = rewound.map_err(|error| failed(self.what, &self.shown, &error))?;
+        Ok(BufReader::with_capacity(1 << 18, file))
+    }
+}
+
+fn spool(source: &mut impl Read) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(source, &mut file)?;
+    Ok(file)
+}
+
+fn failed(what: &str, shown: &str, error: &io::Error) -> Error {
+    let kind = if error.kind() == io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Unavailable };
+    Error::new(kind, format!("reading {what} in {shown}: {error}")).path(shown)
+}

@@ -1,0 +1,20 @@
+//! `dl sweep`.
+
+use deltalakedb_core::Result;
+use deltalakedb_core::commit::{Host, sweep_large_commits};
+use serde_json::json;
+
+use crate::cli::{self, Format};
+use crate::database::open_catalog;
+use crate::host::SystemHost;
+use crate::output::Output;
+
+pub(super) async fn run(args: cli::Sweep, output: &Output) -> Result<()> {
+    let database = open_catalog(&args.database.database).await?;
+    let expired_before_ms = SystemHost.now_ms().saturating_sub(args.older_than.saturating_mul(1000));
+    let swept = sweep_large_commits(&database, expired_before_ms).await?;
+    if output.format != Format::Table {
+        return output.json(&json!({ "commit_count": swept.commit_count, "row_count": swept.row_count }));
+    }
+    output.properties(&[("large commits", swept.commit_count.to_string()), ("rows", swept.row_count.to_string())])
+}

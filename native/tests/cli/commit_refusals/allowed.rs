@@ -1,0 +1,168 @@
+//! Commits that look like hostile ones, and that engines make: they pass.
+
+use serde_json::{Value, json};
+
+use super::hostile::{
+    MAPPING_FEATURES, ROWS, column, features, mapped, mapped_column, schema_of, vector, with_columns, with_one_file,
+    with_properties,
+};
+use crate::support::{Home, add, add_with, lines, metadata_with, protocol, remove};
+
+struct Allowed {
+    name: &'static str,
+    first: Vec<u8>,
+    commits: Vec<Vec<u8>>,
+}
+
+fn ids() -> Value {
+    column("id", json!("long"))
+}
+
+fn plain(columns: &[Value]) -> Vec<u8> {
+    with_one_file(protocol(), with_columns(columns))
+}
+
+fn with_mapping(columns: &[Value]) -> Vec<u8> {
+    with_one_file(features(&["columnMapping"], MAPPING_FEATURES), mapped(columns, 2, "name"))
+}
+
+fn operation(name: &str) -> Value {
+    json!({ "commitInfo": { "operation": name, "operationParameters": {}, "readVersion": 0, "isBlindAppend": false } })
+}
+
+fn schemas() -> Vec<Allowed> {
+    let n = |data_type: &str| column("n", json!(data_type));
+    let mut widened = n("long");
+    widened["metadata"] = json!({ "delta.typeChanges": [{ "fromType": "integer", "toType": "long" }] });
+    let mut widening = with_columns(&[ids(), widened]);
+    widening["metaData"]["configuration"] = json!({ "delta.enableTypeWidening": "true" });
+    let (a, b) = (mapped_column("a", 1, "col-a"), mapped_column("b", 2, "col-b"));
+    let partitioned =
+        metadata_with(json!({ "schemaString": schema_of(&[ids(), n("date")]), "partitionColumns": ["n"] }));
+    let of_day = add_with("b", json!({ "partitionValues": { "n": "2024-01-01" } }));
+    vec![
+        Allowed {
+            name: "new nullable columns, in another order",
+            first: plain(&[ids()]),
+            commits: vec![lines(&[with_columns(&[n("integer"), ids()])])],
+        },
+        Allowed {
+            name: "a wider type",
+            first: plain(&[ids(), n("integer")]),
+            commits: vec![lines(&[
+                features(&["typeWidening"], &["appendOnly", "invariants", "typeWidening"]),
+                widening,
+            ])],
+        },
+        Allowed {
+            name: "a void column gets a type",
+            first: plain(&[ids(), n("void")]),
+            commits: vec![lines(&[with_columns(&[ids(), n("string")])])],
+        },
+        Allowed {
+            name: "a table that is replaced gets other columns and partition columns",
+            first: plain(&[ids()]),
+            commits: vec![lines(&[
+                operation("CREATE OR REPLACE TABLE AS SELECT"),
+                remove("first"),
+                partitioned,
+                of_day,
+            ])],
+        },
+        Allowed {
+            name: "a table that is restored loses a column",
+            first: plain(&[ids(), n("integer")]),
+            commits: vec![lines(&[operation("RESTORE"), with_columns(&[ids()])])],
+        },
+        Allowed {
+            name: "column mapping, switched on; then a column is renamed, another dropped and added again",
+            first: plain(&[column("a", json!("long")), column("b", json!("long"))]),
+            commits: vec![
+                lines(&[
+                    features(&["columnMapping"], MAPPING_FEATURES),
+                    mapped(&[mapped_column("a", 1, "a"), mapped_column("b", 2, "b")], 2, "name"),
+                ]),
+                lines(&[mapped(&[mapped_column("renamed", 1, "a"), mapped_column("b", 2, "b")], 2, "name")]),
+                lines(&[mapped(&[mapped_column("renamed", 1, "a")], 2, "name")]),
+                lines(&[mapped(&[mapped_column("renamed", 1, "a"), mapped_column("b", 3, "col-3")], 3, "name")]),
+            ],
+        },
+        Allowed {
+            name: "columns that change their names",
+            first: with_mapping(&[a.clone(), b.clone()]),
+            commits: vec![lines(&[mapped(
+                &[mapped_column("b", 1, "col-a"), mapped_column("a", 2, "col-b")],
+                2,
+                "name",
+            )])],
+        },
+        Allowed {
+            name: "a mapped table that is overwritten with other columns",
+            first: with_mapping(&[a, b]),
+            commits: vec![lines(&[
+                operation("WRITE"),
+                remove("first"),
+                mapped(&[mapped_column("a", 3, "col-x"), mapped_column("c d", 4, "col-y")], 4, "name"),
+                add("b"),
+            ])],
+        },
+    ]
+}
+
+fn files() -> Vec<Allowed> {
+    let with_vector = |path: &str, data_change: bool| {
+        add_with(path, json!({ "stats": ROWS, "deletionVector": vector(), "dataChange": data_change }))
+    };
+    let enabled = with_properties(json!({ "delta.enableDeletionVectors": "true" }));
+    let first = lines(&[features(&["deletionVectors"], &["deletionVectors"]), enabled, with_vector("first", true)]);
+    let mut removed = remove("first");
+    removed["remove"]["deletionVector"] = vector();
+    let clustering = json!({ "domainMetadata": { "domain": "delta.clustering", "removed": false,
+                             "configuration": r#"{"clusteringColumns":[["id"]],"domainName":"delta.clustering"}"# } });
+    vec![
+        Allowed {
+            name: "vectors that are there when they are disabled: new statistics, and a file rewritten",
+            first,
+            commits: vec![
+                lines(&[with_properties(json!({}))]),
+                lines(&[operation("COMPUTE STATS"), with_vector("first", false)]),
+                lines(&[removed, add("rewritten")]),
+            ],
+        },
+        Allowed {
+            name: "paths as engines write them",
+            first: plain(&[ids()]),
+            commits: vec![lines(&[
+                add("p=a%20b/part-0.parquet"),
+                add("p=a%252F..%252Fb/part-0.parquet"),
+                add("p=naïve%20日本語/part-0.parquet"),
+                add("s3://bucket/other%20table/part-0.parquet"),
+                add("file:/data/t/part-0.parquet"),
+            ])],
+        },
+        Allowed {
+            name: "an append-only table is so no longer",
+            first: with_one_file(protocol(), with_properties(json!({ "delta.appendOnly": "true" }))),
+            commits: vec![lines(&[with_properties(json!({}))]), lines(&[remove("first")])],
+        },
+        Allowed {
+            name: "clustering, and a domain of one's own",
+            first: with_one_file(features(&[], &["domainMetadata", "clustering"]), with_columns(&[ids()])),
+            commits: vec![lines(&[
+                clustering,
+                json!({ "domainMetadata": { "domain": "mine", "configuration": "any text", "removed": false } }),
+            ])],
+        },
+    ]
+}
+
+#[test]
+fn what_engines_commit_passes() {
+    for Allowed { name, first, commits } in schemas().into_iter().chain(files()) {
+        println!("{name}");
+        let home = Home::with_table(&[first]);
+        for (at, actions) in commits.iter().enumerate() {
+            assert_eq!(home.commit(actions, &[]).json()["version"], at + 1);
+        }
+    }
+}

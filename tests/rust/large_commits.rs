@@ -1,0 +1,253 @@
+//! Commits that come by pieces: all at once or not at all, and what dead clients leave behind.
+
+use deltalakedb_core::ErrorKind;
+use deltalakedb_core::action::{Action, parse_line};
+use deltalakedb_core::catalog::drop_table;
+use deltalakedb_core::commit::{
+    CommitRequest, Committed, ConflictKind, LargeCommit, Outcome, ReadSet, SweptCommits, commit, sweep_large_commits,
+};
+use deltalakedb_core::snapshot::{At, snapshot};
+use deltalakedb_core::sql::{Batch, Database, Limits, Statement};
+use deltalakedb_native::database::SqliteDatabase;
+use serde_json::{Value, json};
+
+use crate::catalog::{FixedHost, WithLimits, begin_import, dump, named, new_catalog, read_actions, read_state, run};
+use crate::model::State;
+
+const HOST: FixedHost = FixedHost { now_ms: 1000 };
+
+type Catalog = WithLimits<SqliteDatabase>;
+
+fn parsed(actions: &[Value]) -> Vec<Action> {
+    actions.iter().flat_map(|action| parse_line(&action.to_string()).unwrap()).collect()
+}
+
+fn add(path: &str) -> Value {
+    json!({ "add": { "path": path, "partitionValues": {}, "size": 7, "modificationTime": 0, "dataChange": true,
+                     "stats": "{\"numRecords\":3}", "tags": { "a": "b" }, "new": 1.10 } })
+}
+
+fn remove(path: &str) -> Value {
+    json!({ "remove": { "path": path, "deletionTimestamp": 5, "dataChange": true, "new": 1 } })
+}
+
+fn first(features: &[&str]) -> Vec<Action> {
+    let features = [&["appendOnly", "invariants"], features].concat();
+    let mut first = parsed(&[
+        json!({ "protocol": { "minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": features } }),
+        json!({ "metaData": { "id": "t", "format": { "provider": "parquet", "options": {} }, "partitionColumns": [],
+                              "schemaString": r#"{"type":"struct","fields":[]}"#, "configuration": {} } }),
+    ]);
+    first.extend(parsed(&(0..10).map(|number| add(&format!("first-{number}"))).collect::<Vec<_>>()));
+    first
+}
+
+async fn catalog(limits: Limits, first: Vec<Action>) -> (tempfile::TempDir, Catalog) {
+    let folder = tempfile::tempdir().unwrap();
+    let database = WithLimits(new_catalog(&folder), limits);
+    let mut planner = begin_import(&database, "t", 0).await;
+    planner.begin_version(0, "a file", 0, false);
+    run(&database, planner.actions(first).unwrap()).await;
+    run(&database, planner.end_version().unwrap()).await;
+    run(&database, Some(planner.finish())).await;
+    (folder, database)
+}
+
+async fn begin<'a>(database: &'a Catalog, request: CommitRequest) -> LargeCommit<'a, Catalog, FixedHost> {
+    LargeCommit::begin(database, &HOST, &named("t"), request).await.unwrap()
+}
+
+fn committed(version: i64) -> Outcome {
+    Outcome::Committed(Committed { table: "t".into(), version, timestamp_ms: 1000.max(version) })
+}
+
+async fn rows_of(database: &Catalog, table: &'static str) -> i64 {
+    let query = match table {
+        "files" => "SELECT count(*) FROM dl_large_commit_files",
+        _ => "SELECT count(*) FROM dl_large_commits",
+    };
+    database.batch(Batch::read(vec![Statement::new(query, [])])).await.unwrap()[0].rows[0].integer(0).unwrap()
+}
+
+async fn all_at_once(limits: Limits) {
+    let (_folder, database) = catalog(limits, first(&["changeDataFeed", "domainMetadata"])).await;
+    let (_, before) = read_state(&database, "t", At::Latest).await;
+    let cdc_property = {
+        let state = snapshot(&database, &named("t"), At::Latest).await.unwrap();
+        let mut metadata = state.metadata;
+        metadata.configuration.0.insert("delta.enableChangeDataFeed".into(), Some("true".into()));
+        Action::Metadata(metadata)
+    };
+    let mut rest = vec![cdc_property];
+    rest.extend(parsed(&[
+        json!({ "txn": { "appId": "a", "version": 3 } }),
+        json!({ "domainMetadata": { "domain": "d", "configuration": "{}", "removed": false } }),
+        json!({ "commitInfo": { "operation": "MERGE", "userMetadata": "kept" } }),
+    ]));
+    let mut files: Vec<Value> = (0..300).map(|number| add(&format!("new-{number:03}"))).collect();
+    files.extend([remove("first-3"), remove("first-4"), add("first-5")]);
+    files.push(json!({ "cdc": { "path": "_change_data/1", "partitionValues": {}, "size": 1, "dataChange": false } }));
+    let files = parsed(&files);
+
+    let request = CommitRequest::new("large", rest.clone());
+    let mut large = begin(&database, request.clone()).await;
+    for page in files.chunks(70) {
+        large.write(page).await.unwrap();
+        assert_eq!(read_state(&database, "t", At::Latest).await.1, before, "nothing is visible yet");
+    }
+    // Another commit comes in between; appends do not mind.
+    commit(&database, &HOST, &named("t"), &CommitRequest::new("other", parsed(&[add("other")]))).await.unwrap();
+    assert_eq!(
+        large.finalize().await.unwrap(),
+        Outcome::Committed(Committed { table: "t".into(), version: 2, timestamp_ms: 1001 })
+    );
+
+    let mut expected = before.clone();
+    expected.apply(&parsed(&[add("other")]));
+    expected.apply(&[rest.clone(), files.clone()].concat());
+    expected.tombstones.clear();
+    let (state, found) = read_state(&database, "t", At::Latest).await;
+    assert!(found == expected, "{:?}", found.files.keys());
+    assert_eq!((state.file_count, state.size_bytes, state.row_count), (309, 309 * 7, Some(309 * 3)));
+    let stored = read_actions(&database, &state).await.unwrap();
+    let of = |actions: &[Action], name: &str| -> Vec<Action> {
+        actions.iter().filter(|action| action.name() == name).cloned().collect()
+    };
+    for name in ["add", "remove", "cdc", "txn", "domainMetadata", "metaData"] {
+        assert_eq!(of(&stored, name), of(&[rest.clone(), files.clone()].concat(), name), "in the order of writing");
+    }
+    let info = state.commit_info.unwrap().fields();
+    assert_eq!((info["operation"].text(), info["isBlindAppend"].text()), ("\"MERGE\"", "false"));
+    assert_eq!((rows_of(&database, "files").await, rows_of(&database, "commits").await), (0, 0));
+
+    // Sent again as a whole, by pieces or at once, it has happened.
+    let mut again = begin(&database, request).await;
+    again.write(&files).await.unwrap();
+    let same = Outcome::Committed(Committed { table: "t".into(), version: 2, timestamp_ms: 1001 });
+    assert_eq!(again.finalize().await.unwrap(), same);
+    let at_once = CommitRequest::new("large", [rest, files].concat());
+    assert_eq!(commit(&database, &HOST, &named("t"), &at_once).await.unwrap(), same);
+}
+
+#[tokio::test]
+async fn a_large_commit_is_visible_at_once() {
+    all_at_once(Limits::SQLITE).await;
+}
+
+#[tokio::test]
+async fn a_large_commit_is_visible_at_once_with_rows_in_json() {
+    all_at_once(Limits { max_json_bytes: 3000, ..Limits::D1 }).await;
+}
+
+#[tokio::test]
+async fn a_dead_client_leaves_nothing_visible() {
+    let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;
+    let before = dump_without_large(&database).await;
+    let mut dead = begin(&database, CommitRequest::new("dead", Vec::new())).await;
+    dead.write(&parsed(&[add("a"), add("b"), remove("first-1")])).await.unwrap();
+    assert_eq!(dump_without_large(&database).await, before);
+    // It wrote at 1000: it may live until then.
+    assert_eq!(sweep_large_commits(&database, 1000).await.unwrap(), SweptCommits::default());
+    let swept = SweptCommits { commit_count: 1, row_count: 3 };
+    assert_eq!(sweep_large_commits(&database, 1001).await.unwrap(), swept);
+    assert_eq!((rows_of(&database, "files").await, rows_of(&database, "commits").await), (0, 0));
+    // It was only slow, and learns it.
+    for error in [dead.write(&parsed(&[add("c")])).await.unwrap_err(), dead.finalize().await.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("swept"), "{error}");
+    }
+    assert_eq!(dump_without_large(&database).await, before);
+    // Begun anew with the same id, the one before can go on no more.
+    let mut old = begin(&database, CommitRequest::new("again", Vec::new())).await;
+    old.write(&parsed(&[add("a")])).await.unwrap();
+    let mut new = begin(&database, CommitRequest::new("again", Vec::new())).await;
+    assert_eq!(old.write(&parsed(&[add("b")])).await.unwrap_err().kind(), ErrorKind::NotFound);
+    new.write(&parsed(&[add("a"), add("c")])).await.unwrap();
+    assert_eq!(new.finalize().await.unwrap(), committed(1));
+    assert_eq!(old.finalize().await.unwrap_err().kind(), ErrorKind::Invalid, "the id is another commit's by now");
+    sweep_large_commits(&database, 0).await.unwrap();
+    assert_eq!((rows_of(&database, "files").await, rows_of(&database, "commits").await), (0, 0));
+}
+
+async fn dump_without_large(database: &Catalog) -> Vec<deltalakedb_core::sql::ResultSet> {
+    let tables = [
+        "SELECT * FROM dl_tables",
+        "SELECT * FROM dl_table_versions",
+        "SELECT * FROM dl_add_files",
+        "SELECT * FROM dl_remove_files",
+    ];
+    database.batch(Batch::read(tables.into_iter().map(|sql| Statement::new(sql, [])).collect())).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_refused() {
+    let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;
+    let before = dump_without_large(&database).await;
+    let refused = |error: deltalakedb_core::Error, part: &str| {
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains(part), "{error}");
+    };
+    let with_file = CommitRequest::new("files", parsed(&[add("a")]));
+    refused(LargeCommit::begin(&database, &HOST, &named("t"), with_file).await.err().unwrap(), "an `add` is among");
+    let mut large = begin(&database, CommitRequest::new("refused", Vec::new())).await;
+    large.write(&parsed(&[add("a")])).await.unwrap();
+    refused(large.write(&parsed(&[add("../b")])).await.unwrap_err(), "../b");
+    refused(large.write(&parsed(&[add("b"), add("b")])).await.unwrap_err(), "two `add` actions of `b`");
+    refused(large.write(&parsed(&[add("c"), add("a")])).await.unwrap_err(), "two `add` actions of `a`");
+    // What was refused is not there, and the commit goes on.
+    large.write(&parsed(&[add("c")])).await.unwrap();
+    assert_eq!(large.finalize().await.unwrap(), committed(1));
+    assert_eq!(snapshot(&database, &named("t"), At::Latest).await.unwrap().file_count, 12);
+
+    let mut both = begin(&database, CommitRequest::new("both", Vec::new())).await;
+    both.write(&parsed(&[remove("first-1")])).await.unwrap();
+    both.write(&parsed(&[add("first-1")])).await.unwrap();
+    refused(both.finalize().await.unwrap_err(), "both adds and removes `first-1`");
+    let mut missing = begin(&database, CommitRequest::new("missing", Vec::new())).await;
+    missing.write(&parsed(&[remove("none")])).await.unwrap();
+    refused(missing.finalize().await.unwrap_err(), "`none` is to be removed, but it is not in the table");
+    both.abandon().await.unwrap();
+    missing.abandon().await.unwrap();
+    assert_eq!((rows_of(&database, "files").await, rows_of(&database, "commits").await), (0, 0));
+    assert_eq!(dump_without_large(&database).await.len(), before.len());
+    let empty = begin(&database, CommitRequest::new("empty", Vec::new())).await.finalize().await;
+    refused(empty.unwrap_err(), "nothing to commit");
+}
+
+#[tokio::test]
+async fn large_commits_conflict_as_others_do() {
+    let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;
+    let read = ReadSet::of(0).whole_table();
+    let mut large = begin(&database, CommitRequest { read, ..CommitRequest::new("large", Vec::new()) }).await;
+    large.write(&parsed(&[add("a"), remove("first-1")])).await.unwrap();
+    let rival = CommitRequest::new("rival", parsed(&[remove("first-1")]));
+    commit(&database, &HOST, &named("t"), &rival).await.unwrap();
+    let before = dump_without_large(&database).await;
+    let outcome = large.finalize().await.unwrap();
+    let Outcome::Conflicted(conflict) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((conflict.kind, conflict.winner), (ConflictKind::ConcurrentDeleteRead, 1));
+    assert_eq!(dump_without_large(&database).await, before);
+    assert_eq!((rows_of(&database, "files").await, rows_of(&database, "commits").await), (0, 0));
+
+    let mut dropped = begin(&database, CommitRequest::new("dropped", Vec::new())).await;
+    dropped.write(&parsed(&[add("a")])).await.unwrap();
+    drop_table(&database, &named("t")).await.unwrap();
+    assert_eq!(dropped.finalize().await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(dump(&database).await.iter().all(|table| table.rows.len() <= 3), "no row of the table is left");
+}
+
+#[tokio::test]
+async fn large_commits_get_row_ids() {
+    let (_folder, database) = catalog(Limits::SQLITE, first(&["rowTracking", "domainMetadata"])).await;
+    let mut large = begin(&database, CommitRequest::new("large", Vec::new())).await;
+    let files: Vec<Value> = (0..100).map(|number| add(&format!("new-{number:03}"))).collect();
+    for page in parsed(&files).chunks(30) {
+        large.write(page).await.unwrap();
+    }
+    assert_eq!(large.finalize().await.unwrap(), committed(1));
+    let (state, found): (_, State) = read_state(&database, "t", At::Latest).await;
+    let mut ids: Vec<i64> = found.files.values().filter_map(|add| add.base_row_id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..100).map(|number| number * 3).collect::<Vec<_>>());
+    assert_eq!(state.domain_metadata[0].configuration, r#"{"rowIdHighWaterMark":299}"#);
+}

@@ -1,0 +1,29 @@
+//! What must hold of every run, whatever failed in it.
+
+mod acknowledged;
+mod copies;
+mod mirrored;
+mod serializability;
+mod snapshots;
+mod transactions;
+mod versions;
+
+use crate::history::TableHistory;
+use crate::ledger::Ledger;
+use crate::store::Objects;
+
+/// What is wrong; empty when all is well.
+pub(crate) fn check(tables: &[TableHistory], ledger: &Ledger, objects: &Objects) -> Vec<String> {
+    let mut wrong = ledger.violations.clone();
+    wrong.extend(versions::check(tables));
+    wrong.extend(acknowledged::check(tables, ledger));
+    wrong.extend(snapshots::check(tables, ledger));
+    wrong.extend(transactions::check(tables, ledger));
+    wrong.extend(serializability::check(tables, ledger));
+    wrong.extend(mirrored::check(tables, ledger, objects));
+    wrong.extend(copies::check(tables, ledger));
+    wrong
+}
+
+#[cfg(test)]
+pub(crate) mod examples;

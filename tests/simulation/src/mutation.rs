@@ -1,0 +1,92 @@
+//! Guards that can be taken away, to see that the checkers notice.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use deltalakedb_core::sql::Batch;
+
+/// A guard that is taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutation {
+    /// A guard statement of commits or imports, by the name that it gives to `dl_guard`.
+    WithoutGuard(&'static str),
+    /// Commit ids need not be unique.
+    WithoutUniqueCommitIds,
+    /// A transaction is sent as a batch for each of its tables.
+    SplitTransactions,
+    /// The store lets a put-if-absent replace what is there.
+    OverwritingStore,
+}
+
+/// What each part of a commit begins with.
+const ADVANCE_VERSION: &str = "SET current_version = current_version + 1";
+
+const GUARDS: [&str; 8] = [
+    "removed_file_not_live",
+    "concurrent_delete_read",
+    "metadata_changed",
+    "protocol_changed",
+    "concurrent_append",
+    "concurrent_transaction",
+    "path_added_again",
+    "import_superseded",
+];
+
+impl Mutation {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Mutation> {
+        let guards = GUARDS.into_iter().map(Mutation::WithoutGuard);
+        guards.chain([Mutation::WithoutUniqueCommitIds, Mutation::SplitTransactions, Mutation::OverwritingStore])
+    }
+
+    /// As the command line has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mutation::WithoutGuard(guard) => guard,
+            Mutation::WithoutUniqueCommitIds => "unique_commit_ids",
+            Mutation::SplitTransactions => "split_transactions",
+            Mutation::OverwritingStore => "overwriting_store",
+        }
+    }
+
+    /// What is done to the catalog's tables.
+    pub(crate) fn migration(self) -> Option<&'static str> {
+        (self == Mutation::WithoutUniqueCommitIds).then_some("DROP INDEX dl_table_versions_commit_id")
+    }
+
+    /// The batches that are run in the place of one.
+    pub(crate) fn split(self, batch: Batch) -> Vec<Batch> {
+        let mut parts = vec![Batch { access: batch.access, statements: Vec::new() }];
+        for statement in batch.statements {
+            let begins = self == Mutation::SplitTransactions && statement.sql.contains(ADVANCE_VERSION);
+            match parts.last_mut() {
+                Some(part) if !begins || part.statements.is_empty() => part.statements.push(statement),
+                _ => parts.push(Batch { access: batch.access, statements: vec![statement] }),
+            }
+        }
+        parts
+    }
+
+    /// Makes the statements of a guard do nothing; there is still a result set for each.
+    pub(crate) fn apply(self, batch: &mut Batch) {
+        let Mutation::WithoutGuard(guard) = self else { return };
+        let name = format!("'{guard}'");
+        for statement in &mut batch.statements {
+            if statement.sql.contains(&name) {
+                statement.sql = Cow::Borrowed("SELECT 1 WHERE 0");
+                statement.params.clear();
+            }
+        }
+    }
+}
+
+impl FromStr for Mutation {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Mutation::all().find(|mutation| mutation.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Mutation::all().map(Mutation::name).collect();
+            format!("there is no mutation `{name}`; there are {}", names.join(", "))
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! The simulator itself: it is deterministic, it passes, it fails when a guard is taken away, and it shrinks what fails.
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by them
+
+use std::collections::BTreeSet;
+
+use deltalakedb_simulation::{Config, Mutation, Report, run, shrink};
+
+const KINDS: [&str; 13] = [
+    "append",
+    "delete",
+    "remove by name",
+    "overwrite",
+    "compact",
+    "statistics",
+    "deletion vector",
+    "property",
+    "column",
+    "upgrade",
+    "stream",
+    "domain",
+    "transaction",
+];
+
+const STEPS: u64 = 1_500;
+
+#[test]
+fn a_seed_gives_the_same_run_twice() {
+    let mut hashes = BTreeSet::new();
+    for seed in 0..8 {
+        let [first, second] = [(), ()].map(|()| run(Config::new(seed, STEPS)));
+        assert_eq!((first.event_count, first.trace_hash), (second.event_count, second.trace_hash), "seed {seed}");
+        assert!(hashes.insert(first.trace_hash), "two seeds give one run");
+    }
+}
+
+#[test]
+fn seeds_pass() {
+    let (mut acknowledged, mut refused) = (BTreeSet::new(), BTreeSet::new());
+    let (mut snapshots, mut published, mut copies) = (0, 0, 0);
+    for seed in 0..30 {
+        let report = run(Config::new(seed, STEPS));
+        assert!(report.violations.is_empty(), "{}", shrink(report));
+        acknowledged.extend(report.work.acknowledged.into_keys());
+        refused.extend(report.work.refused.into_keys());
+        snapshots += report.work.snapshot_count;
+        published += report.work.published_count;
+        copies += report.work.copy_count;
+    }
+    // What never happens is not tested.
+    for kind in KINDS {
+        assert!(acknowledged.contains(kind), "no {kind} was ever acknowledged");
+    }
+    assert!(refused.contains("invalid") && refused.contains("delete"), "{refused:?} were refused");
+    assert!(snapshots > 500 && published > 500 && copies > 5, "{snapshots}, {published}, {copies}");
+}
+
+/// The first seed that fails without a guard, with a violation that says so.
+fn failing_run(mutation: &str, says: &str, seeds: u64) -> Report {
+    let mutation: Mutation = mutation.parse().unwrap();
+    let config = |seed| Config { mutation: Some(mutation), ..Config::new(seed, STEPS) };
+    let mut runs = (0..seeds).map(|seed| run(config(seed)));
+    let failed = runs.find(|report| report.violations.iter().any(|violation| violation.contains(says)));
+    failed.unwrap_or_else(|| panic!("`{says}` was said of none of {seeds} seeds without {}", mutation.name()))
+}
+
+macro_rules! mutations {
+    ($($mutation:ident: $says:literal;)*) => {
+        $(
+            #[test]
+            fn $mutation() {
+                failing_run(stringify!($mutation), $says, 200);
+            }
+        )*
+    };
+}
+
+/// Without each of these guards a checker fails, and says what is wrong.
+mod without {
+    use super::failing_run;
+
+    mutations! {
+        removed_file_not_live: "which was not there";
+        concurrent_delete_read: "which are gone";
+        concurrent_append: "and not the rows";
+        metadata_changed: "the metadata that it read";
+        protocol_changed: "the protocol";
+        concurrent_transaction: "was written before";
+        path_added_again: "with two deletion vectors";
+        unique_commit_ids: "is version";
+        split_transactions: "and not in";
+        overwriting_store: "was written again";
+    }
+}
+
+#[test]
+fn a_failing_run_shrinks_to_one_that_fails() {
+    let failed = failing_run("unique_commit_ids", "is version", 20);
+    let smallest = shrink(failed.clone());
+    assert!(!smallest.violations.is_empty());
+    assert!(smallest.config.steps < failed.config.steps && !smallest.config.without.is_empty(), "{smallest}");
+    let again = run(smallest.config.clone());
+    assert_eq!(again.violations, smallest.violations);
+    let line = smallest.to_string();
+    assert!(line.starts_with("cargo xtask sim --seed "), "{line}");
+}
