@@ -61,7 +61,8 @@ struct Inner {
     table: Option<String>,
     version: Option<i64>,
     path: Option<String>,
-    conflict: Option<String>,
+    /// What a program may want to know of this kind of error besides, by name.
+    details: serde_json::Map<String, serde_json::Value>,
 }
 
 /// `Result` with this crate's [`Error`].
@@ -77,7 +78,7 @@ impl Error {
             table: None,
             version: None,
             path: None,
-            conflict: None,
+            details: serde_json::Map::new(),
         }))
     }
 
@@ -126,10 +127,10 @@ impl Error {
         self
     }
 
-    /// The kind of a conflict, as Delta names it, such as `concurrentAppend`.
+    /// What a program may want to know besides, such as `conflict_kind`: a field of the error's JSON.
     #[must_use]
-    pub fn conflict_kind(mut self, kind: impl Into<String>) -> Self {
-        self.0.conflict.get_or_insert(kind.into());
+    pub fn detail(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.0.details.insert(name.to_owned(), value.into());
         self
     }
 
@@ -144,7 +145,7 @@ impl Error {
     }
 
     /// The error as the JSON object that CLI, HTTP and npm share:
-    /// `{kind, message, hint, table, version, path}`, for a conflict also `conflict_kind`.
+    /// `{kind, message, hint, table, version, path}`, and the details that it has.
     pub fn to_json(&self) -> serde_json::Value {
         let inner = &self.0;
         let mut json = serde_json::json!({
@@ -155,8 +156,8 @@ impl Error {
             "version": inner.version,
             "path": inner.path,
         });
-        if let Some(conflict) = &inner.conflict {
-            json["conflict_kind"] = conflict.clone().into();
+        for (name, value) in &inner.details {
+            json[name] = value.clone();
         }
         json
     }

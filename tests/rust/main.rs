@@ -3,6 +3,7 @@
 
 mod catalog;
 mod commit_law;
+mod commit_plans;
 mod conflict_matrix;
 mod contract;
 mod history;

@@ -1,46 +1,19 @@
 //! The tries of a commit: run the batch; where it is refused look at who won; rebase and try again, or give up.
 
-use std::collections::HashSet;
-
-use crate::action::Action;
 use crate::catalog::{Table, TableSelector, quoted};
 use crate::snapshot::{At, Snapshot, snapshot};
-use crate::sql::{Batch, Database, DatabaseError, ResultSet, Row, RowSource, Statement, with_rows};
+use crate::sql::{Batch, Database, DatabaseError, Row, Statement};
 use crate::{Error, ErrorKind, Result};
 
-use super::check::added_and_removed;
 use super::conflict::Conflict;
 use super::host::{Host, RetryPolicy};
-use super::large::statements::ADDED_AND_REMOVED;
+use super::named_files::{check_files, check_guard, check_read_files};
 use super::outcome::Committed;
 use super::plan::{Part, plan};
-use super::winners::{double_delete, examine};
+use super::winners::examine;
 
 const SAME_COMMIT: &str = "
 SELECT version, timestamp_ms, commit_digest FROM dl_table_versions WHERE table_id = ?1 AND commit_id = ?2";
-
-/// A removed file that is not live, and what is: ?1 table.
-const NOT_LIVE: &str = "
-WITH rows (path, dv_id) AS ({rows})
-SELECT r.path, EXISTS (SELECT 1 FROM dl_add_files f
-    WHERE f.table_id = ?1 AND f.path = r.path AND f.removed_version IS NULL),
-  (SELECT max(f.removed_version) FROM dl_add_files f
-    WHERE f.table_id = ?1 AND f.path = r.path AND f.dv_id = r.dv_id)
-FROM rows r WHERE NOT EXISTS (
-  SELECT 1 FROM dl_add_files f
-  WHERE f.table_id = ?1 AND f.path = r.path AND f.dv_id = r.dv_id AND f.removed_version IS NULL)
-LIMIT 1";
-
-/// An added file whose path is live with another vector. ?1 table.
-const PATH_ADDED_AGAIN: &str = "
-WITH rows (path, dv_id) AS ({rows})
-SELECT r.path FROM rows r JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.dv_id <> r.dv_id
-  AND f.removed_version IS NULL LIMIT 1";
-
-/// Files without row ids; ?1 table, ?2 so many.
-const WITHOUT_ROW_IDS: &str = "
-SELECT f.path FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40
-  AND f.base_row_id IS NULL AND f.removed_version IS NULL ORDER BY f.file_id LIMIT ?2";
 
 /// How it ended.
 pub(super) enum Ending {
@@ -54,8 +27,6 @@ pub(super) enum Ending {
 enum Refusal {
     /// A guard, or a uniqueness that stands for one: who won must be looked at.
     Guarded(DatabaseError),
-    /// Another try may succeed as it is.
-    Passing(Error),
     /// It may have happened.
     AnswerLost,
     /// The rules of a table as it was known forbid it, and it has moved on since.
@@ -77,6 +48,27 @@ pub(super) async fn run(
     transaction_id: Option<&str>,
 ) -> Result<Ending> {
     let mut is_answer_lost = false;
+    match try_often(database, host, retry, parts, transaction_id, &mut is_answer_lost).await {
+        // What keeps us from looking says nothing of the sending whose answer was lost.
+        Err(error) if is_answer_lost && !is_final(&error) => Ok(Ending::Unknown),
+        ending => ending,
+    }
+}
+
+/// Whether an error is about the commit, which stays as it is.
+fn is_final(error: &Error) -> bool {
+    use ErrorKind::*;
+    matches!(error.kind(), Invalid | Unsupported | NotFound | Conflict)
+}
+
+async fn try_often(
+    database: &impl Database,
+    host: &impl Host,
+    retry: &RetryPolicy,
+    parts: &mut [Part<'_>],
+    transaction_id: Option<&str>,
+    is_answer_lost: &mut bool,
+) -> Result<Ending> {
     let mut last_refusal = None;
     for number in 1..=retry.max_tries.max(1) {
         let wait_ms = retry.wait_ms(number, host);
@@ -91,11 +83,9 @@ pub(super) async fn run(
                 }
                 last_refusal = Some(too_many_tries(parts, number));
             }
-            Err(Refusal::Passing(error)) => last_refusal = Some(error),
-            Err(Refusal::AnswerLost) => is_answer_lost = true,
+            Err(Refusal::AnswerLost) => *is_answer_lost = true,
             Err(Refusal::Final(error)) => match settle(database, parts).await? {
                 Some(ending) => return Ok(ending),
-                None if is_answer_lost && error.kind() == ErrorKind::Unavailable => return Ok(Ending::Unknown),
                 None => return Err(error),
             },
             Err(Refusal::Stale(error)) => match settle(database, parts).await? {
@@ -105,7 +95,7 @@ pub(super) async fn run(
         }
     }
     match last_refusal {
-        Some(error) if !is_answer_lost => Err(error),
+        Some(error) if !*is_answer_lost => Err(error),
         _ => Ok(Ending::Unknown),
     }
 }
@@ -144,7 +134,6 @@ async fn attempt(
 fn refusal(error: DatabaseError, parts: &[Part<'_>]) -> Refusal {
     match error {
         DatabaseError::AnswerLost(_) => Refusal::AnswerLost,
-        DatabaseError::Busy(_) => Refusal::Passing(error.into()),
         DatabaseError::Guard(_) | DatabaseError::Unique(_) | DatabaseError::OutOfRange(_) => Refusal::Guarded(error),
         _ => Refusal::Final(at(error.into(), parts)),
     }
@@ -205,6 +194,7 @@ async fn resolve(database: &impl Database, parts: &mut [Part<'_>], error: &Datab
         if let Some(conflict) = examined.conflict {
             return Ok(Some(Ending::Conflicted(conflict)));
         }
+        check_read_files(database, part, &intent).await?;
         if let Some(conflict) = check_files(database, &state, part).await? {
             return Ok(Some(Ending::Conflicted(conflict)));
         }
@@ -213,8 +203,9 @@ async fn resolve(database: &impl Database, parts: &mut [Part<'_>], error: &Datab
         part.loses_row_ids |= examined.loses_row_ids;
         part.state = state;
     }
-    // Nothing moved and nothing is wrong with its files: the batch would be refused again.
-    if has_moved { Ok(None) } else { Err(at(error.clone().into(), parts)) }
+    // With a version that came while the reason was looked for, the reason may have gone. Else nothing moved and nothing is
+    // wrong with its files: the batch would be refused again.
+    if has_moved || catch_up(database, parts).await? { Ok(None) } else { Err(at(error.clone().into(), parts)) }
 }
 
 async fn latest(database: &impl Database, table: &Table) -> Result<Snapshot> {
@@ -261,99 +252,6 @@ fn id_is_taken(part: &Part<'_>, by: Option<&Committed>) -> Error {
         .table(name)
         .hint("a commit id belongs to one commit; take a new one for a new commit");
     by.map_or(error.clone(), |by| error.version(by.version))
-}
-
-/// Files that the commit names must be as it says, whoever committed what; a conflict with the version that removed one,
-/// if the writer did not say what it looked at.
-async fn check_files(database: &impl Database, state: &Snapshot, part: &Part<'_>) -> Result<Option<Conflict>> {
-    let refused = |path: &str, wrong: &str| {
-        let name = &state.table.name;
-        Error::invalid(format!("committing to table {}: {}{wrong}", quoted(name), quoted(path))).table(name).path(path)
-    };
-    if let Some(mut row) = first_row(database, state, NOT_LIVE, part.removed()).await? {
-        let (path, is_path_live, removed_version) = (row.text(0)?, row.integer(1)? != 0, row.optional_integer(2)?);
-        let error = match (is_path_live, removed_version) {
-            (true, _) => refused(&path, " is to be removed, but the table has it with another deletion vector"),
-            (false, Some(version)) if part.request.read.version.is_none() => {
-                return double_delete(database, state, version, path).await.map(Some);
-            }
-            (false, Some(version)) => {
-                refused(&path, &format!(" is to be removed, but version {version} removed it")).version(version)
-            }
-            (false, None) => refused(&path, " is to be removed, but it is not in the table"),
-        };
-        return Err(error.hint("path and deletion vector must be those of a file's `add`; `dl files` shows them"));
-    }
-    if let Some(mut row) = first_row(database, state, PATH_ADDED_AGAIN, part.added_paths()).await? {
-        let error = refused(&row.text(0)?, " is in the table with another deletion vector");
-        return Err(error.hint("remove that entry in the same commit; `dl files` shows its deletion vector"));
-    }
-    Ok(None)
-}
-
-/// Guards that nobody else's commit makes fail.
-async fn check_guard(database: &impl Database, part: &Part<'_>, error: &DatabaseError) -> Result<()> {
-    let DatabaseError::Guard(guard) = error else { return Ok(()) };
-    match (guard.as_str(), &part.staged) {
-        ("row_ids_missing", _) => check_row_ids(database, part).await,
-        ("large_commit_not_found", Some(_)) => {
-            let name = &part.state.table.name;
-            Err(Error::new(
-                ErrorKind::NotFound,
-                format!("committing to table {}: the large commit was swept, or begun anew", quoted(name)),
-            )
-            .table(name)
-            .hint("nothing of it was committed; begin again"))
-        }
-        ("added_and_removed", Some(staged)) => {
-            let query = Statement::new(ADDED_AND_REMOVED, [staged.key.into()]);
-            let row = part.state.table.read_rows(database, query).await?.pop();
-            let path = row.map(|mut row| row.text(0)).transpose()?.unwrap_or_default();
-            Err(at(added_and_removed(&path), std::slice::from_ref(part)))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// All files must have row ids that a commit does not give ids itself, by adding them again.
-async fn check_row_ids(database: &impl Database, part: &Part<'_>) -> Result<()> {
-    let added: HashSet<&str> = part
-        .request
-        .actions
-        .iter()
-        .filter_map(|action| match action {
-            Action::Add(add) => Some(add.path.as_str()),
-            _ => None,
-        })
-        .collect();
-    let table = &part.state.table;
-    let query = Statement::new(WITHOUT_ROW_IDS, vec![table.key.into(), (added.len() as i64 + 1).into()]);
-    for mut row in table.read_rows(database, query).await? {
-        let path = row.text(0)?;
-        if !added.contains(path.as_str()) {
-            let name = &table.name;
-            return Err(Error::invalid(format!(
-                "committing to table {}: row tracking cannot be enabled, {} has no row ids",
-                quoted(name),
-                quoted(&path)
-            ))
-            .table(name)
-            .path(path)
-            .hint("add such files again, with `dataChange` false, in this commit or before: they get ids then"));
-        }
-    }
-    Ok(())
-}
-
-async fn first_row(
-    database: &impl Database,
-    state: &Snapshot,
-    template: &'static str,
-    rows: RowSource,
-) -> Result<Option<Row>> {
-    let queries = with_rows(&database.limits(), template, &[state.table.key.into()], rows);
-    let results: Vec<ResultSet> = database.batch(Batch::read(queries)).await?;
-    Ok(results.into_iter().flat_map(|result| result.rows).next())
 }
 
 fn out_of_range(parts: &[Part<'_>]) -> Error {

@@ -139,10 +139,16 @@ impl From<Conflict> for Error {
         .hint(conflict.hint())
         .table(&conflict.table)
         .version(conflict.winner)
-        .conflict_kind(conflict.kind.as_str());
+        .detail("conflict_kind", conflict.kind.as_str())
+        .detail("winner_operation", conflict.winner_operation)
+        .detail("predicate", conflict.predicate);
         match conflict.subject {
             Some(Subject::File(path)) => error.path(path),
-            _ => error,
+            Some(Subject::Domain(domain)) => error.detail("domain", domain),
+            Some(Subject::Application { app_id, txn_version, is_done }) => {
+                error.detail("app_id", app_id).detail("txn_version", txn_version).detail("is_done", is_done)
+            }
+            None => error,
         }
     }
 }

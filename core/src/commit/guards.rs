@@ -31,7 +31,8 @@ INSERT INTO dl_guard (guard) SELECT 'concurrent_delete_read' WHERE EXISTS (
 const GUARD_READ_FILES: &str = "
 WITH rows (path) AS ({rows})
 INSERT INTO dl_guard (guard) SELECT 'concurrent_delete_read' WHERE EXISTS (
-  SELECT 1 FROM rows r JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2)";
+  SELECT 1 FROM rows r WHERE NOT EXISTS (SELECT 1 FROM dl_add_files f
+    WHERE f.table_id = ?1 AND f.path = r.path AND f.version <= ?2 AND f.removed_version IS NULL))";
 
 pub(super) const GUARD_REMOVES: &str = "
 WITH rows (path, dv_id) AS ({rows})

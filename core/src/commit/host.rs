@@ -16,9 +16,9 @@ pub trait Host {
 
 /// How often a commit is tried before it gives up, and how long it waits in between.
 ///
-/// A try is used up when others committed what the commit must look at and it does not conflict with it, when the
-/// database is busy, and when an answer is lost. The first try after a rebase comes at once; later ones wait a random part
-/// of a time that doubles each time.
+/// A try is used up when others committed what the commit must look at and it does not conflict with it, and when an answer
+/// is lost. The first try after a rebase comes at once; later ones wait a random part of a time that doubles each time. A
+/// database that is busy has let the commit wait already: that is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// At least 1.

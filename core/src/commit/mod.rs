@@ -26,6 +26,7 @@ mod info;
 mod intent;
 mod large;
 mod metadata_rules;
+mod named_files;
 mod outcome;
 mod plan;
 mod request;

@@ -123,6 +123,17 @@ fn read_versions_are_those_of_the_table() {
 }
 
 #[test]
+fn files_that_were_read_were_there() {
+    let home = Home::with_table(&[first_commit(), lines(&[add("second")])]);
+    let read =
+        |version: &str, file: &str| home.commit(&lines(&[add("b")]), &["--read-version", version, "--read-file", file]);
+    assert_eq!(read("1", "secnd").fails("invalid", "`secnd` is said to have been read")["path"], "secnd");
+    read("0", "second").fails("invalid", "version 0 does not have it");
+    read("1", "second").ok();
+    read("0", "first").ok();
+}
+
+#[test]
 fn a_lost_race_names_the_winner() {
     let home = Home::with_table(&[first_commit()]);
     home.commit(&lines(&[add("b")]), &["--operation", "MERGE", "--read-table"]).ok();

@@ -15,3 +15,4 @@ mod overflow;
 mod printed;
 mod races;
 mod support;
+mod transactions;

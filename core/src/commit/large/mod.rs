@@ -191,7 +191,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             }
             match self.database.batch(Batch::write(statements.clone())).await {
                 Ok(_) => return Ok(()),
-                Err(lost @ (DatabaseError::AnswerLost(_) | DatabaseError::Busy(_))) => error = Some(lost),
+                Err(lost @ DatabaseError::AnswerLost(_)) => error = Some(lost),
                 Err(DatabaseError::Guard(guard)) if guard == "large_commit_not_found" => return Err(self.is_gone()),
                 Err(DatabaseError::Unique(_)) => return Err(self.duplicate(actions).await?),
                 Err(other) => return Err(other.into()),
