@@ -2,7 +2,7 @@
 
 mod sqlite;
 
-pub use sqlite::{SqliteConnection, SqliteDatabase, SqliteOptions, Synchronous};
+pub use sqlite::{BatchThread, SqliteConnection, SqliteDatabase, SqliteOptions, Synchronous};
 
 use std::path::{Path, PathBuf};
 

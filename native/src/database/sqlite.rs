@@ -29,19 +29,44 @@ pub enum Synchronous {
     Off,
 }
 
+/// On which thread a batch runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BatchThread {
+    /// On one of the runtime's threads for blocking work: other tasks go on meanwhile.
+    #[default]
+    Blocking,
+    /// On the one that asks, which saves two changes of threads a batch. For a process, or a thread, that has nothing else
+    /// to do; needs no runtime.
+    Caller,
+}
+
 /// How a database is opened.
+///
+/// ```
+/// use deltalakedb_native::database::{BatchThread, SqliteOptions, Synchronous};
+/// let options = SqliteOptions::default().batch_thread(BatchThread::Caller);
+/// assert_eq!(options.synchronous, Synchronous::Full);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SqliteOptions {
     /// [`Full`](Synchronous::Full) by default.
     pub synchronous: Synchronous,
+    /// [`Blocking`](BatchThread::Blocking) by default.
+    pub batch_thread: BatchThread,
 }
 
 impl SqliteOptions {
     /// With another promise of durability.
     #[must_use]
     pub fn synchronous(self, synchronous: Synchronous) -> Self {
-        SqliteOptions { synchronous }
+        SqliteOptions { synchronous, ..self }
+    }
+
+    /// With another place for the work.
+    #[must_use]
+    pub fn batch_thread(self, batch_thread: BatchThread) -> Self {
+        SqliteOptions { batch_thread, ..self }
     }
 }
 
@@ -125,6 +150,9 @@ impl Database for SqliteDatabase {
             Access::Read => shared.read(|connection| run_all(connection, batch.statements)),
             Access::Write => shared.write(|connection| run_all(connection, batch.statements)),
         };
+        if self.0.options.batch_thread == BatchThread::Caller {
+            return run();
+        }
         match tokio::task::spawn_blocking(run).await {
             Ok(result) => result,
             Err(error) => Err(DatabaseError::AnswerLost(format!("the database thread ended: {error}"))),
@@ -146,8 +174,8 @@ impl SqliteConnection {
     /// # Errors
     /// When there is no memory for it.
     pub fn in_memory() -> Result<Self> {
-        let connection = Connection::open_in_memory().map_err(translate)?;
-        set_up(&connection)?;
+        let mut connection = Connection::open_in_memory().map_err(translate)?;
+        set_up(&mut connection)?;
         Ok(SqliteConnection(connection))
     }
 
@@ -275,9 +303,9 @@ SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
   AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'dl_migrations') LIMIT 1";
 
 fn set_up(connection: &mut Connection) -> Result<()> {
-    match std::env::var("DL_BUSY") {
-        Ok(_) => connection.busy_handler(Some(wait_for_others)).map_err(translate)?,
-        Err(_) => connection.busy_timeout(BUSY_TIMEOUT).map_err(translate)?,
+    match std::env::var("DL_BUSY").is_ok_and(|t| t == "no") {
+        false => connection.busy_handler(Some(wait_for_others)).map_err(translate)?,
+        true => connection.busy_timeout(BUSY_TIMEOUT).map_err(translate)?,
     }
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     // A statement is planned once, and not again for each value that is bound to it.
@@ -290,16 +318,17 @@ fn in_transaction<T>(
     begin: &'static str,
     run: impl FnOnce(&Connection) -> Result<T>,
 ) -> Result<T> {
-    connection.execute_batch(begin).map_err(translate)?;
-    let result = run(connection).and_then(|value| {
-        connection.execute_batch("COMMIT").map_err(translate)?;
-        Ok(value)
-    });
+    execute(connection, begin)?;
+    let result = run(connection).and_then(|value| execute(connection, "COMMIT").map(|()| value));
     if result.is_err() && !connection.is_autocommit() {
         // What failed is told; a rollback that fails, too, ends with the connection.
         let _ = connection.execute_batch("ROLLBACK");
     }
     result
+}
+
+fn execute(connection: &Connection, sql: &'static str) -> Result<()> {
+    connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(drop).map_err(translate)
 }
 
 fn run_all(connection: &Connection, statements: Vec<Statement>) -> Result<Vec<ResultSet>> {
@@ -393,7 +422,7 @@ fn wait_for_others(count: i32) -> bool {
     static RANGE: std::sync::OnceLock<(u64, u64)> = std::sync::OnceLock::new();
     let (base, most) = *RANGE.get_or_init(|| {
         let text = std::env::var("DL_BUSY").unwrap_or_default();
-        let (a, b) = text.split_once(',').unwrap_or(("200", "5000"));
+        let (a, b) = text.split_once(',').unwrap_or(("500", "10000"));
         (a.parse().unwrap_or(200), b.parse().unwrap_or(5000))
     });
     if count == 0 {

@@ -28,7 +28,7 @@ pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
     for (name, synchronous) in [("OFF", Synchronous::Off), ("FULL", Synchronous::Full)] {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("catalog.db");
-        let database = catalog::create(&path, SqliteOptions::default().synchronous(synchronous))?;
+        let database = catalog::create(&path, SqliteOptions::default().synchronous(synchronous).batch_thread(deltalakedb_native::database::BatchThread::Caller))?;
         runtime.block_on(catalog::create_table(&database, "t", &catalog::plain_table("t")))?;
         let mut writer = runtime.block_on(Writer::open(&database, &SystemHost, &catalog::named("t")))?;
         let mut bare = Bare::open_with(folder.path(), name)?;

@@ -5,6 +5,7 @@
 mod appends;
 mod catalog;
 mod latency;
+mod mixed;
 mod payload;
 mod percentiles;
 mod processes;
@@ -13,6 +14,10 @@ mod report;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+// As in `dl`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Whatever goes wrong: this is a tool, which tells its user and ends.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -33,9 +38,11 @@ enum Command {
     Appends(appends::Options),
     /// How long one commit takes in one process, beside a bare transaction.
     Latency(latency::Options),
+    /// Everything at once, from processes of which one is killed every second; then the checkers.
+    Mixed(mixed::Options),
     /// A process of one of the others.
     #[command(hide = true)]
-    Worker(processes::Kind),
+    Worker(processes::Options),
 }
 
 fn main() -> ExitCode {
@@ -43,7 +50,8 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Appends(options) => appends::run(&options, cli.format),
         Command::Latency(options) => latency::run(&options, cli.format),
-        Command::Worker(kind) => processes::work(&kind).map(|()| ExitCode::SUCCESS),
+        Command::Mixed(options) => mixed::run(&options, cli.format),
+        Command::Worker(options) => processes::work(&options).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("load: {error}");

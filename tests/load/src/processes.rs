@@ -1,26 +1,35 @@
 //! Processes of this program that do the same at the same moment.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Result, appends};
+use crate::{Result, appends, mixed};
 
 /// What a process does.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Kind {
-    /// Where the databases are.
-    #[arg(long)]
-    pub(crate) folder: PathBuf,
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Job {
+    Appends,
+    Mixed,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    job: Job,
+    /// Where databases and journals are.
+    folder: PathBuf,
 }
 
 /// Runs in the process: begins, and follows its orders.
-pub(crate) fn work(kind: &Kind) -> Result<()> {
-    appends::worker::work(&kind.folder)
+pub(crate) fn work(options: &Options) -> Result<()> {
+    match options.job {
+        Job::Appends => appends::worker::work(&options.folder),
+        Job::Mixed => mixed::worker::work(&options.folder),
+    }
 }
 
 /// A process; killed when it is dropped.
@@ -32,10 +41,14 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts a process.
-    pub(crate) fn start(kind: &Kind) -> Result<Self> {
+    pub(crate) fn start(job: Job, folder: &Path) -> Result<Self> {
+        let job = match job {
+            Job::Appends => "appends",
+            Job::Mixed => "mixed",
+        };
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["worker", "--folder"])
-            .arg(&kind.folder)
+            .args(["worker", job])
+            .arg(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -16,7 +16,9 @@ pub(crate) fn print_table(header: &[&str], rows: &[Vec<String>]) {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(header);
-    rows.iter().for_each(|row| drop(table.add_row(row)));
+    for row in rows {
+        table.add_row(row);
+    }
     for index in 0..header.len() {
         if let Some(column) = table.column_mut(index) {
             column.set_padding((0, 2));

@@ -9,7 +9,7 @@ use deltalakedb_native::database::SqliteOptions;
 use serde::Serialize;
 
 use crate::percentiles::{Percentiles, median};
-use crate::processes::{Kind, Worker, now};
+use crate::processes::{Job, Worker, now};
 use crate::report::{Format, load_average, print_table};
 use crate::{Result, catalog};
 
@@ -56,8 +56,7 @@ pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
         let off = catalog::open(&folder.path().join(worker::CATALOG), SqliteOptions::default().synchronous(deltalakedb_native::database::Synchronous::Off))?;
         warm_up(&off, worker::TABLE)?;
     }
-    let kind = Kind { folder: folder.path().to_owned() };
-    let mut workers = (0..options.processes).map(|_| Worker::start(&kind)).collect::<Result<Vec<_>>>()?;
+    let mut workers = (0..options.processes).map(|_| Worker::start(Job::Appends, folder.path())).collect::<Result<Vec<_>>>()?;
     for worker in &mut workers {
         worker.hear::<String>()?;
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use deltalakedb_core::action::Action;
 use deltalakedb_core::commit::{CommitRequest, Outcome, Writer};
-use deltalakedb_native::database::SqliteOptions;
+use deltalakedb_native::database::{BatchThread, SqliteOptions};
 use deltalakedb_native::host::SystemHost;
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +54,7 @@ pub(crate) struct Done {
 /// Opens what is measured, says so, and follows orders.
 pub(crate) fn work(folder: &Path) -> Result<()> {
     let runtime = catalog::runtime()?;
-    let database = catalog::open(&folder.join(CATALOG), SqliteOptions::default())?;
+    let database = catalog::open(&folder.join(CATALOG), SqliteOptions::default().batch_thread(BatchThread::Caller))?;
     let mut writer = runtime.block_on(Writer::open(&database, &SystemHost, &catalog::named(TABLE)))?;
     let mut bare = Bare::open(folder)?;
     answer(&"ready")?;
