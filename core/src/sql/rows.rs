@@ -97,9 +97,10 @@ fn values_text(template: &'static str, fixed: usize, columns: usize, rows: usize
     type Key = (&'static str, usize, usize, usize);
     static TEXTS: Mutex<Option<HashMap<Key, &'static str>>> = Mutex::new(None);
     let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
-    texts.get_or_insert_default().entry((template, fixed, columns, rows)).or_insert_with(|| {
-        template.replace("{rows}", &values_clause(fixed, columns, rows)).leak()
-    })
+    texts
+        .get_or_insert_default()
+        .entry((template, fixed, columns, rows))
+        .or_insert_with(|| template.replace("{rows}", &values_clause(fixed, columns, rows)).leak())
 }
 
 fn values_clause(fixed: usize, columns: usize, rows: usize) -> String {

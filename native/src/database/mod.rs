@@ -1,7 +1,9 @@
 //! The databases that `dl` opens.
 
+mod busy;
 mod sqlite;
 
+pub use busy::wait_as_the_catalog;
 pub use sqlite::{BatchThread, SqliteConnection, SqliteDatabase, SqliteOptions, Synchronous};
 
 use std::path::{Path, PathBuf};

@@ -9,10 +9,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi, params_from_iter};
 
+use super::busy::{BUSY_TIMEOUT, wait_as_the_catalog};
+
 type Result<T> = std::result::Result<T, DatabaseError>;
 
-/// How long a statement waits for another process's write.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 /// Idle connections that are kept for readers.
 const READERS: usize = 4;
@@ -303,10 +303,7 @@ SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
   AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'dl_migrations') LIMIT 1";
 
 fn set_up(connection: &mut Connection) -> Result<()> {
-    match std::env::var("DL_BUSY").is_ok_and(|t| t == "no") {
-        false => connection.busy_handler(Some(wait_for_others)).map_err(translate)?,
-        true => connection.busy_timeout(BUSY_TIMEOUT).map_err(translate)?,
-    }
+    wait_as_the_catalog(connection).map_err(translate)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     // A statement is planned once, and not again for each value that is bound to it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(translate)?;
@@ -412,26 +409,4 @@ fn translate(error: rusqlite::Error) -> DatabaseError {
 /// A thread that panicked while it held a connection left it in a state that SQLite itself keeps sound.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-thread_local! {
-    static WAITING_SINCE: std::cell::Cell<Option<Instant>> = const { std::cell::Cell::new(None) };
-}
-
-fn wait_for_others(count: i32) -> bool {
-    static RANGE: std::sync::OnceLock<(u64, u64)> = std::sync::OnceLock::new();
-    let (base, most) = *RANGE.get_or_init(|| {
-        let text = std::env::var("DL_BUSY").unwrap_or_default();
-        let (a, b) = text.split_once(',').unwrap_or(("500", "10000"));
-        (a.parse().unwrap_or(200), b.parse().unwrap_or(5000))
-    });
-    if count == 0 {
-        WAITING_SINCE.set(Some(Instant::now()));
-    }
-    if WAITING_SINCE.get().is_some_and(|since| since.elapsed() > BUSY_TIMEOUT) {
-        return false;
-    }
-    let longest = (base << count.clamp(0, 20)).min(most);
-    std::thread::sleep(Duration::from_micros(longest / 2 + fastrand::u64(0..=longest / 2)));
-    true
 }

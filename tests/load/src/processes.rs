@@ -46,14 +46,24 @@ impl Worker {
             Job::Appends => "appends",
             Job::Mixed => "mixed",
         };
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["worker", job])
-            .arg(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["worker", job]).arg(folder);
+        Self::spawn(&mut command)
+    }
+
+    /// Starts another program that takes orders and answers alike.
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (orders, answers) = child.stdin.take().zip(child.stdout.take()).ok_or("a process without pipes")?;
         Ok(Worker { child, orders, answers: BufReader::new(answers) })
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> Result<()> {
+        match self.child.wait()?.success() {
+            true => Ok(()),
+            false => Err("a process failed; see its message above".into()),
+        }
     }
 
     /// Sends an order.

@@ -1,20 +1,31 @@
 //! `appends`: many processes append to one table.
 
 mod bare;
+mod ducklake;
+mod group;
+mod summary;
+mod versions;
 pub(crate) mod worker;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use deltalakedb_native::database::SqliteOptions;
-use serde::Serialize;
+use deltalakedb_core::action::Action;
+use deltalakedb_core::commit::{CommitRequest, Writer};
+use deltalakedb_native::database::{SqliteOptions, Synchronous};
+use deltalakedb_native::host::SystemHost;
 
-use crate::percentiles::{Percentiles, median};
-use crate::processes::{Job, Worker, now};
-use crate::report::{Format, load_average, print_table};
+use crate::payload::Append;
+use crate::processes::{Job, Worker};
+use crate::report::Format;
 use crate::{Result, catalog};
 
-use worker::{Done, Order, What};
 pub(crate) use bare::Bare;
+use group::Group;
+use worker::What;
+
+/// Commits before the measurement: the log beside the file is then written over, and not made longer.
+const WARM_UP: usize = 1000;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -25,94 +36,66 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
     /// Rounds of each kind, which take turns.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Fail when the commits reach less than this share of the bare INSERT's throughput.
     #[arg(long)]
     min_ratio: Option<f64>,
-}
-
-#[derive(Serialize, Default)]
-struct Group {
-    what: String,
-    per_s: f64,
-    rounds_per_s: Vec<f64>,
-    count: usize,
-    times: Percentiles,
-    least_of_a_process: usize,
-    most_of_a_process: usize,
-    failures: Vec<String>,
-    conflicts: Vec<String>,
+    /// Leave out the bare INSERT and DuckLake: only whether all commits succeed.
+    #[arg(long)]
+    commits_only: bool,
+    /// A Python with the packages of `tests/compare/requirements.txt`, for DuckLake.
+    #[arg(long, env = "DELTALAKEDB_PYTHON")]
+    python: Option<PathBuf>,
 }
 
 pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
     let folder = tempfile::tempdir()?;
-    let runtime = catalog::runtime()?;
-    let database = catalog::create(&folder.path().join(worker::CATALOG), SqliteOptions::default())?;
-    runtime.block_on(catalog::create_table(&database, worker::TABLE, &catalog::plain_table(worker::TABLE)))?;
+    let path = folder.path().join(worker::CATALOG);
+    // Held open: the last connection that closes removes the log.
+    let database = catalog::create(&path, SqliteOptions::default())?;
+    catalog::runtime()?.block_on(catalog::create_table(
+        &database,
+        worker::TABLE,
+        &catalog::plain_table(worker::TABLE),
+    ))?;
+    warm_up(&catalog::open(&path, SqliteOptions::default().synchronous(Synchronous::Off))?, worker::TABLE)?;
     let mut bare = Bare::open(folder.path())?;
     bare.warm_up()?;
-    {
-        let off = catalog::open(&folder.path().join(worker::CATALOG), SqliteOptions::default().synchronous(deltalakedb_native::database::Synchronous::Off))?;
-        warm_up(&off, worker::TABLE)?;
-    }
-    let mut workers = (0..options.processes).map(|_| Worker::start(Job::Appends, folder.path())).collect::<Result<Vec<_>>>()?;
+
+    let mut workers =
+        (0..options.processes).map(|_| Worker::start(Job::Appends, folder.path())).collect::<Result<Vec<_>>>()?;
     for worker in &mut workers {
         worker.hear::<String>()?;
     }
-    let kinds = [What::Commits, What::Bare, What::BareSameWait];
-    let mut groups: Vec<(Group, Vec<u64>)> = kinds.iter().map(|_| Default::default()).collect();
+    let kinds: &[What] =
+        if options.commits_only { &[What::Commits] } else { &[What::Commits, What::Bare, What::BareSameWait] };
+    let mut groups: Vec<Group> = kinds.iter().map(|what| Group::new(what.name())).collect();
     for _ in 0..options.rounds {
-        for (what, (group, times)) in kinds.iter().zip(&mut groups) {
-            let start_ms = now().as_millis() as u64 + 200;
-            let order = Order { what: *what, start_ms, duration_ms: (options.seconds * 1000.0) as u64 };
-            for worker in &mut workers {
-                worker.tell(&order)?;
-            }
-            let mut count = 0;
-            let mut counts = Vec::new();
-            let mut longest = 0;
-            for worker in &mut workers {
-                let done: Done = worker.hear()?;
-                count += done.times_us.len();
-                counts.push(done.times_us.len());
-                longest = longest.max(done.elapsed_ms);
-                times.extend(done.times_us);
-                group.failures.extend(done.failures);
-                group.conflicts.extend(done.conflicts);
-            }
-            group.what = format!("{what:?}");
-            group.count += count;
-            group.least_of_a_process = counts.iter().copied().min().unwrap_or(0);
-            group.most_of_a_process = counts.iter().copied().max().unwrap_or(0);
-            group.rounds_per_s.push(count as f64 * 1000.0 / longest as f64);
+        for (what, group) in kinds.iter().zip(&mut groups) {
+            group.round(&mut workers, *what, options.seconds)?;
         }
     }
-    let mut rows = Vec::new();
-    for (group, times) in &mut groups {
-        group.per_s = median(group.rounds_per_s.clone());
-        group.times = Percentiles::of(std::mem::take(times));
-        let mut row = vec![group.what.clone(), format!("{:.0}", group.per_s), format!("{:.0?}", group.rounds_per_s)];
-        row.extend(group.times.cells());
-        row.extend([group.failures.len().to_string(), group.conflicts.len().to_string()]);
-        row.extend([group.least_of_a_process.to_string(), group.most_of_a_process.to_string()]);
-        rows.push(row);
-        if let Some(f) = group.failures.first() { println!("{f}") }
-    }
-    let _ = format;
-    print_table(&["what", "per s", "rounds", "p50 ms", "p95", "p99", "max", "failures", "conflicts", "least", "most"], &rows);
-    println!("ratio {:.2} load {:?}", groups[0].0.per_s / groups[1].0.per_s, load_average());
-    Ok(ExitCode::SUCCESS)
+    drop(workers);
+    let wrong = versions::check(&database, &groups[0], WARM_UP)?;
+    let lake = match (options.commits_only, &options.python) {
+        (true, _) => None,
+        (false, python) => Some(ducklake::measure(python.as_deref(), options.processes, options.seconds)),
+    };
+    summary::print(&groups, lake, &wrong, format)?;
+    let is_slow = options.min_ratio.is_some_and(|least| summary::ratio(&groups).is_some_and(|ratio| ratio < least));
+    let ours = &groups[0];
+    let is_good = wrong.is_empty() && ours.failures.is_empty() && ours.conflicts.is_empty() && !is_slow;
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-pub(crate) fn warm_up(database: &deltalakedb_native::database::SqliteDatabase, table: &str) -> Result<()> {
-    use deltalakedb_core::commit::*;
-    let runtime = catalog::runtime()?;
-    runtime.block_on(async {
-        let mut writer = Writer::open(database, &deltalakedb_native::host::SystemHost, &catalog::named(table)).await?;
-        for _ in 0..1000 {
-            let append = crate::payload::Append::new()?;
-            writer.commit(&CommitRequest::new(append.commit_id, vec![deltalakedb_core::action::Action::Add(append.add)])).await?;
+/// Appends to a table.
+pub(crate) fn warm_up(database: &impl deltalakedb_core::sql::Database, table: &str) -> Result<()> {
+    catalog::runtime()?.block_on(async {
+        let mut writer = Writer::open(database, &SystemHost, &catalog::named(table)).await?;
+        for _ in 0..WARM_UP {
+            let append = Append::new()?;
+            writer.commit(&CommitRequest::new(append.commit_id, vec![Action::Add(append.add)])).await?;
         }
         Ok(())
     })

@@ -29,6 +29,16 @@ pub(crate) enum What {
     BareSameWait,
 }
 
+impl What {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            What::Commits => "commits",
+            What::Bare => "bare INSERT",
+            What::BareSameWait => "bare INSERT, waits alike",
+        }
+    }
+}
+
 /// What a process shall do next.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Order {

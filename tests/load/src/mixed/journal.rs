@@ -4,6 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use deltalakedb_simulation::ledger::{Answer, Commit, Intent, Isolation, Ledger, Scope, Seen};
 use deltalakedb_simulation::model::{State, key, text};
@@ -92,7 +93,8 @@ pub(crate) struct Journal(File);
 impl Journal {
     /// Opens a process's journal, with what it holds from earlier lives; a line that the death cut off is dropped.
     pub(crate) fn open(folder: &Path, process: u64) -> Result<(Self, Vec<Entry>)> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path(folder, process))?;
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path(folder, process))?;
         let mut content = Vec::new();
         file.read_to_end(&mut content)?;
         let whole = content.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
@@ -106,6 +108,16 @@ impl Journal {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
         Ok(self.0.write_all(&line)?)
+    }
+}
+
+/// Waits until a process writes something, if it does so soon.
+pub(crate) fn wait_for_a_line(folder: &Path, process: u64) {
+    let len = || std::fs::metadata(path(folder, process)).map_or(0, |metadata| metadata.len());
+    let before = len();
+    let begin = Instant::now();
+    while len() == before && begin.elapsed() < Duration::from_millis(100) {
+        std::thread::sleep(Duration::from_micros(50));
     }
 }
 
@@ -173,7 +185,8 @@ fn intent(part: Part) -> Intent {
 }
 
 fn seen(saw: Saw) -> Seen {
-    let named = |values: Vec<Value>, field: &str| values.into_iter().map(|value| (text(&value, field), value)).collect();
+    let named =
+        |values: Vec<Value>, field: &str| values.into_iter().map(|value| (text(&value, field), value)).collect();
     let state = State {
         files: saw.files.into_iter().map(|add| (key(&add), add)).collect(),
         metadata: saw.metadata,

@@ -107,6 +107,11 @@ fn storm(options: &Options, folder: &Path, seed: u64) -> Result<usize> {
             break;
         }
         let process = rng.usize(..workers.len());
+        if rng.u8(..4) > 0 {
+            // In the middle of a commit, most likely: it has just been written down.
+            journal::wait_for_a_line(folder, process as u64);
+            std::thread::sleep(Duration::from_micros(rng.u64(..1500)));
+        }
         // The drop kills it; another life begins when it is gone.
         drop(workers.remove(process));
         deaths += 1;

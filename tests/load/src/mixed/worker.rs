@@ -54,7 +54,7 @@ pub(crate) fn work(folder: &Path) -> Result<()> {
             client.send(&id, &parts).await?;
         }
         while now() < Duration::from_millis(order.end_ms) {
-            std::thread::sleep(Duration::from_millis(client.chance.below(25) as u64));
+            std::thread::sleep(Duration::from_millis(client.chance.below(10) as u64));
             if client.chance.once_in(8) { client.read().await? } else { client.commit().await? }
         }
         answer(&"done")
@@ -101,8 +101,7 @@ impl Client {
             let table = self.tables[(first + offset) % self.tables.len()];
             let view: View = reader::read(&self.database, table, At::Latest).await?;
             let Some(planned) = plan(&mut self.chance, &view) else { return Ok(()) };
-            let levels =
-                [None, None, Some(Level::Serializable), Some(Level::WriteSerializable), Some(Level::Snapshot)];
+            let levels = [None, None, Some(Level::Serializable), Some(Level::WriteSerializable), Some(Level::Snapshot)];
             parts.push(Part {
                 table,
                 actions: planned.actions,
