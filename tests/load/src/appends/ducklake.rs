@@ -27,13 +27,20 @@ pub(crate) fn measure(python: Option<&Path>, processes: usize, seconds: f64) -> 
     let start = |mode: &str| -> Result<Worker> {
         let mut command = Command::new(python);
         command.args(["-c", PROGRAM, mode]).arg(folder.path());
-        let mut worker = Worker::spawn(&mut command)?;
-        worker.hear::<String>()?;
-        Ok(worker)
+        Worker::spawn(&mut command)
     };
-    start("create")?.wait()?;
-    let mut workers = (0..processes).map(|_| start("append")).collect::<Result<Vec<_>>>()?;
-    let mut group = Group::new("DuckLake");
-    group.round(&mut workers, What::Commits, seconds)?;
+    let mut creator = start("create")?;
+    creator.hear::<String>()?;
+    creator.wait()?;
+    let mut group = Group::new(What::DuckLake.name());
+    let mut workers = Vec::new();
+    for _ in 0..processes {
+        let mut worker = start("append")?;
+        match worker.hear::<String>() {
+            Ok(_) => workers.push(worker),
+            Err(error) => group.failures.push(format!("a process broke down: {error}")),
+        }
+    }
+    group.round(&mut workers, What::DuckLake, seconds)?;
     Ok(group)
 }

@@ -36,8 +36,12 @@ impl Group {
     pub(crate) fn round(&mut self, workers: &mut [Worker], what: What, seconds: f64) -> Result<()> {
         let start_ms = now().as_millis() as u64 + LEAD_MS;
         let order = Order { what, start_ms, duration_ms: (seconds * 1000.0) as u64 };
-        workers.iter_mut().try_for_each(|worker| worker.tell(&order))?;
-        let all = workers.iter_mut().map(Worker::hear::<Done>).collect::<Result<Vec<_>>>()?;
+        for worker in workers.iter_mut() {
+            let told = worker.tell(&order);
+            // One that broke down before is heard of below.
+            told.or_else(|error| if what == What::DuckLake { Ok(()) } else { Err(error) })?;
+        }
+        let all = workers.iter_mut().map(|worker| Self::hear(worker, what)).collect::<Result<Vec<_>>>()?;
         let count = |done: &Done| done.times_us.len();
         // A process ends when its last commit does.
         let elapsed_ms = all.iter().map(|done| done.elapsed_ms).max().unwrap_or(0).max(1);
@@ -53,6 +57,16 @@ impl Group {
             self.conflicts.extend(done.conflicts);
         }
         Ok(())
+    }
+
+    fn hear(worker: &mut Worker, what: What) -> Result<Done> {
+        match worker.hear() {
+            // A process of other software that breaks down is its failure, and no reason to end.
+            Err(error) if what == What::DuckLake => {
+                Ok(Done { failures: vec![format!("a process broke down: {error}")], ..Done::default() })
+            }
+            done => done,
+        }
     }
 
     /// The middle one of the rounds.

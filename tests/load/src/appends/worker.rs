@@ -27,6 +27,8 @@ pub(crate) enum What {
     Bare,
     /// The same, with the catalog's way of waiting.
     BareSameWait,
+    /// Files registered with DuckLake, by processes of its own.
+    DuckLake,
 }
 
 impl What {
@@ -35,6 +37,7 @@ impl What {
             What::Commits => "commits",
             What::Bare => "bare INSERT",
             What::BareSameWait => "bare INSERT, waits alike",
+            What::DuckLake => "DuckLake",
         }
     }
 }
@@ -91,6 +94,7 @@ pub(crate) fn work(folder: &Path) -> Result<()> {
                 }
                 What::Bare => bare.insert(&append).map_err(|error| error.to_string()),
                 What::BareSameWait => bare.insert_waiting_alike(&append).map_err(|error| error.to_string()),
+                What::DuckLake => Err("DuckLake has processes of its own".to_owned()),
             };
             match result {
                 Ok(()) => done.times_us.push(begin.elapsed().as_micros() as u64),
