@@ -83,7 +83,10 @@ pub(crate) fn work(folder: &Path) -> Result<()> {
                 What::Commits => {
                     let request = CommitRequest::new(append.commit_id, vec![Action::Add(append.add)]);
                     match runtime.block_on(writer.commit(&request)) {
-                        Ok(Outcome::Committed(committed)) => Ok(done.versions.push(committed.version)),
+                        Ok(Outcome::Committed(committed)) => {
+                            done.versions.push(committed.version);
+                            Ok(())
+                        }
                         Ok(Outcome::Conflicted(conflict)) => {
                             done.conflicts.push(deltalakedb_core::Error::from(conflict).to_string());
                             continue;
