@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask <command>`.
 
 mod demo;
+mod load;
 mod setup;
 mod sim;
 mod test;
@@ -35,6 +36,13 @@ enum Command {
     Demo,
     /// Runs every check, test and comparison.
     Test(test::Options),
+    /// Measures and checks many processes on one catalog; `cargo xtask load --help` tells its options.
+    #[command(disable_help_flag = true)]
+    Load {
+        /// Go to the load test.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Runs the simulator; `cargo xtask sim --help` tells its options.
     #[command(disable_help_flag = true)]
     Sim {
@@ -63,6 +71,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Setup { check: false } => setup::install(&workspace, setup::Part::ALL).map(|()| ExitCode::SUCCESS),
         Command::Demo => demo::run(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Test(options) => test::run(&workspace, &options),
+        Command::Load { arguments } => load::run(&workspace, &arguments),
         Command::Sim { arguments } => sim::run(&workspace, &arguments),
         Command::Wasm => {
             setup::install(&workspace, &[setup::Part::WasmTarget])?;

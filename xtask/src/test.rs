@@ -5,6 +5,7 @@ use std::path::{self, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use crate::load;
 use crate::setup::{self, Part, python};
 use crate::sim;
 use crate::tools::{Failure, Result, Tool};
@@ -36,7 +37,7 @@ enum Outcome {
 
 const RELEASE_BUILD: &str = "release build";
 
-const QUICK: &[Step] = &[step("setup", set_up_quick), FORMAT, CLIPPY, TESTS, SIMULATION, WASM];
+const QUICK: &[Step] = &[step("setup", set_up_quick), FORMAT, CLIPPY, TESTS, SIMULATION, LOAD, WASM];
 
 const ALL: &[Step] = &[
     step("setup", set_up),
@@ -44,6 +45,7 @@ const ALL: &[Step] = &[
     CLIPPY,
     TESTS,
     SIMULATION,
+    LOAD,
     WASM,
     step("compare's tests", test_comparison),
     step(RELEASE_BUILD, build_release),
@@ -54,6 +56,7 @@ const FORMAT: Step = step("format", check_format);
 const CLIPPY: Step = step("clippy", run_clippy);
 const TESTS: Step = step("tests", run_tests);
 const SIMULATION: Step = step("simulation", sim::check);
+const LOAD: Step = step("load", load::check);
 const WASM: Step = step("wasm32", wasm::run);
 
 const fn step(title: &'static str, run: fn(&Workspace) -> Result<()>) -> Step {

@@ -1,7 +1,9 @@
 //! Many rows in one statement.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
 
 use super::{Limits, RowsEncoding, Statement, Value};
 
@@ -84,11 +86,21 @@ fn values_statements(limits: &Limits, template: &'static str, fixed: &[Value], r
         let mut params = Vec::with_capacity(fixed.len() + group * columns);
         params.extend_from_slice(fixed);
         params.extend(values.by_ref().take(group * columns));
-        let sql = template.replace("{rows}", &values_clause(fixed.len(), columns, group));
-        statements.push(Statement { sql: Cow::Owned(sql), params });
+        statements.push(Statement { sql: Cow::Borrowed(values_text(template, fixed.len(), columns, group)), params });
         left -= group;
     }
     statements
+}
+
+/// The text for a group of rows. There are few templates and sizes of groups, so each text is made once and kept.
+fn values_text(template: &'static str, fixed: usize, columns: usize, rows: usize) -> &'static str {
+    type Key = (&'static str, usize, usize, usize);
+    static TEXTS: Mutex<Option<HashMap<Key, &'static str>>> = Mutex::new(None);
+    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    texts
+        .get_or_insert_default()
+        .entry((template, fixed, columns, rows))
+        .or_insert_with(|| template.replace("{rows}", &values_clause(fixed, columns, rows)).leak())
 }
 
 fn values_clause(fixed: usize, columns: usize, rows: usize) -> String {

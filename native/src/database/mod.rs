@@ -1,8 +1,10 @@
 //! The databases that `dl` opens.
 
+mod busy;
 mod sqlite;
 
-pub use sqlite::{SqliteConnection, SqliteDatabase};
+pub use busy::wait_as_the_catalog;
+pub use sqlite::{BatchThread, SqliteConnection, SqliteDatabase, SqliteOptions, Synchronous};
 
 use std::path::{Path, PathBuf};
 

@@ -9,14 +9,66 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi, params_from_iter};
 
+use super::busy::{BUSY_TIMEOUT, wait_as_the_catalog};
+
 type Result<T> = std::result::Result<T, DatabaseError>;
 
-/// How long a statement waits for another process's write.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 /// Idle connections that are kept for readers.
 const READERS: usize = 4;
 const STATEMENT_CACHE: usize = 128;
+
+/// When a transaction that was acknowledged is on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Synchronous {
+    /// At once: it outlives a loss of power.
+    #[default]
+    Full,
+    /// When the operating system likes: it outlives the process, but not a loss of power, after which the database may
+    /// even be damaged. For databases that can be made anew, and for measurements.
+    Off,
+}
+
+/// On which thread a batch runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BatchThread {
+    /// On one of the runtime's threads for blocking work: other tasks go on meanwhile.
+    #[default]
+    Blocking,
+    /// On the one that asks, which saves two changes of threads a batch. For a process, or a thread, that has nothing else
+    /// to do; needs no runtime.
+    Caller,
+}
+
+/// How a database is opened.
+///
+/// ```
+/// use deltalakedb_native::database::{BatchThread, SqliteOptions, Synchronous};
+/// let options = SqliteOptions::default().batch_thread(BatchThread::Caller);
+/// assert_eq!(options.synchronous, Synchronous::Full);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SqliteOptions {
+    /// [`Full`](Synchronous::Full) by default.
+    pub synchronous: Synchronous,
+    /// [`Blocking`](BatchThread::Blocking) by default.
+    pub batch_thread: BatchThread,
+}
+
+impl SqliteOptions {
+    /// With another promise of durability.
+    #[must_use]
+    pub fn synchronous(self, synchronous: Synchronous) -> Self {
+        SqliteOptions { synchronous, ..self }
+    }
+
+    /// With another place for the work.
+    #[must_use]
+    pub fn batch_thread(self, batch_thread: BatchThread) -> Self {
+        SqliteOptions { batch_thread, ..self }
+    }
+}
 
 /// A SQLite database file in WAL mode. Cloned, it shares its connections.
 ///
@@ -38,6 +90,7 @@ pub struct SqliteDatabase(Arc<Shared>);
 
 struct Shared {
     path: PathBuf,
+    options: SqliteOptions,
     // Closed in this order: the writer, as the last one, moves what is in the log beside the file into the file.
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Option<Connection>>,
@@ -49,8 +102,15 @@ impl SqliteDatabase {
     /// # Errors
     /// When the file is not there, is no database, or may not be read.
     pub fn open(path: PathBuf) -> Result<Self> {
-        let database =
-            SqliteDatabase(Arc::new(Shared { path, writer: Mutex::new(None), readers: Mutex::new(Vec::new()) }));
+        Self::open_with(path, SqliteOptions::default())
+    }
+
+    /// As [`open`](Self::open), with options.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(path: PathBuf, options: SqliteOptions) -> Result<Self> {
+        let database = SqliteDatabase(Arc::new(Shared::new(path, options)));
         let reader = database.0.open_reader()?;
         lock(&database.0.readers).push(reader);
         Ok(database)
@@ -61,7 +121,15 @@ impl SqliteDatabase {
     /// # Errors
     /// When the file is no database, or may not be written.
     pub fn create(path: PathBuf) -> Result<Self> {
-        let shared = Shared { path, writer: Mutex::new(None), readers: Mutex::new(Vec::new()) };
+        Self::create_with(path, SqliteOptions::default())
+    }
+
+    /// As [`create`](Self::create), with options.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_with(path: PathBuf, options: SqliteOptions) -> Result<Self> {
+        let shared = Shared::new(path, options);
         *lock(&shared.writer) = Some(shared.open_writer(OpenFlags::SQLITE_OPEN_CREATE)?);
         Ok(SqliteDatabase(Arc::new(shared)))
     }
@@ -82,6 +150,9 @@ impl Database for SqliteDatabase {
             Access::Read => shared.read(|connection| run_all(connection, batch.statements)),
             Access::Write => shared.write(|connection| run_all(connection, batch.statements)),
         };
+        if self.0.options.batch_thread == BatchThread::Caller {
+            return run();
+        }
         match tokio::task::spawn_blocking(run).await {
             Ok(result) => result,
             Err(error) => Err(DatabaseError::AnswerLost(format!("the database thread ended: {error}"))),
@@ -103,8 +174,8 @@ impl SqliteConnection {
     /// # Errors
     /// When there is no memory for it.
     pub fn in_memory() -> Result<Self> {
-        let connection = Connection::open_in_memory().map_err(translate)?;
-        set_up(&connection)?;
+        let mut connection = Connection::open_in_memory().map_err(translate)?;
+        set_up(&mut connection)?;
         Ok(SqliteConnection(connection))
     }
 
@@ -130,6 +201,10 @@ impl SqliteConnection {
 }
 
 impl Shared {
+    fn new(path: PathBuf, options: SqliteOptions) -> Self {
+        Shared { path, options, readers: Mutex::default(), writer: Mutex::default() }
+    }
+
     fn read<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let idle = lock(&self.readers).pop();
         let connection = idle.map_or_else(|| self.open_reader(), Ok)?;
@@ -154,25 +229,27 @@ impl Shared {
 
     fn open_writer(&self, create: OpenFlags) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
-        let connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
-        set_up(&connection)?;
+        let mut connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
+        set_up(&mut connection)?;
         check_ours(&connection)?;
         // A page of 8 KiB holds several files with their statistics; only a new database takes it.
-        // FULL: a commit is on the disk when it is acknowledged. 64 MiB of cache hold the index of paths.
+        // 64 MiB of cache hold the index of paths.
         connection
-            .execute_batch(
-                "PRAGMA page_size = 8192; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;
-                 PRAGMA wal_autocheckpoint = 4000;",
-            )
+            .execute_batch("PRAGMA page_size = 8192; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;")
             .map_err(translate)?;
+        let synchronous = match self.options.synchronous {
+            Synchronous::Full => "PRAGMA synchronous = FULL",
+            Synchronous::Off => "PRAGMA synchronous = OFF",
+        };
+        connection.execute_batch(synchronous).map_err(translate)?;
         use_wal(&connection)?;
         Ok(connection)
     }
 
     fn open_reader(&self) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
-        set_up(&connection)?;
+        let mut connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
+        set_up(&mut connection)?;
         match connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
             Ok(()) => Ok(connection),
             // A folder that may not be written cannot hold the file that readers share in WAL mode. Without
@@ -194,8 +271,8 @@ impl Shared {
             .map_err(|()| DatabaseError::Unavailable("the path is not a file's".into()))?;
         uri.set_query(Some("immutable=1"));
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        let connection = Connection::open_with_flags(uri.as_str(), flags).map_err(translate)?;
-        set_up(&connection)?;
+        let mut connection = Connection::open_with_flags(uri.as_str(), flags).map_err(translate)?;
+        set_up(&mut connection)?;
         Ok(connection)
     }
 }
@@ -225,8 +302,8 @@ const FOREIGN_TABLE: &str = "
 SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
   AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'dl_migrations') LIMIT 1";
 
-fn set_up(connection: &Connection) -> Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(translate)?;
+fn set_up(connection: &mut Connection) -> Result<()> {
+    wait_as_the_catalog(connection).map_err(translate)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     // A statement is planned once, and not again for each value that is bound to it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(translate)?;
@@ -238,16 +315,17 @@ fn in_transaction<T>(
     begin: &'static str,
     run: impl FnOnce(&Connection) -> Result<T>,
 ) -> Result<T> {
-    connection.execute_batch(begin).map_err(translate)?;
-    let result = run(connection).and_then(|value| {
-        connection.execute_batch("COMMIT").map_err(translate)?;
-        Ok(value)
-    });
+    execute(connection, begin)?;
+    let result = run(connection).and_then(|value| execute(connection, "COMMIT").map(|()| value));
     if result.is_err() && !connection.is_autocommit() {
         // What failed is told; a rollback that fails, too, ends with the connection.
         let _ = connection.execute_batch("ROLLBACK");
     }
     result
+}
+
+fn execute(connection: &Connection, sql: &'static str) -> Result<()> {
+    connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(drop).map_err(translate)
 }
 
 fn run_all(connection: &Connection, statements: Vec<Statement>) -> Result<Vec<ResultSet>> {

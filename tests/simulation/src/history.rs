@@ -6,40 +6,40 @@ use deltalakedb_core::Result;
 use deltalakedb_core::catalog::{Table, TableSelector, list_tables};
 use deltalakedb_core::mirror::{commit_actions, read_commit};
 use deltalakedb_core::snapshot::history;
+use deltalakedb_core::sql::Database;
 use serde_json::Value;
 
 use crate::model::State;
-use crate::tables::Calm;
 
 /// One version of a table.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Version {
-    pub(crate) version: i64,
-    pub(crate) timestamp_ms: i64,
-    pub(crate) commit_id: Option<String>,
+pub struct Version {
+    pub version: i64,
+    pub timestamp_ms: i64,
+    pub commit_id: Option<String>,
     /// False when it is known as a state only.
-    pub(crate) is_known: bool,
+    pub is_known: bool,
     /// Each an object with one key, file actions last.
-    pub(crate) actions: Vec<Value>,
+    pub actions: Vec<Value>,
 }
 
 /// A table with its versions, oldest first.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TableHistory {
-    pub(crate) key: i64,
-    pub(crate) name: String,
-    pub(crate) earliest_version: i64,
-    pub(crate) latest_version: i64,
-    pub(crate) versions: Vec<Version>,
+pub struct TableHistory {
+    pub key: i64,
+    pub name: String,
+    pub earliest_version: i64,
+    pub latest_version: i64,
+    pub versions: Vec<Version>,
 }
 
 impl TableHistory {
-    pub(crate) fn version(&self, version: i64) -> Option<&Version> {
+    pub fn version(&self, version: i64) -> Option<&Version> {
         self.versions.iter().find(|entry| entry.version == version)
     }
 
     /// The state after each version, for tables whose first version is a commit.
-    pub(crate) fn states(&self) -> BTreeMap<i64, State> {
+    pub fn states(&self) -> BTreeMap<i64, State> {
         let mut state = State::default();
         let states = self.versions.iter().map(|entry| {
             entry.actions.iter().for_each(|action| state.apply(action));
@@ -53,7 +53,7 @@ impl TableHistory {
 ///
 /// # Errors
 /// When something in it cannot be read, which should not be.
-pub(crate) async fn read(catalog: &Calm) -> Result<Vec<TableHistory>> {
+pub async fn read(catalog: &impl Database) -> Result<Vec<TableHistory>> {
     let mut tables = Vec::new();
     for table in list_tables(catalog).await? {
         tables.push(read_table(catalog, &table).await?);
@@ -61,7 +61,7 @@ pub(crate) async fn read(catalog: &Calm) -> Result<Vec<TableHistory>> {
     Ok(tables)
 }
 
-async fn read_table(catalog: &Calm, table: &Table) -> Result<TableHistory> {
+async fn read_table(catalog: &impl Database, table: &Table) -> Result<TableHistory> {
     let page = history(catalog, &TableSelector::Key(table.key), None, usize::MAX >> 1).await?;
     let mut versions = Vec::new();
     for entry in page.entries.into_iter().rev() {
@@ -90,6 +90,6 @@ async fn read_table(catalog: &Calm, table: &Table) -> Result<TableHistory> {
     })
 }
 
-pub(crate) fn to_value(action: &deltalakedb_core::action::Action) -> Value {
+pub fn to_value(action: &deltalakedb_core::action::Action) -> Value {
     serde_json::from_str(&action.to_json()).unwrap_or_default()
 }

@@ -8,7 +8,7 @@ use crate::model::State;
 
 /// How a commit bears what others do at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Isolation {
+pub enum Isolation {
     /// The commits could have happened one after the other, in the order of their versions.
     Serializable,
     /// The same, where blind appends may count as later than they are.
@@ -19,7 +19,7 @@ pub(crate) enum Isolation {
 
 impl Isolation {
     /// What a commit has that asks for none.
-    pub(crate) fn default_of(actions: &[Value]) -> Self {
+    pub fn default_of(actions: &[Value]) -> Self {
         let keeps_data = |action: &Value| {
             action.as_object().is_some_and(|action| action.values().all(|body| body["dataChange"] == false))
         };
@@ -29,7 +29,7 @@ impl Isolation {
 
 /// What a commit read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub enum Scope {
     /// Nothing of the table's rows.
     Nothing,
     /// The rows of these files.
@@ -42,22 +42,22 @@ pub(crate) enum Scope {
 
 /// What a client wanted of one table.
 #[derive(Clone, Debug)]
-pub(crate) struct Intent {
+pub struct Intent {
     /// The table's key.
-    pub(crate) table: i64,
+    pub table: i64,
     /// Each an object with one key.
-    pub(crate) actions: Vec<Value>,
+    pub actions: Vec<Value>,
     /// The version that it read.
-    pub(crate) base: i64,
-    pub(crate) scope: Scope,
-    pub(crate) isolation: Isolation,
+    pub base: i64,
+    pub scope: Scope,
+    pub isolation: Isolation,
     /// Whether the client asks for it, or it is what the actions have without that.
-    pub(crate) is_isolation_asked: bool,
+    pub is_isolation_asked: bool,
 }
 
 /// What a client was told of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// It is there: version and time by table.
     Committed(Vec<(i64, i64)>),
     /// It is not there and will not be.
@@ -70,41 +70,41 @@ pub(crate) enum Answer {
 
 /// A commit to one table, or to several at once.
 #[derive(Clone, Debug)]
-pub(crate) struct Commit {
-    pub(crate) kind: &'static str,
-    pub(crate) intents: Vec<Intent>,
+pub struct Commit {
+    pub kind: &'static str,
+    pub intents: Vec<Intent>,
     /// It breaks a rule.
-    pub(crate) is_invalid: bool,
+    pub is_invalid: bool,
     /// How often it was sent; more often than there are answers when its client died.
-    pub(crate) sent_count: usize,
-    pub(crate) answers: Vec<Answer>,
+    pub sent_count: usize,
+    pub answers: Vec<Answer>,
 }
 
 /// A snapshot as a reader saw it.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    pub(crate) reader: String,
-    pub(crate) table: i64,
-    pub(crate) version: i64,
-    pub(crate) timestamp_ms: i64,
+pub struct Seen {
+    pub reader: String,
+    pub table: i64,
+    pub version: i64,
+    pub timestamp_ms: i64,
     /// The table's latest version at the time.
-    pub(crate) latest_version: i64,
+    pub latest_version: i64,
     /// The time that was asked for.
-    pub(crate) asked_ms: Option<i64>,
-    pub(crate) file_count: i64,
-    pub(crate) size_bytes: i64,
-    pub(crate) state: State,
+    pub asked_ms: Option<i64>,
+    pub file_count: i64,
+    pub size_bytes: i64,
+    pub state: State,
 }
 
 /// What all clients together meant, were told and saw.
 #[derive(Default)]
-pub(crate) struct Ledger {
+pub struct Ledger {
     /// By commit id.
-    pub(crate) commits: BTreeMap<String, Commit>,
-    pub(crate) seen: Vec<Seen>,
+    pub commits: BTreeMap<String, Commit>,
+    pub seen: Vec<Seen>,
     /// Paths of objects, as they appeared.
-    pub(crate) published: Vec<String>,
+    pub published: Vec<String>,
     /// Keys of the tables that were made by import, each with the key of the table that it is a copy of.
-    pub(crate) copies: BTreeMap<i64, i64>,
-    pub(crate) violations: Vec<String>,
+    pub copies: BTreeMap<i64, i64>,
+    pub violations: Vec<String>,
 }

@@ -14,15 +14,20 @@
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))] // a test fails by them
 
-mod checkers;
+// The checkers are also those of the load test, which is another package.
+#[doc(hidden)]
+pub mod checkers;
 mod clock;
 mod config;
 mod executor;
-mod history;
+#[doc(hidden)]
+pub mod history;
 mod importers;
-mod ledger;
+#[doc(hidden)]
+pub mod ledger;
 mod mirrors;
-mod model;
+#[doc(hidden)]
+pub mod model;
 mod mutation;
 mod port;
 mod readers;

@@ -14,14 +14,20 @@ use crate::store::Objects;
 
 /// What is wrong; empty when all is well.
 pub(crate) fn check(tables: &[TableHistory], ledger: &Ledger, objects: &Objects) -> Vec<String> {
+    let mut wrong = check_catalog(tables, ledger);
+    wrong.extend(mirrored::check(tables, ledger, objects));
+    wrong.extend(copies::check(tables, ledger));
+    wrong
+}
+
+/// What is wrong with the catalog itself.
+pub fn check_catalog(tables: &[TableHistory], ledger: &Ledger) -> Vec<String> {
     let mut wrong = ledger.violations.clone();
     wrong.extend(versions::check(tables));
     wrong.extend(acknowledged::check(tables, ledger));
     wrong.extend(snapshots::check(tables, ledger));
     wrong.extend(transactions::check(tables, ledger));
     wrong.extend(serializability::check(tables, ledger));
-    wrong.extend(mirrored::check(tables, ledger, objects));
-    wrong.extend(copies::check(tables, ledger));
     wrong
 }
 

@@ -1,0 +1,136 @@
+//! `latency`: how long one commit takes in one process, with nobody beside it.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use deltalakedb_core::action::Action;
+use deltalakedb_core::commit::{
+    CommitRequest, Host, Outcome, Transaction, TransactionLimits, TransactionOutcome, Writer,
+};
+use deltalakedb_core::snapshot::{At, snapshot};
+use deltalakedb_native::database::{BatchThread, SqliteDatabase, SqliteOptions, Synchronous};
+use deltalakedb_native::host::SystemHost;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::appends::{Bare, warm_up};
+use crate::payload::Append;
+use crate::percentiles::Percentiles;
+use crate::report::{Format, load_average, print_table};
+use crate::{Result, catalog};
+
+/// Tables of the transaction.
+const TABLES: usize = 10;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Commits of each kind.
+    #[arg(long, default_value_t = 2000)]
+    commits: usize,
+}
+
+struct Measured {
+    what: String,
+    times: Percentiles,
+    /// Median by that of the bare INSERT of the same bytes, of the same durability, taken in turns with it.
+    ratio: Option<f64>,
+}
+
+pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
+    let runtime = catalog::runtime()?;
+    let mut all = Vec::new();
+    for (name, synchronous) in [("no fsync", Synchronous::Off), ("fsync", Synchronous::Full)] {
+        for (thread, batch_thread) in [("", BatchThread::Caller), (", on a blocking thread", BatchThread::Blocking)] {
+            let database = SqliteOptions::default().synchronous(synchronous).batch_thread(batch_thread);
+            let folder = tempfile::tempdir()?;
+            let (ours, bare) = single_file(&runtime, folder.path(), database, options.commits)?;
+            let (ours, bare) = (Percentiles::of(ours), Percentiles::of(bare));
+            let ratio = Some(ours.p50_ms / bare.p50_ms);
+            all.push(Measured { what: format!("commit, {name}{thread}"), times: ours, ratio });
+            if batch_thread == BatchThread::Caller {
+                all.push(Measured { what: format!("bare INSERT, {name}"), times: bare, ratio: None });
+            }
+        }
+    }
+    let folder = tempfile::tempdir()?;
+    let times = runtime.block_on(transactions(folder.path(), options.commits / TABLES))?;
+    all.push(Measured { what: format!("transaction over {TABLES} tables, fsync"), times, ratio: None });
+    print(&all, format)
+}
+
+/// Commits and bare INSERTs by turns: microseconds of each.
+fn single_file(runtime: &Runtime, folder: &Path, options: SqliteOptions, count: usize) -> Result<(Vec<u64>, Vec<u64>)> {
+    let path = folder.join("catalog.db");
+    let database = catalog::create(&path, options)?;
+    runtime.block_on(catalog::create_table(&database, "t", &catalog::plain_table("t")))?;
+    warm_up(&catalog::open(&path, SqliteOptions::default().synchronous(Synchronous::Off))?, "t")?;
+    let mut writer = runtime.block_on(Writer::open(&database, &SystemHost, &catalog::named("t")))?;
+    // Stays open, as the last connection that closes removes the log.
+    let mut warm = Bare::open(folder)?;
+    warm.warm_up()?;
+    let mut bare = Bare::open_with(folder, options.synchronous)?;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let append = Append::new()?;
+        let begin = Instant::now();
+        bare.insert(&append)?;
+        theirs.push(begin.elapsed().as_micros() as u64);
+        let request = CommitRequest::new(append.commit_id, vec![Action::Add(append.add)]);
+        let begin = Instant::now();
+        let outcome = runtime.block_on(writer.commit(&request))?;
+        ours.push(begin.elapsed().as_micros() as u64);
+        if !matches!(outcome, Outcome::Committed(_)) {
+            return Err(format!("an append was answered {outcome:?}").into());
+        }
+    }
+    Ok((ours, theirs))
+}
+
+async fn transactions(folder: &Path, count: usize) -> Result<Percentiles> {
+    let options = SqliteOptions::default().batch_thread(BatchThread::Caller);
+    let database: SqliteDatabase = catalog::create(&folder.join("catalog.db"), options)?;
+    let names: Vec<String> = (0..TABLES).map(|number| format!("t{number}")).collect();
+    let mut states = Vec::new();
+    for name in &names {
+        catalog::create_table(&database, name, &catalog::plain_table(name)).await?;
+        states.push(snapshot(&database, &catalog::named(name), At::Latest).await?);
+    }
+    let mut times = Vec::new();
+    for _ in 0..count {
+        let id = Append::new()?.commit_id;
+        let mut transaction = Transaction::begin(id, SystemHost.now_ms(), TransactionLimits::default());
+        for state in &states {
+            transaction.stage(state.clone(), CommitRequest::new("", vec![Action::Add(Append::new()?.add)]))?;
+        }
+        let begin = Instant::now();
+        let outcome = transaction.commit(&database, &SystemHost).await?;
+        times.push(begin.elapsed().as_micros() as u64);
+        if !matches!(outcome, TransactionOutcome::Committed(_)) {
+            return Err(format!("a transaction of appends was answered {outcome:?}").into());
+        }
+    }
+    Ok(Percentiles::of(times))
+}
+
+fn print(all: &[Measured], format: Format) -> Result<ExitCode> {
+    if format == Format::Json {
+        let all: Vec<Value> = all
+            .iter()
+            .map(|one| json!({"what": one.what, "times": one.times, "ratio_of_medians": one.ratio}))
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&json!({"measured": all, "load_average": load_average()}))?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let row = |one: &Measured| {
+        let Percentiles { p50_ms, p95_ms, p99_ms, max_ms } = one.times;
+        let mut row = vec![one.what.clone()];
+        row.extend([p50_ms, p95_ms, p99_ms, max_ms].map(|ms| format!("{ms:.3}")));
+        row.push(one.ratio.map_or(String::new(), |ratio| format!("{ratio:.2}")));
+        row
+    };
+    let rows: Vec<Vec<String>> = all.iter().map(row).collect();
+    print_table(&["", "p50 ms", "p95 ms", "p99 ms", "max ms", "by bare"], &rows);
+    println!("\nload average {:.1}", load_average().unwrap_or(0.0));
+    Ok(ExitCode::SUCCESS)
+}
