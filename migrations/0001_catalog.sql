@@ -18,6 +18,7 @@ CREATE TABLE dl_tables (
   location         TEXT NOT NULL UNIQUE,  -- URL of the table's folder, without a slash at its end
   earliest_version INTEGER,               -- the first version that can be read
   current_version  INTEGER,
+  rules_version    INTEGER NOT NULL DEFAULT 0,  -- the last version that changed metadata or protocol
   next_file_id     INTEGER,
   next_remove_id   INTEGER,
   import_id        TEXT,                  -- set while an import writes the table: no reader sees it then
@@ -49,7 +50,6 @@ CREATE TABLE dl_table_versions (
     AND typeof(size_bytes) = 'integer' AND typeof(row_count) = 'integer' AND typeof(timestamp_ms) = 'integer')
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX dl_table_versions_commit_id ON dl_table_versions (table_id, commit_id) WHERE commit_id IS NOT NULL;
-CREATE INDEX dl_table_versions_timestamp ON dl_table_versions (table_id, timestamp_ms);
 
 -- One row an add action. A file is in the snapshot of version V when
 -- version <= V AND (removed_version IS NULL OR removed_version > V).
@@ -195,8 +195,7 @@ CREATE TABLE dl_guard (
   CONSTRAINT table_not_found        CHECK (guard <> 'table_not_found'),
   CONSTRAINT import_superseded      CHECK (guard <> 'import_superseded'),
   CONSTRAINT version_moved          CHECK (guard <> 'version_moved'),
-  CONSTRAINT metadata_changed       CHECK (guard <> 'metadata_changed'),
-  CONSTRAINT protocol_changed       CHECK (guard <> 'protocol_changed'),
+  CONSTRAINT rules_changed          CHECK (guard <> 'rules_changed'),
   CONSTRAINT concurrent_append      CHECK (guard <> 'concurrent_append'),
   CONSTRAINT concurrent_delete_read CHECK (guard <> 'concurrent_delete_read'),
   CONSTRAINT removed_file_not_live  CHECK (guard <> 'removed_file_not_live'),
@@ -206,7 +205,7 @@ CREATE TABLE dl_guard (
   CONSTRAINT large_commit_not_found CHECK (guard <> 'large_commit_not_found'),
   CONSTRAINT added_and_removed      CHECK (guard <> 'added_and_removed'),
   CONSTRAINT known_guard CHECK (guard IN ('table_not_found', 'import_superseded', 'version_moved',
-    'metadata_changed', 'protocol_changed', 'concurrent_append', 'concurrent_delete_read', 'removed_file_not_live',
+    'rules_changed', 'concurrent_append', 'concurrent_delete_read', 'removed_file_not_live',
     'path_added_again', 'row_ids_missing', 'concurrent_transaction', 'large_commit_not_found', 'added_and_removed'))
 );
 

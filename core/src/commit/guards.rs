@@ -7,17 +7,10 @@ use crate::sql::{Limits, RowSource, Statement, Value, with_rows};
 
 use super::intent::Intent;
 
-/// The table is there, by the statement before; its metadata and protocol are those that are known. ?1 table, ?2 the last
-/// version that was looked at; so in all guards.
-const GUARD_RULES: &str = "
-INSERT INTO dl_guard (guard)
-SELECT 'table_not_found' WHERE changes() <> 1
-UNION ALL SELECT 'metadata_changed' WHERE EXISTS (
-  SELECT 1 FROM dl_metadata_updates WHERE table_id = ?1 AND version > ?2)
-UNION ALL SELECT 'protocol_changed' WHERE EXISTS (
-  SELECT 1 FROM dl_protocol_updates WHERE table_id = ?1 AND version > ?2)";
+/// The statement before moved the table's version: the table is there, with the metadata and protocol that are known.
+const GUARD_RULES: &str = "INSERT INTO dl_guard (guard) SELECT 'rules_changed' WHERE changes() <> 1";
 
-/// ?3 whether appends that read nothing matter, too.
+/// ?1 table, ?2 the last version that was looked at, so in all guards; ?3 whether appends that read nothing matter, too.
 const GUARD_APPEND: &str = "
 INSERT INTO dl_guard (guard) SELECT 'concurrent_append' WHERE EXISTS (
   SELECT 1 FROM dl_table_versions v WHERE v.table_id = ?1 AND v.version > ?2 AND v.added_files > 0
@@ -70,7 +63,7 @@ INSERT INTO dl_guard (guard) SELECT 'row_ids_missing' WHERE EXISTS (
 /// The guards of a commit, the first of which must follow the statement that moves the table's version.
 pub(super) fn guards(key: i64, intent: &Intent, limits: &Limits) -> Vec<Statement> {
     let since = || vec![Value::from(key), intent.examined_version.into()];
-    let mut statements = vec![Statement::new(GUARD_RULES, since())];
+    let mut statements = vec![Statement::new(GUARD_RULES, [])];
     if intent.minds_appends() {
         let mut params = since();
         params.push(intent.minds_blind_appends().into());

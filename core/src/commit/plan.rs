@@ -19,11 +19,11 @@ use super::large::{Staged, statements as large};
 use super::request::CommitRequest;
 use super::write::{RowIds, Totals, VersionStart, VersionWriter};
 
-/// ?1 table; ?2 and ?3 add and remove actions, whose ids are taken.
+/// ?1 table; ?2 and ?3 add and remove actions, whose ids are taken; ?4 the last version that was looked at.
 const ADVANCE_VERSION: &str = "
 UPDATE dl_tables SET current_version = current_version + 1, next_file_id = next_file_id + ?2,
   next_remove_id = next_remove_id + ?3
-WHERE table_id = ?1 AND import_id IS NULL";
+WHERE table_id = ?1 AND import_id IS NULL AND rules_version <= ?4";
 
 const COMMITTED: &str = "
 SELECT v.version, v.timestamp_ms, v.file_count FROM dl_tables t
@@ -194,8 +194,9 @@ fn plan_part(part: &Part<'_>, transaction_id: Option<&str>, now_ms: i64, limits:
         in_commit_timestamp: in_commit_timestamps_enabled(metadata, protocol),
     };
     let totals = Totals::of(&request.actions)?;
-    let ids = vec![key.into(), totals.added_count.into(), totals.removed_count.into()];
-    let mut statements = vec![Statement::new(ADVANCE_VERSION, ids)];
+    let advance =
+        vec![key.into(), totals.added_count.into(), totals.removed_count.into(), intent.examined_version.into()];
+    let mut statements = vec![Statement::new(ADVANCE_VERSION, advance)];
     statements.extend(guards(key, &intent, limits));
     let mut writer = VersionWriter::new(key, *limits, row_ids);
     match &part.staged {

@@ -99,6 +99,9 @@ INSERT INTO dl_metadata_updates (table_id, version, metadata)
 SELECT table_id, current_version, ?2 FROM dl_tables WHERE table_id = ?1
 ON CONFLICT (table_id, version) DO UPDATE SET metadata = excluded.metadata";
 
+/// After a change of metadata or protocol. ?1 table.
+pub(super) const SET_RULES_VERSION: &str = "UPDATE dl_tables SET rules_version = current_version WHERE table_id = ?1";
+
 /// Since which version and time the table has in-commit timestamps (protocol section "Writer Requirements for In-Commit
 /// Timestamps"); a table that has them from its first version on needs not say so. ?1 table.
 pub(super) const ENABLE_IN_COMMIT_TIMESTAMPS: &str = r#"

@@ -16,8 +16,8 @@ use super::large::{Staged, statements as large};
 use super::row_tracking::{INSERT_ADDS_WITH_ROW_IDS, INSERT_REMOVES_WITH_ROW_IDS, SET_HIGH_WATER_MARK};
 use super::statements::{
     ADVANCE, BEGIN, BEGIN_WHOLE, CLOSE, DESCRIBE, ENABLE_IN_COMMIT_TIMESTAMPS, END, INSERT_ADDS, INSERT_CDC,
-    INSERT_DOMAIN_METADATA, INSERT_METADATA, INSERT_PROTOCOL, INSERT_REMOVES, INSERT_TXNS, INSERT_UNKNOWN, SUBTRACT,
-    SUBTRACT_CLOSED,
+    INSERT_DOMAIN_METADATA, INSERT_METADATA, INSERT_PROTOCOL, INSERT_REMOVES, INSERT_TXNS, INSERT_UNKNOWN,
+    SET_RULES_VERSION, SUBTRACT, SUBTRACT_CLOSED,
 };
 
 /// How a version begins.
@@ -197,10 +197,10 @@ impl VersionWriter {
                     self.removes += 1;
                 }
                 Action::Metadata(metadata) => {
-                    statements.push(Statement::new(INSERT_METADATA, vec![self.table_id.into(), json(&metadata).into()]))
+                    statements.extend(self.rules(INSERT_METADATA, json(&metadata)));
                 }
                 Action::Protocol(protocol) => {
-                    statements.push(Statement::new(INSERT_PROTOCOL, vec![self.table_id.into(), json(&protocol).into()]))
+                    statements.extend(self.rules(INSERT_PROTOCOL, json(&protocol)));
                 }
                 Action::Txn(txn) => {
                     let text = json(&txn);
@@ -224,6 +224,14 @@ impl VersionWriter {
         }
         self.rows(rows, &mut statements);
         statements
+    }
+
+    /// A change of metadata or protocol.
+    fn rules(&self, insert: &'static str, action: String) -> [Statement; 2] {
+        [
+            Statement::new(insert, vec![self.table_id.into(), action.into()]),
+            Statement::new(SET_RULES_VERSION, [self.table_id.into()]),
+        ]
     }
 
     fn rows(&self, rows: VersionRows, statements: &mut Vec<Statement>) {

@@ -35,18 +35,31 @@ impl At {
     }
 }
 
+/// Times grow with the versions, so the version of a time is found by halving, without an index on times.
 /// The table and version meant by `?1` (see [`chosen_table!`]), `?2` (version or NULL) and `?3` (timestamp or NULL).
 macro_rules! target {
     ($query:literal) => {
         concat!(
-            "WITH RECURSIVE target (table_id, version) AS (
-               SELECT t.table_id, CASE WHEN ?2 IS NOT NULL THEN ?2 WHEN ?3 IS NULL THEN t.current_version ELSE (
-                 SELECT v.version FROM dl_table_versions v
-                 WHERE v.table_id = t.table_id AND v.timestamp_ms <= ?3 AND v.version >= t.earliest_version
-                 ORDER BY v.timestamp_ms DESC LIMIT 1) END
-               FROM dl_tables t WHERE t.import_id IS NULL AND t.table_id = ",
+            "WITH RECURSIVE chosen (table_id, first, last) AS (
+               SELECT table_id, earliest_version, current_version FROM dl_tables
+               WHERE import_id IS NULL AND table_id = ",
             $crate::catalog::chosen_table!(),
-            ")",
+            "), bisection (low, high) AS (
+               SELECT first, last FROM chosen WHERE ?3 IS NOT NULL
+               UNION ALL
+               SELECT CASE WHEN m.version <= b.high AND m.timestamp_ms <= ?3 THEN m.version ELSE b.low END,
+                 CASE WHEN m.version <= b.high AND m.timestamp_ms <= ?3 THEN b.high ELSE (b.low + b.high + 1) / 2 - 1 END
+               FROM bisection b CROSS JOIN chosen c CROSS JOIN dl_table_versions m
+                 ON m.table_id = c.table_id AND m.version = (
+                   SELECT min(v.version) FROM dl_table_versions v
+                   WHERE v.table_id = c.table_id AND v.version >= (b.low + b.high + 1) / 2)
+               WHERE b.low < b.high
+             ), target (table_id, version) AS (
+               SELECT c.table_id, CASE WHEN ?2 IS NOT NULL THEN ?2 WHEN ?3 IS NULL THEN c.last ELSE (
+                 SELECT v.version FROM bisection b CROSS JOIN dl_table_versions v
+                   ON v.table_id = c.table_id AND v.version = b.low AND v.timestamp_ms <= ?3
+                 WHERE b.low >= b.high) END
+               FROM chosen c)",
             $query
         )
     };

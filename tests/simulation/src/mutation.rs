@@ -10,6 +10,8 @@ use deltalakedb_core::sql::Batch;
 pub enum Mutation {
     /// A guard statement of commits or imports, by the name that it gives to `dl_guard`.
     WithoutGuard(&'static str),
+    /// Metadata and protocol may have changed meanwhile.
+    WithoutRulesVersion,
     /// Commit ids need not be unique.
     WithoutUniqueCommitIds,
     /// A transaction is sent as a batch for each of its tables.
@@ -21,11 +23,12 @@ pub enum Mutation {
 /// What each part of a commit begins with.
 const ADVANCE_VERSION: &str = "SET current_version = current_version + 1";
 
-const GUARDS: [&str; 8] = [
+/// The condition by which a commit moves a table's version.
+const RULES_VERSION: &str = "AND rules_version <= ?4";
+
+const GUARDS: [&str; 6] = [
     "removed_file_not_live",
     "concurrent_delete_read",
-    "metadata_changed",
-    "protocol_changed",
     "concurrent_append",
     "concurrent_transaction",
     "path_added_again",
@@ -36,13 +39,19 @@ impl Mutation {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Mutation> {
         let guards = GUARDS.into_iter().map(Mutation::WithoutGuard);
-        guards.chain([Mutation::WithoutUniqueCommitIds, Mutation::SplitTransactions, Mutation::OverwritingStore])
+        guards.chain([
+            Mutation::WithoutRulesVersion,
+            Mutation::WithoutUniqueCommitIds,
+            Mutation::SplitTransactions,
+            Mutation::OverwritingStore,
+        ])
     }
 
     /// As the command line has it.
     pub fn name(self) -> &'static str {
         match self {
             Mutation::WithoutGuard(guard) => guard,
+            Mutation::WithoutRulesVersion => "rules_changed",
             Mutation::WithoutUniqueCommitIds => "unique_commit_ids",
             Mutation::SplitTransactions => "split_transactions",
             Mutation::OverwritingStore => "overwriting_store",
@@ -69,11 +78,17 @@ impl Mutation {
 
     /// Makes a guard hold always; a statement may have several.
     pub(crate) fn apply(self, batch: &mut Batch) {
-        let Mutation::WithoutGuard(guard) = self else { return };
-        let condition = format!("SELECT '{guard}' WHERE ");
+        let (condition, instead) = match self {
+            Mutation::WithoutGuard(guard) => {
+                (format!("SELECT '{guard}' WHERE "), format!("SELECT '{guard}' WHERE 0 AND "))
+            }
+            // The parameter stays.
+            Mutation::WithoutRulesVersion => (RULES_VERSION.to_owned(), "AND ?4 IS NOT NULL".to_owned()),
+            _ => return,
+        };
         for statement in &mut batch.statements {
             if statement.sql.contains(&condition) {
-                statement.sql = Cow::Owned(statement.sql.replace(&condition, &format!("{condition}0 AND ")));
+                statement.sql = Cow::Owned(statement.sql.replace(&condition, &instead));
             }
         }
     }

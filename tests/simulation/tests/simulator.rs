@@ -82,8 +82,7 @@ mod without {
         removed_file_not_live: "which was not there";
         concurrent_delete_read: "which are gone";
         concurrent_append: "and not the rows";
-        metadata_changed: "the metadata that it read";
-        protocol_changed: "the protocol";
+        rules_changed: "the metadata that it read";
         concurrent_transaction: "was written before";
         path_added_again: "with two deletion vectors";
         unique_commit_ids: "is version";
