@@ -49,7 +49,7 @@ CREATE TABLE dl_table_versions (
   CONSTRAINT totals_in_range CHECK (file_count >= 0 AND size_bytes >= 0 AND row_count >= 0
     AND typeof(size_bytes) = 'integer' AND typeof(row_count) = 'integer' AND typeof(timestamp_ms) = 'integer')
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX dl_table_versions_commit_id ON dl_table_versions (table_id, commit_id) WHERE commit_id IS NOT NULL;
+CREATE UNIQUE INDEX dl_table_versions_commit_id ON dl_table_versions (commit_id, table_id) WHERE commit_id IS NOT NULL;
 
 -- One row an add action. A file is in the snapshot of version V when
 -- version <= V AND (removed_version IS NULL OR removed_version > V).
@@ -72,7 +72,9 @@ CREATE TABLE dl_add_files (
   base_row_id                INTEGER,
   default_row_commit_version INTEGER,
   clustering_provider        TEXT,
-  extra                      TEXT                       -- JSON: fields that the protocol does not name
+  extra                      TEXT,                      -- JSON: fields that the protocol does not name
+  -- A sum beyond 64 bits would become a floating-point number.
+  CONSTRAINT row_ids_in_range CHECK (base_row_id IS NULL OR typeof(base_row_id) = 'integer')
 );
 -- Not only over live files: closing an interval then writes no index entry.
 CREATE UNIQUE INDEX dl_add_files_path ON dl_add_files (table_id, path, dv_id, version);
@@ -195,18 +197,23 @@ CREATE TABLE dl_guard (
   CONSTRAINT table_not_found        CHECK (guard <> 'table_not_found'),
   CONSTRAINT import_superseded      CHECK (guard <> 'import_superseded'),
   CONSTRAINT version_moved          CHECK (guard <> 'version_moved'),
+  CONSTRAINT commit_id_used         CHECK (guard <> 'commit_id_used'),
   CONSTRAINT rules_changed          CHECK (guard <> 'rules_changed'),
   CONSTRAINT concurrent_append      CHECK (guard <> 'concurrent_append'),
   CONSTRAINT concurrent_delete_read CHECK (guard <> 'concurrent_delete_read'),
   CONSTRAINT removed_file_not_live  CHECK (guard <> 'removed_file_not_live'),
   CONSTRAINT path_added_again       CHECK (guard <> 'path_added_again'),
   CONSTRAINT row_ids_missing        CHECK (guard <> 'row_ids_missing'),
+  CONSTRAINT row_ids_in_range       CHECK (guard <> 'row_ids_in_range'),
+  CONSTRAINT schema_not_restored    CHECK (guard <> 'schema_not_restored'),
   CONSTRAINT concurrent_transaction CHECK (guard <> 'concurrent_transaction'),
   CONSTRAINT large_commit_not_found CHECK (guard <> 'large_commit_not_found'),
   CONSTRAINT added_and_removed      CHECK (guard <> 'added_and_removed'),
-  CONSTRAINT known_guard CHECK (guard IN ('table_not_found', 'import_superseded', 'version_moved',
-    'rules_changed', 'concurrent_append', 'concurrent_delete_read', 'removed_file_not_live',
-    'path_added_again', 'row_ids_missing', 'concurrent_transaction', 'large_commit_not_found', 'added_and_removed'))
+  CONSTRAINT path_kept              CHECK (guard <> 'path_kept'),
+  CONSTRAINT known_guard CHECK (guard IN ('table_not_found', 'import_superseded', 'version_moved', 'commit_id_used',
+    'rules_changed', 'concurrent_append', 'concurrent_delete_read', 'removed_file_not_live', 'path_added_again',
+    'row_ids_missing', 'row_ids_in_range', 'schema_not_restored', 'concurrent_transaction', 'large_commit_not_found',
+    'added_and_removed', 'path_kept'))
 );
 
 INSERT INTO dl_migrations (version, name) VALUES (1, 'catalog');

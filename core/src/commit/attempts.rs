@@ -2,7 +2,7 @@
 
 use crate::catalog::{Table, TableSelector, quoted};
 use crate::snapshot::{At, Snapshot, snapshot};
-use crate::sql::{Batch, Database, DatabaseError, Row, Statement};
+use crate::sql::{Batch, Database, DatabaseError, Row, Statement, Value};
 use crate::{Error, ErrorKind, Result};
 
 use super::conflict::Conflict;
@@ -15,6 +15,9 @@ use super::write::out_of_range;
 
 const SAME_COMMIT: &str = "
 SELECT version, timestamp_ms, commit_digest FROM dl_table_versions WHERE table_id = ?1 AND commit_id = ?2";
+
+/// In how many tables a commit id was used.
+const TABLES_OF_COMMIT: &str = "SELECT count(*) FROM dl_table_versions WHERE commit_id = ?1";
 
 /// How it ended.
 pub(super) enum Ending {
@@ -46,10 +49,9 @@ pub(super) async fn run(
     host: &impl Host,
     retry: &RetryPolicy,
     parts: &mut [Part<'_>],
-    transaction_id: Option<&str>,
 ) -> Result<Ending> {
     let mut is_answer_lost = false;
-    let ending = try_often(database, host, retry, parts, transaction_id, &mut is_answer_lost).await;
+    let ending = try_often(database, host, retry, parts, &mut is_answer_lost).await;
     match &ending {
         Ok(Ending::Conflicted(_)) => {}
         Err(error) if is_final(error) => {}
@@ -77,7 +79,6 @@ async fn try_often(
     host: &impl Host,
     retry: &RetryPolicy,
     parts: &mut [Part<'_>],
-    transaction_id: Option<&str>,
     is_answer_lost: &mut bool,
 ) -> Result<Ending> {
     let mut last_refusal = None;
@@ -86,7 +87,7 @@ async fn try_often(
         if wait_ms > 0 {
             host.sleep(wait_ms).await;
         }
-        match attempt(database, host, parts, transaction_id).await {
+        match attempt(database, host, parts).await {
             Ok(committed) => return Ok(Ending::Committed(committed)),
             Err(Refusal::Guarded(error)) => {
                 if let Some(ending) = resolve(database, parts, &error).await? {
@@ -115,7 +116,6 @@ async fn attempt(
     database: &impl Database,
     host: &impl Host,
     parts: &mut [Part<'_>],
-    transaction_id: Option<&str>,
 ) -> Result<Vec<Committed>, Refusal> {
     for part in parts.iter_mut() {
         // The writer looked at a version that this state does not know yet.
@@ -123,7 +123,7 @@ async fn attempt(
             *part.state = latest(database, &part.state.table).await.map_err(Refusal::Final)?;
         }
     }
-    let plan = match plan(parts, transaction_id, host.now_ms(), &database.limits()) {
+    let plan = match plan(parts, host.now_ms(), &database.limits()) {
         Ok(plan) => plan,
         Err(error) if catch_up(database, parts).await.map_err(Refusal::Final)? => return Err(Refusal::Stale(error)),
         Err(error) => return Err(Refusal::Final(error)),
@@ -154,23 +154,31 @@ fn committed(table: &Table, row: &Row) -> Result<Committed> {
     Ok(Committed { table: table.name.clone(), version: row.integer(0)?, timestamp_ms: row.integer(1)? })
 }
 
-/// A commit that was refused may be one that happened before, when the table allowed it; or it was prepared for a
-/// metadata or protocol that is no more, and does not fit for that reason.
+/// A commit that was refused may be one that happened before, when the table allowed it; or it was prepared for a version
+/// that others have moved on from, and does not fit for that reason.
 async fn settle(database: &impl Database, parts: &mut [Part<'_>]) -> Result<Option<Ending>> {
     if let Some(committed) = committed_before(database, parts).await? {
         return Ok(Some(Ending::Committed(committed)));
     }
     for part in parts.iter_mut() {
         let Ok(intent) = part.intent() else { continue };
-        let changed_version = part.state.metadata_version.max(part.state.protocol_version);
-        if changed_version > intent.examined_version {
+        if part.state.version > intent.examined_version {
             let removed = part.removed();
-            if let Some(conflict) = examine(database, part.state, &intent, removed).await?.conflict {
+            if let Some(conflict) = examine(database, part.state, &intent, removed, part.added_paths()).await?.conflict
+            {
                 return Ok(Some(Ending::Conflicted(conflict)));
             }
         }
     }
     Ok(None)
+}
+
+fn is_out_of_range(error: &DatabaseError) -> bool {
+    match error {
+        DatabaseError::OutOfRange(_) => true,
+        DatabaseError::Guard(guard) => guard == "totals_in_range" || guard == "row_ids_in_range",
+        _ => false,
+    }
 }
 
 /// Brings the states of all parts up to date; whether any was not.
@@ -193,7 +201,7 @@ async fn resolve(database: &impl Database, parts: &mut [Part<'_>], error: &Datab
     if let Some(committed) = committed_before(database, parts).await? {
         return Ok(Some(Ending::Committed(committed)));
     }
-    if matches!(error, DatabaseError::OutOfRange(_)) || *error == DatabaseError::Guard("totals_in_range".into()) {
+    if is_out_of_range(error) {
         return Err(at(out_of_range(), parts));
     }
     let mut has_moved = false;
@@ -201,7 +209,7 @@ async fn resolve(database: &impl Database, parts: &mut [Part<'_>], error: &Datab
         check_guard(database, part, error).await?;
         let state = latest(database, &part.state.table).await?;
         let intent = part.intent()?;
-        let examined = examine(database, &state, &intent, part.removed()).await?;
+        let examined = examine(database, &state, &intent, part.removed(), part.added_paths()).await?;
         if let Some(conflict) = examined.conflict {
             return Ok(Some(Ending::Conflicted(conflict)));
         }
@@ -219,7 +227,7 @@ async fn resolve(database: &impl Database, parts: &mut [Part<'_>], error: &Datab
     if has_moved || catch_up(database, parts).await? { Ok(None) } else { Err(at(error.clone().into(), parts)) }
 }
 
-async fn latest(database: &impl Database, table: &Table) -> Result<Snapshot> {
+pub(super) async fn latest(database: &impl Database, table: &Table) -> Result<Snapshot> {
     let state = snapshot(database, &TableSelector::Key(table.key), At::Latest).await;
     state.map_err(|error| match error.kind() {
         ErrorKind::NotFound => {
@@ -230,16 +238,31 @@ async fn latest(database: &impl Database, table: &Table) -> Result<Snapshot> {
     })
 }
 
+/// The version and time of the commit with an id, and the digest of what was sent; if it happened.
+pub(super) async fn find_commit(database: &impl Database, table: &Table, commit_id: &str) -> Result<Option<Row>> {
+    let query = Statement::new(SAME_COMMIT, vec![table.key.into(), commit_id.into()]);
+    Ok(table.read_rows(database, query).await?.pop())
+}
+
 /// The versions of the commit, if it happened before.
 ///
 /// # Errors
 /// [`Invalid`](ErrorKind::Invalid) when the commit id was used for another commit.
 pub(super) async fn committed_before(database: &impl Database, parts: &[Part<'_>]) -> Result<Option<Vec<Committed>>> {
-    let queries = parts.iter().map(|part| {
-        let params = vec![part.state.table.key.into(), part.request.commit_id.as_str().into()];
-        Statement::new(SAME_COMMIT, params)
-    });
-    let results = database.batch(Batch::read(queries.collect())).await?;
+    let same = |part: &Part<'_>| {
+        Statement::new(SAME_COMMIT, vec![part.state.table.key.into(), part.request.commit_id.as_str().into()])
+    };
+    let mut queries: Vec<Statement> = parts.iter().map(same).collect();
+    let id = parts.iter().find(|part| part.is_transaction).map(|part| part.request.commit_id.as_str().into());
+    queries.extend(id.map(|id: Value| Statement::new(TABLES_OF_COMMIT, [id])));
+    let mut results = database.batch(Batch::read(queries)).await?;
+    if let Some(count) = results.drain(parts.len()..).next().and_then(|result| result.rows.into_iter().next()) {
+        // A transaction is that of its tables, and of no others.
+        let count = count.integer(0)?;
+        if let (true, [part, ..]) = (count > 0 && count != parts.len() as i64, parts) {
+            return Err(id_is_taken(part, None));
+        }
+    }
     let rows: Vec<Option<Row>> = results.into_iter().map(|result| result.rows.into_iter().next()).collect();
     if rows.iter().all(Option::is_none) {
         return Ok(None);

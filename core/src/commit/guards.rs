@@ -3,9 +3,14 @@
 //! A guard that looks at what others did meanwhile may be coarse: when one does not hold, [`winners`](super::winners)
 //! decides exactly, and the commit is tried again on top of what it may ignore.
 
+use crate::action::Metadata;
 use crate::sql::{Limits, RowSource, Statement, Value, with_rows};
 
 use super::intent::Intent;
+
+/// A transaction's id was used in no table yet. ?1 commit id.
+pub(super) const GUARD_COMMIT_ID: &str = "
+INSERT INTO dl_guard (guard) SELECT 'commit_id_used' WHERE EXISTS (SELECT 1 FROM dl_table_versions WHERE commit_id = ?1)";
 
 /// The statement before moved the table's version: the table is there, with the metadata and protocol that are known.
 const GUARD_RULES: &str = "INSERT INTO dl_guard (guard) SELECT 'rules_changed' WHERE changes() <> 1";
@@ -14,7 +19,7 @@ const GUARD_RULES: &str = "INSERT INTO dl_guard (guard) SELECT 'rules_changed' W
 const GUARD_APPEND: &str = "
 INSERT INTO dl_guard (guard) SELECT 'concurrent_append' WHERE EXISTS (
   SELECT 1 FROM dl_table_versions v WHERE v.table_id = ?1 AND v.version > ?2 AND v.added_files > 0
-    AND (?3 OR json_extract(v.commit_info, '$.isBlindAppend') IS NOT 1))";
+    AND (?3 OR CASE WHEN json_valid(v.commit_info) THEN json_extract(v.commit_info, '$.isBlindAppend') END IS NOT 1))";
 
 const GUARD_ANY_REMOVED: &str = "
 INSERT INTO dl_guard (guard) SELECT 'concurrent_delete_read' WHERE EXISTS (
@@ -31,15 +36,27 @@ WITH rows (path, dv_id) AS ({rows})
 INSERT INTO dl_guard (guard) SELECT 'removed_file_not_live' WHERE EXISTS (
   SELECT 1 FROM rows r WHERE NOT EXISTS (
     SELECT 1 FROM dl_add_files f
-    WHERE f.table_id = ?1 AND f.path = r.path AND f.dv_id = r.dv_id AND f.removed_version IS NULL))";
+    WHERE f.table_id = ?1 AND f.path = r.path AND f.dv_id = r.dv_id AND f.version <= ?2 AND f.removed_version IS NULL))";
 
 /// A path is live with one deletion vector at the most: who adds it with another one removes the entry that it has
-/// (protocol section "Add File and Remove File"). The rows are added files whose path the commit does not remove.
+/// (protocol section "Add File and Remove File"). And who adds it again read it: it must not have been removed meanwhile.
+/// The rows are added files whose path the commit does not remove.
 pub(super) const GUARD_PATHS: &str = "
 WITH rows (path, dv_id) AS ({rows})
-INSERT INTO dl_guard (guard) SELECT 'path_added_again' WHERE EXISTS (
+INSERT INTO dl_guard (guard)
+SELECT 'path_added_again' WHERE EXISTS (
   SELECT 1 FROM rows r JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.dv_id <> r.dv_id
-    AND f.removed_version IS NULL)";
+    AND f.removed_version IS NULL)
+UNION ALL SELECT 'concurrent_delete_read' WHERE EXISTS (
+  SELECT 1 FROM rows r JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2)";
+
+/// A commit that restores a schema must not bring one that the table never had. ?1 table, ?2 schema, ?3 partition columns,
+/// ?4 column mapping mode.
+const GUARD_HAD_SCHEMA: &str = r#"
+INSERT INTO dl_guard (guard) SELECT 'schema_not_restored' WHERE NOT EXISTS (
+  SELECT 1 FROM dl_metadata_updates m WHERE m.table_id = ?1 AND json_extract(m.metadata, '$.schemaString') IS ?2
+    AND json_extract(m.metadata, '$.partitionColumns') IS json(?3)
+    AND json_extract(m.metadata, '$.configuration."delta.columnMapping.mode"') IS ?4)"#;
 
 const GUARD_TXNS: &str = "
 WITH rows (app_id, txn_version) AS ({rows})
@@ -79,8 +96,27 @@ pub(super) fn guards(key: i64, intent: &Intent, limits: &Limits) -> Vec<Statemen
 }
 
 /// The guards on the files that a commit removes and adds.
-pub(super) fn file_guards(key: i64, removed: RowSource, added: RowSource, limits: &Limits) -> Vec<Statement> {
-    let mut statements = with_rows(limits, GUARD_REMOVES, &[key.into()], removed);
-    statements.extend(with_rows(limits, GUARD_PATHS, &[key.into()], added));
+pub(super) fn file_guards(
+    key: i64,
+    intent: &Intent,
+    removed: RowSource,
+    added: RowSource,
+    limits: &Limits,
+) -> Vec<Statement> {
+    let since = [key.into(), intent.examined_version.into()];
+    let mut statements = with_rows(limits, GUARD_REMOVES, &since, removed);
+    statements.extend(with_rows(limits, GUARD_PATHS, &since, added));
     statements
+}
+
+/// The guard on a schema that is said to be an earlier one.
+pub(super) fn had_schema(key: i64, metadata: &Metadata) -> Statement {
+    let partition_columns: serde_json::Value = metadata.partition_columns.clone().into();
+    let params: Vec<Value> = vec![
+        key.into(),
+        metadata.schema_string.clone().into(),
+        partition_columns.to_string().into(),
+        metadata.configuration.value("delta.columnMapping.mode").map(str::to_owned).into(),
+    ];
+    Statement::new(GUARD_HAD_SCHEMA, params)
 }

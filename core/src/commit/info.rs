@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::action::{Action, CommitInfo, Json};
-use crate::snapshot::Snapshot;
 use crate::table_features::row_tracking_enabled;
 use crate::{Error, Result};
 
 use super::intent::Intent;
-use super::request::CommitRequest;
+use super::plan::Part;
 
 const ENGINE: &str = concat!("deltalakedb/", env!("CARGO_PKG_VERSION"));
 const ROWS_PRESERVED_TAG: &str = "delta.rowTracking.preserved";
@@ -23,14 +22,8 @@ pub(super) const TRANSACTION_TAG: &str = "delta.multiTableTransaction.transactio
 ///
 /// # Errors
 /// [`Invalid`](crate::ErrorKind::Invalid) when its `tags` are no object.
-pub(super) fn commit_info(
-    state: &Snapshot,
-    request: &CommitRequest,
-    intent: &Intent,
-    transaction_id: Option<&str>,
-    loses_row_ids: bool,
-    now_ms: i64,
-) -> Result<CommitInfo> {
+pub(super) fn commit_info(part: &Part<'_>, intent: &Intent, now_ms: i64) -> Result<CommitInfo> {
+    let Part { state, request, .. } = part;
     let given = request.actions.iter().find_map(|action| match action {
         Action::CommitInfo(info) => Some(info.fields()),
         _ => None,
@@ -60,10 +53,10 @@ pub(super) fn commit_info(
         fields.insert("readVersion".into(), json(version.into())?);
     }
     let mut tags = given_tags(&fields)?;
-    if let Some(id) = transaction_id {
-        tags.insert(TRANSACTION_TAG.into(), json(id.into())?);
+    if part.is_transaction {
+        tags.insert(TRANSACTION_TAG.into(), json(request.commit_id.as_str().into())?);
     }
-    if loses_row_ids {
+    if part.loses_row_ids {
         tags.insert(ROWS_PRESERVED_TAG.into(), json("false".into())?);
     } else if row_tracking_enabled(&state.metadata, &state.protocol) && !tags.contains_key(ROWS_PRESERVED_TAG) {
         // Only the writer of the files knows, unless no row was there before.

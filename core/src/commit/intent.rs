@@ -7,10 +7,10 @@ use crate::predicate::Predicate;
 use crate::schema::Schema;
 use crate::snapshot::Snapshot;
 use crate::sql::{Rows, Value};
-use crate::table_features::ROW_TRACKING_DOMAIN;
+use crate::table_features::{ROW_TRACKING_DOMAIN, has_writer_feature};
 use crate::{Error, Result};
 
-use super::check::replaces_metadata;
+use super::check::{Assumptions, assumptions};
 use super::large::Staged;
 use super::request::{CommitRequest, Isolation};
 
@@ -35,6 +35,8 @@ pub(super) struct Intent {
     apps: BTreeMap<String, Option<i64>>,
     domains: Vec<String>,
     pub has_metadata: bool,
+    /// The table must have had the commit's schema before.
+    pub had_schema: bool,
     pub has_protocol: bool,
     rewrites_row_ids: bool,
 }
@@ -59,8 +61,11 @@ impl Intent {
         let has_metadata = actions.iter().any(|action| matches!(action, Action::Metadata(_)));
         // Who removes data on the ground of a version looked at it as a whole, if nothing else is said.
         let looked_at_all = removes_data && !read.has_files() && read.version.is_some();
-        let replaces = has_metadata && replaces_metadata(state, actions, request.operation.as_deref());
-        let mut whole_table = read.whole_table || looked_at_all || replaces;
+        let assumed = match has_metadata {
+            true => assumptions(state, actions, request.operation.as_deref()),
+            false => Assumptions::default(),
+        };
+        let mut whole_table = read.whole_table || looked_at_all || assumed.no_new_files;
         let predicates = match parse_predicates(state, &read.predicates) {
             Ok(predicates) => predicates,
             // It was written for a schema that is no more: that, and not the text, is what is wrong.
@@ -84,8 +89,12 @@ impl Intent {
             apps: read.app_ids.iter().map(|app_id| (app_id.clone(), None)).collect(),
             domains: Vec::new(),
             has_metadata,
+            had_schema: assumed.had_schema,
             has_protocol: false,
-            rewrites_row_ids: request.operation.as_deref().is_some_and(|name| ROW_TRACKING_OPERATIONS.contains(&name)),
+            rewrites_row_ids: request.operation.as_deref().is_some_and(|name| ROW_TRACKING_OPERATIONS.contains(&name))
+                && has_writer_feature(&state.protocol, "rowTracking")
+                && staged.is_none()
+                && keeps_data(actions),
         };
         for action in actions {
             match action {
@@ -103,7 +112,9 @@ impl Intent {
 
     /// Whether files that others added can conflict.
     pub(super) fn minds_appends(&self) -> bool {
-        self.reads_any_file() && self.isolation != Isolation::Snapshot && !self.rewrites_row_ids
+        // Snapshot isolation is for what leaves rows and metadata as they are, whatever the commit asks for.
+        let may_ignore = self.isolation == Isolation::Snapshot || self.rewrites_row_ids;
+        self.reads_any_file() && (self.has_metadata || !may_ignore)
     }
 
     /// Whether they can even if their commit read nothing.

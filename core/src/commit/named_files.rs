@@ -9,6 +9,7 @@ use crate::snapshot::Snapshot;
 use crate::sql::{Batch, Database, DatabaseError, ResultSet, Row, RowSource, Statement, with_rows};
 use crate::{Error, ErrorKind, Result};
 
+use super::attempts::latest;
 use super::check::added_and_removed;
 use super::conflict::Conflict;
 use super::intent::Intent;
@@ -52,14 +53,24 @@ pub(super) async fn check_guard(database: &impl Database, part: &Part<'_>, error
     let DatabaseError::Guard(guard) = error else { return Ok(()) };
     match (guard.as_str(), &part.staged) {
         ("row_ids_missing", _) => check_row_ids(database, part).await,
+        ("schema_not_restored", _) => {
+            let name = &part.state.table.name;
+            Err(Error::invalid(format!(
+                "committing to table {}: the table never had the schema that the commit restores",
+                quoted(name)
+            ))
+            .table(name)
+            .hint("take `metaData` from the version that is restored; other changes are not called RESTORE"))
+        }
         ("large_commit_not_found", Some(_)) => {
+            latest(database, &part.state.table).await?;
             let name = &part.state.table.name;
             Err(Error::new(
                 ErrorKind::NotFound,
                 format!("committing to table {}: the large commit was swept, or begun anew", quoted(name)),
             )
             .table(name)
-            .hint("nothing of it was committed; begin again"))
+            .hint("nothing of this one was committed; begin again"))
         }
         ("added_and_removed", Some(staged)) => {
             let query = Statement::new(ADDED_AND_REMOVED, [staged.key.into()]);
@@ -105,10 +116,10 @@ pub(super) async fn check_files(
     if let Some(mut row) = first_row(database, state, NOT_LIVE, part.removed()).await? {
         let (path, is_path_live, removed_version) = (row.text(0)?, row.integer(1)? != 0, row.optional_integer(2)?);
         let error = match (is_path_live, removed_version) {
-            (true, _) => refused(&path, " is to be removed, but the table has it with another deletion vector"),
-            (false, Some(version)) if part.request.read.version.is_none() => {
+            (_, Some(version)) if part.request.read.version.is_none() => {
                 return double_delete(database, state, version, path).await.map(Some);
             }
+            (true, _) => refused(&path, " is to be removed, but the table has it with another deletion vector"),
             (false, Some(version)) => {
                 refused(&path, &format!(" is to be removed, but version {version} removed it")).version(version)
             }

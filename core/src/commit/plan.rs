@@ -6,13 +6,13 @@ use crate::action::{Action, Metadata, Protocol};
 use crate::catalog::quoted;
 use crate::log::MAX_VERSION;
 use crate::snapshot::Snapshot;
-use crate::sql::{Batch, Limits, RowSource, Statement};
+use crate::sql::{Batch, Limits, RowSource, Statement, Value};
 use crate::table_features::{ROW_TRACKING_DOMAIN, assigns_row_ids, in_commit_timestamps_enabled, row_tracking_enabled};
 use crate::{Error, Result};
 
 use super::check::{check, check_rest};
 use super::digest::Digest;
-use super::guards::{GUARD_ROW_IDS, file_guards, guards};
+use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, file_guards, guards, had_schema};
 use super::info::commit_info;
 use super::intent::{Intent, rows};
 use super::large::{Staged, statements as large};
@@ -41,15 +41,21 @@ pub(super) struct Part<'a> {
     pub loses_row_ids: bool,
     /// File actions that are in the catalog already.
     pub staged: Option<Staged>,
+    /// Whether the commit is to other tables, too, as one transaction.
+    pub is_transaction: bool,
 }
 
 impl<'a> Part<'a> {
     pub(super) fn new(state: &'a mut Snapshot, request: &'a CommitRequest) -> Self {
-        Part { request, state, examined_version: None, loses_row_ids: false, staged: None }
+        Part { request, state, examined_version: None, loses_row_ids: false, staged: None, is_transaction: false }
     }
 
     pub(super) fn large(state: &'a mut Snapshot, request: &'a CommitRequest, staged: Staged) -> Self {
         Part { staged: Some(staged), ..Part::new(state, request) }
+    }
+
+    pub(super) fn in_transaction(state: &'a mut Snapshot, request: &'a CommitRequest) -> Self {
+        Part { is_transaction: true, ..Part::new(state, request) }
     }
 
     pub(super) fn intent(&self) -> Result<Intent> {
@@ -104,6 +110,19 @@ impl<'a> Part<'a> {
         rows(added).into()
     }
 
+    /// The actions to write: what only the catalog knows is not taken from the writer.
+    fn actions(&self) -> Vec<Action> {
+        let mut actions = self.request.actions.clone();
+        if in_commit_timestamps_enabled(&self.state.metadata, &self.state.protocol) {
+            for action in &mut actions {
+                if let Action::Metadata(metadata) = action {
+                    keep_enablement(&self.state.metadata, metadata);
+                }
+            }
+        }
+        actions
+    }
+
     /// Metadata and protocol after the commit.
     fn leaves(&self) -> (&Metadata, &Protocol) {
         let (mut metadata, mut protocol) = (&self.state.metadata, &self.state.protocol);
@@ -144,23 +163,20 @@ pub(super) struct CommitPlan {
 /// ```
 pub fn plan_commit(state: &Snapshot, request: &CommitRequest, now_ms: i64, limits: &Limits) -> Result<Batch> {
     let mut state = state.clone();
-    Ok(plan(&[Part::new(&mut state, request)], None, now_ms, limits)?.batch)
+    Ok(plan(&[Part::new(&mut state, request)], now_ms, limits)?.batch)
 }
 
 /// The batch of a commit to all tables of `parts`.
 ///
 /// # Errors
 /// As [`plan_commit`]; they name the table.
-pub(super) fn plan(
-    parts: &[Part<'_>],
-    transaction_id: Option<&str>,
-    now_ms: i64,
-    limits: &Limits,
-) -> Result<CommitPlan> {
-    let mut statements = Vec::new();
+pub(super) fn plan(parts: &[Part<'_>], now_ms: i64, limits: &Limits) -> Result<CommitPlan> {
+    let id = parts.iter().find(|part| part.is_transaction).map(|part| part.request.commit_id.as_str().into());
+    let mut statements: Vec<Statement> =
+        id.map(|id: Value| Statement::new(GUARD_COMMIT_ID, [id])).into_iter().collect();
     let mut answers = Vec::new();
     for part in parts {
-        let planned = plan_part(part, transaction_id, now_ms, limits);
+        let planned = plan_part(part, now_ms, limits);
         let name = &part.state.table.name;
         statements.extend(
             planned.map_err(|error| error.context(format!("committing to table {}", quoted(name))).table(name))?,
@@ -170,7 +186,7 @@ pub(super) fn plan(
     Ok(CommitPlan { batch: Batch::write(statements), answers })
 }
 
-fn plan_part(part: &Part<'_>, transaction_id: Option<&str>, now_ms: i64, limits: &Limits) -> Result<Vec<Statement>> {
+fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statement>> {
     let Part { request, state, .. } = part;
     let key = state.table.key;
     part.check()?;
@@ -178,7 +194,7 @@ fn plan_part(part: &Part<'_>, transaction_id: Option<&str>, now_ms: i64, limits:
         return Err(Error::invalid(format!("the table is at version {}, the last that a log can name", state.version)));
     }
     let intent = part.intent()?;
-    let commit_info = commit_info(state, request, &intent, transaction_id, part.loses_row_ids, now_ms)?;
+    let commit_info = commit_info(part, &intent, now_ms)?;
     let (metadata, protocol) = part.leaves();
     let row_ids = match assigns_row_ids(metadata, protocol) {
         true => RowIds::Assigned { reserved_up_to: reserved_row_ids(&request.actions) },
@@ -198,19 +214,22 @@ fn plan_part(part: &Part<'_>, transaction_id: Option<&str>, now_ms: i64, limits:
         vec![key.into(), totals.added_count.into(), totals.removed_count.into(), intent.examined_version.into()];
     let mut statements = vec![Statement::new(ADVANCE_VERSION, advance)];
     statements.extend(guards(key, &intent, limits));
+    if intent.had_schema {
+        statements.push(had_schema(key, metadata));
+    }
     let mut writer = VersionWriter::new(key, *limits, row_ids);
     match &part.staged {
         None => {
-            statements.extend(file_guards(key, part.removed(), part.added_paths(), limits));
-            statements.extend(writer.whole(start, request.actions.clone(), &totals));
+            statements.extend(file_guards(key, &intent, part.removed(), part.added_paths(), limits));
+            statements.extend(writer.whole(start, part.actions(), &totals));
         }
         Some(staged) => {
             check_row_counts(staged, row_ids)?;
             statements.push(Statement::new(large::GUARD_COMPLETE, vec![staged.key.into(), staged.count().into()]));
             statements.push(Statement::new(large::GUARD_ADDED_OR_REMOVED, [staged.key.into()]));
-            statements.extend(file_guards(key, part.removed(), part.added_paths(), limits));
+            statements.extend(file_guards(key, &intent, part.removed(), part.added_paths(), limits));
             statements.push(writer.begin(start));
-            statements.extend(writer.actions(request.actions.clone(), |_, _| true));
+            statements.extend(writer.actions(part.actions(), |_, _| true));
             statements.extend(writer.staged(staged));
             statements.extend(writer.end());
             statements.push(Statement::new(large::END, [staged.key.into()]));
@@ -235,6 +254,16 @@ fn check_row_counts(staged: &Staged, row_ids: RowIds) -> Result<()> {
     }
     Err(Error::invalid("a file has no `numRecords`: the table's rows are tracked, and it gets their ids")
         .hint("write the number of rows into the statistics of each added file"))
+}
+
+/// Since when a table has in-commit timestamps does not change while it has them.
+fn keep_enablement(current: &Metadata, new: &mut Metadata) {
+    for property in ["delta.inCommitTimestampEnablementVersion", "delta.inCommitTimestampEnablementTimestamp"] {
+        match current.configuration.0.get(property) {
+            Some(value) => drop(new.configuration.0.insert(property.to_owned(), value.clone())),
+            None => drop(new.configuration.0.remove(property)),
+        }
+    }
 }
 
 /// The highest row id that the writer says to have used or reserved.

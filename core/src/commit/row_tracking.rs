@@ -55,3 +55,10 @@ pub(super) const SET_HIGH_WATER_MARK: &str = concat!(
     " + ?2, coalesce(?3, -1)) || '}', 'removed', json('false'))
      FROM dl_tables t WHERE t.table_id = ?1"
 );
+
+/// ?1 table, ?2 rows of the version's files.
+pub(super) const GUARD_ROW_IDS_IN_RANGE: &str = concat!(
+    "INSERT INTO dl_guard (guard) SELECT 'row_ids_in_range' WHERE typeof(",
+    high_water_mark!(),
+    " + ?2) <> 'integer'"
+);

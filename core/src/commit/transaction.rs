@@ -155,8 +155,8 @@ impl Transaction {
         let mut states: Vec<Snapshot> = self.tables.iter().map(|(state, _)| state.clone()).collect();
         let requests = self.tables.iter().map(|(_, request)| request);
         let mut parts: Vec<Part<'_>> =
-            states.iter_mut().zip(requests).map(|(state, request)| Part::new(state, request)).collect();
-        let ending = run(database, host, &self.retry, &mut parts, Some(&self.id)).await;
+            states.iter_mut().zip(requests).map(|(state, request)| Part::in_transaction(state, request)).collect();
+        let ending = run(database, host, &self.retry, &mut parts).await;
         let ending = ending.map_err(|error| error.context(format!("in the transaction {}", self.id)))?;
         Ok(match ending {
             Ending::Committed(committed) => TransactionOutcome::Committed(committed),

@@ -61,8 +61,8 @@ WHERE NOT EXISTS (SELECT 1 FROM dl_add_files g WHERE g.table_id = ?1 AND g.path 
     AND g.version = f.removed_version)
 ORDER BY f.removed_version LIMIT 1";
 
-/// The same, of files that are removed.
-const REMOVED_FILES: &str = "
+/// The same, of files that the commit removes or adds again.
+const NAMED_FILES: &str = "
 WITH rows (path, dv_id) AS ({rows})
 SELECT f.removed_version, f.path FROM rows r
 JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2 AND f.removed_version <= ?3
@@ -76,8 +76,9 @@ SELECT f.file_id, f.version, f.path, f.partition_values, f.stats FROM dl_table_v
 CROSS JOIN dl_add_files f ON f.file_id >= v.first_file_id AND f.file_id < v.end_file_id
 WHERE v.table_id = ?1 AND v.version > ?2 AND v.version <= ?3 AND v.added_files > 0 AND v.end_file_id > ?5
   AND f.file_id > ?5
-  AND (?4 OR json_extract(v.commit_info, '$.isBlindAppend') IS NOT 1)
-  AND coalesce(json_extract(v.commit_info, '$.operation'), '') NOT IN ('ROW TRACKING BACKFILL', 'ROW TRACKING UNBACKFILL')
+  AND (?4 OR CASE WHEN json_valid(v.commit_info) THEN json_extract(v.commit_info, '$.isBlindAppend') END IS NOT 1)
+  AND (f.data_change OR CASE WHEN json_valid(v.commit_info) THEN json_extract(v.commit_info, '$.operation') END
+    NOT IN ('ROW TRACKING BACKFILL', 'ROW TRACKING UNBACKFILL') IS NOT 0)
 ORDER BY v.version, f.file_id LIMIT ?6";
 
 /// Files that were removed and were there when the commit read: ?4 the version that it read; ?5 after this id; ?6 so many.
@@ -118,9 +119,10 @@ pub(super) async fn examine(
     state: &Snapshot,
     intent: &Intent,
     removed: RowSource,
+    added: RowSource,
 ) -> Result<Examined> {
     let winners = Winners { database, state, intent };
-    winners.examine(removed).await
+    winners.examine(removed, added).await
 }
 
 struct Winners<'a, D> {
@@ -130,7 +132,7 @@ struct Winners<'a, D> {
 }
 
 impl<D: Database> Winners<'_, D> {
-    async fn examine(&self, removed: RowSource) -> Result<Examined> {
+    async fn examine(&self, removed: RowSource, added: RowSource) -> Result<Examined> {
         let limits = self.database.limits();
         let before: Vec<Value> = vec![self.state.table.key.into(), self.intent.examined_version.into()];
         let mut statements = vec![
@@ -144,8 +146,9 @@ impl<D: Database> Winners<'_, D> {
         statements.extend(with_rows(&limits, TXNS, &self.params(), self.intent.txns()));
         let txns = statements.len();
         statements.extend(with_rows(&limits, READ_FILES, &self.params(), self.intent.read_files()));
+        statements.extend(with_rows(&limits, NAMED_FILES, &self.params(), added));
         let read_files = statements.len();
-        statements.extend(with_rows(&limits, REMOVED_FILES, &self.params(), removed));
+        statements.extend(with_rows(&limits, NAMED_FILES, &self.params(), removed));
         let mut results = self.database.batch(Batch::read(statements)).await?;
 
         let mut found = Vec::new();

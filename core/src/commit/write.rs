@@ -13,7 +13,9 @@ use crate::table_features::ROW_TRACKING_DOMAIN;
 use crate::{Error, Result};
 
 use super::large::{Staged, statements as large};
-use super::row_tracking::{INSERT_ADDS_WITH_ROW_IDS, INSERT_REMOVES_WITH_ROW_IDS, SET_HIGH_WATER_MARK};
+use super::row_tracking::{
+    GUARD_ROW_IDS_IN_RANGE, INSERT_ADDS_WITH_ROW_IDS, INSERT_REMOVES_WITH_ROW_IDS, SET_HIGH_WATER_MARK,
+};
 use super::statements::{
     ADVANCE, BEGIN, BEGIN_WHOLE, CLOSE, DESCRIBE, ENABLE_IN_COMMIT_TIMESTAMPS, END, INSERT_ADDS, INSERT_CDC,
     INSERT_DOMAIN_METADATA, INSERT_METADATA, INSERT_PROTOCOL, INSERT_REMOVES, INSERT_TXNS, INSERT_UNKNOWN,
@@ -293,13 +295,16 @@ impl VersionWriter {
     }
 
     /// Notes the row ids that were given to the version's files.
-    fn high_water_mark(&self) -> Option<Statement> {
+    fn high_water_mark(&self) -> Vec<Statement> {
         match self.row_ids {
             RowIds::Assigned { reserved_up_to } if self.rows > 0 || reserved_up_to.is_some() => {
-                let params = vec![self.table_id.into(), self.rows.into(), reserved_up_to.into()];
-                Some(Statement::new(SET_HIGH_WATER_MARK, params))
+                let params: Vec<Value> = vec![self.table_id.into(), self.rows.into(), reserved_up_to.into()];
+                vec![
+                    Statement::new(GUARD_ROW_IDS_IN_RANGE, params[..2].to_vec()),
+                    Statement::new(SET_HIGH_WATER_MARK, params),
+                ]
             }
-            _ => None,
+            _ => Vec::new(),
         }
     }
 }

@@ -115,13 +115,22 @@ impl<'a, D: Database, H: Host> Writer<'a, D, H> {
         // Until it is known what became of the commit, whatever ends it.
         self.is_stale = true;
         let mut parts = [Part::new(&mut self.state, request)];
-        let ending = run(self.database, self.host, &self.retry, &mut parts, None).await;
-        self.is_stale = !matches!(ending, Ok(Ending::Committed(_))) || changes_rules(request);
-        Ok(match ending? {
+        let ending = run(self.database, self.host, &self.retry, &mut parts).await;
+        let ending = ending?;
+        self.is_stale = !self.has_followed(&ending) || changes_rules(request);
+        Ok(match ending {
             Ending::Committed(committed) => committed.into_iter().next().map_or(Outcome::Unknown, Outcome::Committed),
             Ending::Conflicted(conflict) => Outcome::Conflicted(conflict),
             Ending::Unknown => Outcome::Unknown,
         })
+    }
+
+    /// Whether the state is that of the commit: where an earlier sending was it, the state may be older.
+    fn has_followed(&self, ending: &Ending) -> bool {
+        match ending {
+            Ending::Committed(committed) => committed.iter().all(|table| table.version <= self.state.version),
+            _ => false,
+        }
     }
 
     /// Looks at the table anew.

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::commit::{answer_lost, check_names, retry};
 use super::input::Input;
 use crate::cli::{self, Format};
-use crate::database::{SqliteDatabase, open_catalog};
+use crate::database::{SqliteDatabase, names_same_file, open_catalog};
 use crate::host::SystemHost;
 use crate::output::{Column, Output};
 
@@ -123,7 +123,11 @@ fn read_file(path: &Path) -> Result<TransactionFile> {
 
 /// What is atomic is one batch of one database.
 fn check_one_catalog(file: &TransactionFile, catalog: &str) -> Result<()> {
-    let other = file.tables.iter().find(|part| part.database.as_deref().is_some_and(|database| database != catalog));
+    let is_other = |part: &&TablePart| match part.database.as_deref() {
+        Some(database) => !names_same_file(database, catalog),
+        None => false,
+    };
+    let other = file.tables.iter().find(is_other);
     match other {
         None => Ok(()),
         Some(part) => Err(Error::invalid(format!(

@@ -41,6 +41,12 @@ pub(crate) async fn open_catalog(argument: &str) -> Result<SqliteDatabase> {
     Ok(database)
 }
 
+/// Whether two values of `--database` are one file, in whatever form they name it.
+pub(crate) fn names_same_file(one: &str, other: &str) -> bool {
+    let place = |argument: &str| sqlite_path(argument).ok().and_then(|path| path.canonicalize().ok());
+    one == other || (place(one).is_some() && place(one) == place(other))
+}
+
 /// Whether there is a file where `--database` points.
 pub(crate) fn is_there(argument: &str) -> Result<bool> {
     Ok(sqlite_path(argument)?.exists())

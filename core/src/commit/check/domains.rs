@@ -81,8 +81,16 @@ fn path(column: &Value) -> Option<Vec<&str>> {
 
 fn check_high_water_mark(domain: &DomainMetadata) -> Result<()> {
     let mark = configuration(domain).and_then(|json| json.get("rowIdHighWaterMark")?.as_i64());
-    if mark.is_some() { Ok(()) } else { Err(malformed(domain, r#"{"rowIdHighWaterMark":0}"#)) }
+    match mark {
+        Some(-1..=HIGHEST_RESERVED_ROW_ID) => Ok(()),
+        Some(mark) => Err(Error::invalid(format!("the row id {mark} may not be reserved"))
+            .hint(format!("reserve ids from -1 to {HIGHEST_RESERVED_ROW_ID}"))),
+        None => Err(malformed(domain, r#"{"rowIdHighWaterMark":0}"#)),
+    }
 }
+
+/// Half of all ids, so that nobody can use them up with one commit.
+const HIGHEST_RESERVED_ROW_ID: i64 = i64::MAX / 2;
 
 fn configuration(domain: &DomainMetadata) -> Option<Value> {
     serde_json::from_str(&domain.configuration).ok()

@@ -69,7 +69,8 @@ impl<'a> FileRules<'a> {
         if add.deletion_vector.is_some() {
             self.check_vector(add)?;
         }
-        if add.base_row_id.is_some() || add.default_row_commit_version.is_some() {
+        // Spark wrote `defaultRowCommitVersion` without the feature for a while; alone it means nothing.
+        if add.base_row_id.is_some() {
             self.needs("rowTracking", || format!("the row ids of {}", file()))?;
         }
         self.partition_columns.check_keys(&add.partition_values, &file())?;

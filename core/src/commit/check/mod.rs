@@ -15,6 +15,7 @@ mod placed;
 mod properties;
 mod protocol;
 mod row_tracking;
+mod size;
 mod stats;
 mod vector;
 mod widening;
@@ -35,6 +36,7 @@ use metadata::check_metadata;
 use needed_features::check_needed_features;
 use protocol::check_protocol;
 use row_tracking::{check_row_counts, check_row_tracking};
+use size::check_size;
 
 /// Checks that a table's rules allow a commit of `actions`, where `state` is the table's latest version. Whether the
 /// files that it removes are live only the commit's own batch can tell.
@@ -55,16 +57,31 @@ pub(super) fn check(state: &Snapshot, actions: &[Action], operation: Option<&str
     check_files(state, actions, actions)
 }
 
-/// Whether a commit changes the metadata and takes the files with it that were written by the metadata before: then no
-/// file may come meanwhile.
-pub(super) fn replaces_metadata(state: &Snapshot, actions: &[Action], operation: Option<&str>) -> bool {
+/// What a commit's check took for granted, which only its batch can make sure of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Assumptions {
+    /// No file comes meanwhile: the new metadata would not fit it.
+    pub(super) no_new_files: bool,
+    /// The table had the new schema before.
+    pub(super) had_schema: bool,
+}
+
+/// What [`check`] takes for granted.
+pub(super) fn assumptions(state: &Snapshot, actions: &[Action], operation: Option<&str>) -> Assumptions {
     let change = Change::of(state, actions, operation);
-    change.metadata != &state.metadata && change.past != Past::Stays
+    if change.metadata == &state.metadata {
+        return Assumptions::default();
+    }
+    Assumptions {
+        no_new_files: change.past != Past::Stays || state.file_count == 0,
+        had_schema: change.past == Past::Restored,
+    }
 }
 
 /// What is checked of a commit as a whole; its files may be elsewhere.
 pub(super) fn check_rest(state: &Snapshot, actions: &[Action], operation: Option<&str>) -> Result<()> {
     check_writable(&state.protocol)?;
+    actions.iter().try_for_each(check_size)?;
     one_of_a_kind(actions)?;
     let change = Change::of(state, actions, operation);
     check_protocol(&state.protocol, change.protocol)?;
@@ -76,6 +93,7 @@ pub(super) fn check_rest(state: &Snapshot, actions: &[Action], operation: Option
 
 /// What is checked of the file actions among `files`, in a commit of `actions`.
 pub(super) fn check_files(state: &Snapshot, actions: &[Action], files: &[Action]) -> Result<()> {
+    files.iter().try_for_each(check_size)?;
     one_of_a_kind(files)?;
     not_added_and_removed(files)?;
     check_spellings(files)?;

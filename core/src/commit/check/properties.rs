@@ -62,7 +62,7 @@ const PROPERTIES: &[(&str, Kind)] = &[
     ("delta.ignoreProtocolDefaults", Boolean),
     ("delta.inCommitTimestampEnablementTimestamp", Long(0)),
     ("delta.inCommitTimestampEnablementVersion", Long(0)),
-    ("delta.isolationLevel", OneOf(&["Serializable", "WriteSerializable", "SnapshotIsolation"])),
+    ("delta.isolationLevel", OneOf(&["Serializable", "WriteSerializable"])),
     ("delta.lastCommitTimestamp", Long(0)),
     ("delta.lastUpdateVersion", Long(0)),
     ("delta.liquid.clusteringColumns", Text),

@@ -8,6 +8,9 @@ use crate::{Error, Result};
 
 use super::change::Change;
 
+/// No file has more rows.
+const MOST_ROWS: i64 = 1 << 53;
+
 const MATERIALIZED_COLUMNS: [&str; 2] =
     ["delta.rowTracking.materializedRowIdColumnName", "delta.rowTracking.materializedRowCommitVersionColumnName"];
 
@@ -23,12 +26,12 @@ pub(super) fn check_row_counts(change: &Change, actions: &[Action]) -> Result<()
         return Ok(());
     }
     let unknown = actions.iter().find_map(|action| match action {
-        Action::Add(add) if add.num_records().is_none() => Some(add),
+        Action::Add(add) if !add.num_records().is_some_and(|rows| (0..=MOST_ROWS).contains(&rows)) => Some(add),
         _ => None,
     });
     unknown.map_or(Ok(()), |Add { path, .. }| {
         Err(Error::invalid(format!(
-            "{} has no `numRecords`: the table's rows are tracked, and it gets their ids",
+            "{} has no usable `numRecords`: the table's rows are tracked, and it gets their ids",
             quoted(path)
         ))
         .path(path)

@@ -12,7 +12,7 @@ use crate::snapshot::{At, Snapshot, snapshot};
 use crate::sql::{Batch, Database, DatabaseError, Statement, Value, with_rows};
 use crate::{Error, ErrorKind, Result};
 
-use super::attempts::{Ending, committed_before, run};
+use super::attempts::{Ending, committed_before, find_commit, run};
 use super::check::{check_files, check_rest};
 use super::digest::Digest;
 use super::host::{Host, RetryPolicy};
@@ -107,6 +107,10 @@ pub struct LargeCommit<'a, D, H> {
     state: Snapshot,
     request: CommitRequest,
     staged: Staged,
+    /// Why it cannot be finalized, if a part may be missing or be another one.
+    broken: Option<Error>,
+    /// It happened before; what is written now is compared only.
+    has_happened: bool,
 }
 
 impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
@@ -123,7 +127,10 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         if let Some(file) = request.actions.iter().find(|action| is_file(action)) {
             return Err(refused(Error::invalid(format!("an `{}` is among the actions that begin it", file.name()))));
         }
-        check_rest(&state, &request.actions, request.operation.as_deref()).map_err(refused)?;
+        let has_happened = find_commit(database, &state.table, &request.commit_id).await?.is_some();
+        if !has_happened {
+            check_rest(&state, &request.actions, request.operation.as_deref()).map_err(refused)?;
+        }
         let params: Vec<Value> = vec![state.table.key.into(), request.commit_id.as_str().into(), host.now_ms().into()];
         let batch = Batch::write(vec![Statement::new(TAKE_OVER, params[..2].to_vec()), Statement::new(BEGIN, params)]);
         let mut results = database.batch(batch).await?;
@@ -140,7 +147,8 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             changes_data: false,
             digest: Digest::of(&request.actions),
         };
-        Ok(LargeCommit { database, host, retry: RetryPolicy::default(), state, request, staged })
+        let retry = RetryPolicy::default();
+        Ok(LargeCommit { database, host, retry, state, request, staged, broken: None, has_happened })
     }
 
     /// With another policy for tries.
@@ -150,21 +158,40 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         self
     }
 
-    /// Takes in file actions: `add`, `remove`, `cdc`. Nobody sees them yet.
+    /// Takes in file actions: `add`, `remove`, `cdc`. Nobody sees them yet. What is refused as
+    /// [`Invalid`](ErrorKind::Invalid) was not taken in, and the commit may go on; after any other error it is unknown what
+    /// was, and the commit must be begun again.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) for what the table's rules forbid, or for a second action on a file;
     /// [`NotFound`](ErrorKind::NotFound) when the commit was swept or begun anew; those of the database.
     pub async fn write(&mut self, actions: &[Action]) -> Result<()> {
+        self.check_whole()?;
+        if self.has_happened {
+            actions.iter().for_each(|action| self.staged.note(action));
+            return Ok(());
+        }
         let name = self.state.table.name.clone();
         let refused = |error: Error| error.context(format!("committing to table {}", quoted(&name))).table(&name);
-        for actions in actions.chunks(BATCH_ACTIONS) {
-            check_files(&self.state, &self.request.actions, actions).map_err(refused)?;
+        check_files(&self.state, &self.request.actions, actions).map_err(refused)?;
+        for (number, actions) in actions.chunks(BATCH_ACTIONS).enumerate() {
             let (statements, staged) = self.stage(actions);
-            self.send(statements, actions).await?;
+            if let Err(error) = self.send(statements, actions).await {
+                if number > 0 || error.kind() != ErrorKind::Invalid {
+                    self.broken = Some(error.clone());
+                }
+                return Err(error);
+            }
             self.staged = staged;
         }
         Ok(())
+    }
+
+    fn check_whole(&self) -> Result<()> {
+        match &self.broken {
+            Some(error) => Err(error.clone().context("a part of the large commit was not written")),
+            None => Ok(()),
+        }
     }
 
     /// The statements that write actions, and what is staged then.
@@ -234,13 +261,14 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
     /// # Errors
     /// As [`Writer::commit`](super::Writer::commit); what was written can be finalized again then, or is swept.
     pub async fn finalize(&mut self) -> Result<Outcome> {
+        self.check_whole()?;
         let mut state = self.state.clone();
         let mut parts = [Part::large(&mut state, &self.request, self.staged.clone())];
         if let Some(before) = committed_before(self.database, &parts).await? {
             self.clean_up().await;
             return Ok(before.into_iter().next().map_or(Outcome::Unknown, Outcome::Committed));
         }
-        let ending = run(self.database, self.host, &self.retry, &mut parts, None).await?;
+        let ending = run(self.database, self.host, &self.retry, &mut parts).await?;
         Ok(match ending {
             Ending::Committed(committed) => {
                 self.clean_up().await;

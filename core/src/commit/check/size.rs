@@ -1,0 +1,39 @@
+//! How large and how deep an action may be: what is stored is read by SQL and by other engines.
+
+use crate::action::Action;
+use crate::{Error, Result};
+
+/// SQLite reads JSON of 1,000 levels; part of an action may come to lie deeper than it was.
+const DEEPEST: usize = 500;
+
+/// Statistics and schemas of very wide tables have some megabytes.
+const LARGEST_BYTES: usize = 32 << 20;
+
+pub(super) fn check_size(action: &Action) -> Result<()> {
+    let text = action.to_json();
+    if text.len() > LARGEST_BYTES {
+        return Err(Error::invalid(format!(
+            "an `{}` has {} bytes; {LARGEST_BYTES} are allowed",
+            action.name(),
+            text.len()
+        )));
+    }
+    if depth(&text) > DEEPEST {
+        return Err(Error::invalid(format!("an `{}` is nested more than {DEEPEST} levels deep", action.name())));
+    }
+    Ok(())
+}
+
+/// The deepest level of objects and arrays in JSON; of text in it, too, which may be JSON itself: that is only too careful.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in json.bytes() {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => continue,
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
