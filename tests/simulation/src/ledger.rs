@@ -1,6 +1,6 @@
 //! What clients meant, were told and saw: what the checkers hold the catalog against.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -106,5 +106,18 @@ pub(crate) struct Ledger {
     pub(crate) published: Vec<String>,
     /// Keys of the tables that were made by import, each with the key of the table that it is a copy of.
     pub(crate) copies: BTreeMap<i64, i64>,
+    /// Keys of the tables that somebody began to drop; they may be gone.
+    pub(crate) dropped: BTreeSet<i64>,
+    /// Ids of the commits that came by pages.
+    pub(crate) large_commits: BTreeSet<String>,
+    /// Rows that nothing accounts for in the end, by the table of the catalog that they are in.
+    pub(crate) leftovers: BTreeMap<&'static str, i64>,
     pub(crate) violations: Vec<String>,
+}
+
+impl Ledger {
+    /// Whether a table of the commit may be gone.
+    pub(crate) fn touches_dropped(&self, commit: &Commit) -> bool {
+        commit.intents.iter().any(|intent| self.dropped.contains(&intent.table))
+    }
 }

@@ -10,6 +10,8 @@ use deltalakedb_core::sql::Batch;
 pub enum Mutation {
     /// A guard statement of commits or imports, by the name that it gives to `dl_guard`.
     WithoutGuard(&'static str),
+    /// Nobody notes which row ids were given.
+    WithoutHighWaterMark,
     /// Commit ids need not be unique.
     WithoutUniqueCommitIds,
     /// A transaction is sent as a batch for each of its tables.
@@ -21,7 +23,7 @@ pub enum Mutation {
 /// What each part of a commit begins with.
 const ADVANCE_VERSION: &str = "SET current_version = current_version + 1";
 
-const GUARDS: [&str; 8] = [
+const GUARDS: [&str; 10] = [
     "removed_file_not_live",
     "concurrent_delete_read",
     "metadata_changed",
@@ -30,19 +32,31 @@ const GUARDS: [&str; 8] = [
     "concurrent_transaction",
     "path_added_again",
     "import_superseded",
+    "large_commit_not_found",
+    "added_and_removed",
 ];
+
+/// What sets the high-water mark of row ids.
+const HIGH_WATER_MARK: &str = "INSERT INTO dl_domain_metadata (table_id, domain, version, removed, domain_metadata)
+     SELECT t.table_id, 'delta.rowTracking'";
 
 impl Mutation {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Mutation> {
         let guards = GUARDS.into_iter().map(Mutation::WithoutGuard);
-        guards.chain([Mutation::WithoutUniqueCommitIds, Mutation::SplitTransactions, Mutation::OverwritingStore])
+        guards.chain([
+            Mutation::WithoutHighWaterMark,
+            Mutation::WithoutUniqueCommitIds,
+            Mutation::SplitTransactions,
+            Mutation::OverwritingStore,
+        ])
     }
 
     /// As the command line has it.
     pub fn name(self) -> &'static str {
         match self {
             Mutation::WithoutGuard(guard) => guard,
+            Mutation::WithoutHighWaterMark => "row_id_high_water_mark",
             Mutation::WithoutUniqueCommitIds => "unique_commit_ids",
             Mutation::SplitTransactions => "split_transactions",
             Mutation::OverwritingStore => "overwriting_store",
@@ -67,10 +81,13 @@ impl Mutation {
         parts
     }
 
-    /// Makes the statements of a guard do nothing; there is still a result set for each.
+    /// Makes the statements that are taken away do nothing; there is still a result set for each.
     pub(crate) fn apply(self, batch: &mut Batch) {
-        let Mutation::WithoutGuard(guard) = self else { return };
-        let name = format!("'{guard}'");
+        let name = match self {
+            Mutation::WithoutGuard(guard) => format!("'{guard}'"),
+            Mutation::WithoutHighWaterMark => HIGH_WATER_MARK.to_owned(),
+            _ => return,
+        };
         for statement in &mut batch.statements {
             if statement.sql.contains(&name) {
                 statement.sql = Cow::Borrowed("SELECT 1 WHERE 0");
