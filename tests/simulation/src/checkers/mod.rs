@@ -2,7 +2,11 @@
 
 mod acknowledged;
 mod copies;
+mod in_commit_timestamps;
+mod large_commits;
+mod leftovers;
 mod mirrored;
+mod row_ids;
 mod serializability;
 mod snapshots;
 mod transactions;
@@ -21,6 +25,10 @@ pub(crate) fn check(tables: &[TableHistory], ledger: &Ledger, objects: &Objects)
     wrong.extend(transactions::check(tables, ledger));
     wrong.extend(serializability::check(tables, ledger));
     wrong.extend(mirrored::check(tables, ledger, objects));
+    wrong.extend(large_commits::check(tables, ledger));
+    wrong.extend(row_ids::check(tables));
+    wrong.extend(in_commit_timestamps::check(tables));
+    wrong.extend(leftovers::check(ledger));
     wrong.extend(copies::check(tables, ledger));
     wrong
 }

@@ -62,22 +62,7 @@ fn no_reader_goes_back(ledger: &Ledger) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkers::examples::{add, remove, table, version};
-
-    fn seen(version: i64, table: &TableHistory) -> Seen {
-        let state = table.states().remove(&version).unwrap_or_default();
-        Seen {
-            reader: "reader".into(),
-            table: 1,
-            version,
-            timestamp_ms: 100 + version,
-            latest_version: version,
-            asked_ms: None,
-            file_count: state.files.len() as i64,
-            size_bytes: state.size_bytes(),
-            state,
-        }
-    }
+    use crate::checkers::examples::{add, remove, seen, table, version};
 
     #[test]
     fn what_was_not_so_is_found() {
