@@ -128,7 +128,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         let batch = Batch::write(vec![Statement::new(TAKE_OVER, params[..2].to_vec()), Statement::new(BEGIN, params)]);
         let mut results = database.batch(batch).await?;
         let row = results.pop().and_then(|result| result.rows.into_iter().next());
-        let row = row.ok_or_else(|| Error::new(ErrorKind::Internal, "beginning a large commit gave no key"))?;
+        let row = row.ok_or_else(|| refused(Error::new(ErrorKind::NotFound, "the table was dropped meanwhile")))?;
         let staged = Staged {
             key: row.integer(0)?,
             added_count: 0,
