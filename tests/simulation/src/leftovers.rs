@@ -34,7 +34,7 @@ const EMPTY: [(&str, &str); 3] = [
 /// Those of the database.
 pub(crate) async fn count(catalog: &Calm) -> Result<BTreeMap<&'static str, i64>> {
     let queries: Vec<(&str, &str)> = OF_NO_TABLE.into_iter().chain(EMPTY).collect();
-    let statements = queries.iter().map(|(_, sql)| Statement::new(*sql, [])).collect();
+    let statements = queries.iter().map(|(_, sql)| Statement::new(sql, [])).collect();
     let results = catalog.batch(Batch::read(statements)).await?;
     let mut counts = BTreeMap::new();
     for ((table, _), result) in queries.into_iter().zip(results) {
