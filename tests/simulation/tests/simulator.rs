@@ -77,7 +77,7 @@ macro_rules! mutations {
         $(
             #[test]
             fn $mutation() {
-                failing_run(stringify!($mutation), $says, 200);
+                failing_run(stringify!($mutation), $says, 1_000);
             }
         )*
     };
