@@ -164,7 +164,7 @@ async fn a_dead_client_leaves_nothing_visible() {
     assert_eq!(old.write(&parsed(&[add("b")])).await.unwrap_err().kind(), ErrorKind::NotFound);
     new.write(&parsed(&[add("a"), add("c")])).await.unwrap();
     assert_eq!(new.finalize().await.unwrap(), committed(1));
-    assert_eq!(old.finalize().await.unwrap_err().kind(), ErrorKind::Invalid, "the id is another commit's by now");
+    assert_eq!(old.finalize().await.unwrap_err().kind(), ErrorKind::NotFound, "a part of it was not written");
     sweep_large_commits(&database, 0).await.unwrap();
     assert_eq!((rows_of(&database, "files").await, rows_of(&database, "commits").await), (0, 0));
 }

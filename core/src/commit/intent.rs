@@ -10,7 +10,7 @@ use crate::sql::{Rows, Value};
 use crate::table_features::{ROW_TRACKING_DOMAIN, has_writer_feature};
 use crate::{Error, Result};
 
-use super::check::{Assumptions, assumptions};
+use super::check::{Assumptions, Past, assumptions};
 use super::large::Staged;
 use super::request::{CommitRequest, Isolation};
 
@@ -62,7 +62,7 @@ impl Intent {
         // Who removes data on the ground of a version looked at it as a whole, if nothing else is said.
         let looked_at_all = removes_data && !read.has_files() && read.version.is_some();
         let assumed = match has_metadata {
-            true => assumptions(state, actions, request.operation.as_deref()),
+            true => assumptions(state, actions, request.operation.as_deref(), past_of(state, staged)),
             false => Assumptions::default(),
         };
         let mut whole_table = read.whole_table || looked_at_all || assumed.no_new_files;
@@ -147,6 +147,16 @@ pub(super) fn rows<const N: usize>(values: impl Iterator<Item = [Value; N]>) -> 
     let mut rows = Rows::new(N);
     values.for_each(|row| rows.push(row));
     rows
+}
+
+/// What a large commit does to the table's files.
+pub(super) fn past_of(state: &Snapshot, staged: Option<&Staged>) -> Past {
+    match staged {
+        Some(staged) if staged.count() > 0 && staged.removed_count == state.file_count && staged.removes_only_data => {
+            Past::Replaced
+        }
+        _ => Past::Stays,
+    }
 }
 
 /// Whether actions only rearrange rows, as a compaction does.

@@ -13,7 +13,7 @@ use super::attempts::latest;
 use super::check::added_and_removed;
 use super::conflict::Conflict;
 use super::intent::Intent;
-use super::large::statements::ADDED_AND_REMOVED;
+use super::large::statements::{ADDED_AND_REMOVED, KEPT_PATH};
 use super::plan::Part;
 use super::winners::double_delete;
 
@@ -71,6 +71,23 @@ pub(super) async fn check_guard(database: &impl Database, part: &Part<'_>, error
             )
             .table(name)
             .hint("nothing of this one was committed; begin again"))
+        }
+        ("path_kept", Some(staged)) => {
+            let query = Statement::new(KEPT_PATH, [staged.key.into()]);
+            let row = part.state.table.read_rows(database, query).await?.pop();
+            let path = row.map(|mut row| row.text(0)).transpose()?.unwrap_or_default();
+            let name = &part.state.table.name;
+            Err(Error::invalid(format!(
+                "committing to table {}: {} is removed and added again, which this commit may not do",
+                quoted(name),
+                quoted(&path)
+            ))
+            .table(name)
+            .path(path)
+            .hint(
+                "a commit that replaces the table keeps none of its files; a new deletion vector needs \
+                 delta.enableDeletionVectors, and a table that is not append-only",
+            ))
         }
         ("added_and_removed", Some(staged)) => {
             let query = Statement::new(ADDED_AND_REMOVED, [staged.key.into()]);

@@ -10,11 +10,11 @@ use crate::sql::{Batch, Limits, RowSource, Statement, Value};
 use crate::table_features::{ROW_TRACKING_DOMAIN, assigns_row_ids, in_commit_timestamps_enabled, row_tracking_enabled};
 use crate::{Error, Result};
 
-use super::check::{check, check_rest};
+use super::check::{Past, check, check_rest, refuses_vectors};
 use super::digest::Digest;
 use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, file_guards, guards, had_schema};
 use super::info::commit_info;
-use super::intent::{Intent, rows};
+use super::intent::{Intent, past_of, rows};
 use super::large::{Staged, statements as large};
 use super::request::CommitRequest;
 use super::write::{RowIds, Totals, VersionStart, VersionWriter};
@@ -71,7 +71,9 @@ impl<'a> Part<'a> {
         let actions = &self.request.actions;
         let operation = self.request.operation.as_deref();
         match &self.staged {
-            Some(staged) if staged.count() > 0 => check_rest(self.state, actions, operation),
+            Some(staged) if staged.count() > 0 => {
+                check_rest(self.state, actions, operation, past_of(self.state, Some(staged)))
+            }
             _ => check(self.state, actions, operation),
         }
     }
@@ -227,6 +229,13 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
             check_row_counts(staged, row_ids)?;
             statements.push(Statement::new(large::GUARD_COMPLETE, vec![staged.key.into(), staged.count().into()]));
             statements.push(Statement::new(large::GUARD_ADDED_OR_REMOVED, [staged.key.into()]));
+            let replaces = intent.has_metadata && past_of(state, Some(staged)) == Past::Replaced;
+            if replaces {
+                statements.push(Statement::new(large::GUARD_REPLACED, [staged.key.into()]));
+            }
+            if refuses_vectors(state, &request.actions) {
+                statements.push(Statement::new(large::GUARD_VECTORS, [staged.key.into()]));
+            }
             statements.extend(file_guards(key, &intent, part.removed(), part.added_paths(), limits));
             statements.push(writer.begin(start));
             statements.extend(writer.actions(part.actions(), |_, _| true));

@@ -4,7 +4,7 @@
 /// ?7 commit digest.
 pub(super) const BEGIN: &str = "
 WITH previous AS (
-  SELECT v.* FROM dl_tables t JOIN dl_table_versions v ON v.table_id = t.table_id AND v.version < t.current_version
+  SELECT v.timestamp_ms, v.file_count, v.size_bytes, v.row_count, v.files_without_row_count FROM dl_tables t JOIN dl_table_versions v ON v.table_id = t.table_id AND v.version < t.current_version
   WHERE t.table_id = ?1 ORDER BY v.version DESC LIMIT 1
 ), stamp (timestamp_ms) AS (
   SELECT max(?2, coalesce((SELECT timestamp_ms + 1 FROM previous), ?2))

@@ -95,7 +95,12 @@ async fn commit_large(
         bar.set_position(read_bytes);
     }
     bar.set_message("making them visible");
-    commit.finalize().await
+    let outcome = commit.finalize().await;
+    // What stays wrong is not sent again.
+    if outcome.as_ref().is_err_and(|error| matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Unsupported)) {
+        let _ = commit.abandon().await;
+    }
+    outcome
 }
 
 /// So many tries, if the command line says it.

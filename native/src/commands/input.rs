@@ -8,6 +8,9 @@ use deltalakedb_core::action::Action;
 use deltalakedb_core::log::read_commit_line;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
+/// No action is larger.
+const LONGEST_LINE_BYTES: u64 = 64 << 20;
+
 /// A file that can be read from its beginning again; standard input, given as `-`, and pipes are copied to a file without
 /// a name.
 pub(super) struct Input {
@@ -51,7 +54,16 @@ impl Input {
             let mut actions = Vec::new();
             while actions.len() < page {
                 line.clear();
-                let read = reader.read_until(b'\n', &mut line);
+                let read = reader.by_ref().take(LONGEST_LINE_BYTES + 1).read_until(b'\n', &mut line);
+                if line.len() as u64 > LONGEST_LINE_BYTES {
+                    return Err(Error::invalid(format!(
+                        "line {} of {} has more than {LONGEST_LINE_BYTES} bytes",
+                        number + 1,
+                        self.shown
+                    ))
+                    .path(&self.shown)
+                    .hint("write one action a line"));
+                }
                 match read.map_err(|error| failed(self.what, &self.shown, &error))? {
                     0 => break,
                     read => read_bytes += read as u64,

@@ -61,7 +61,7 @@ pub(super) async fn run(args: cli::Transaction, output: &Output) -> Result<()> {
         max_bytes: args.max_bytes,
         max_age_ms: args.max_age.saturating_mul(1000),
     };
-    let file = read_file(&args.file)?;
+    let file = read_file(&args.file, &limits)?;
     check_one_catalog(&file, &args.database.database)?;
     let database = open_catalog(&args.database.database).await?;
     let id = file.transaction_id.unwrap_or_else(Uuid::new_v4).to_string();
@@ -111,10 +111,19 @@ fn part_actions(part: &TablePart) -> Result<Vec<Action>> {
     Ok(actions)
 }
 
-fn read_file(path: &Path) -> Result<TransactionFile> {
+fn read_file(path: &Path, limits: &TransactionLimits) -> Result<TransactionFile> {
     let shown = path.display().to_string();
-    let text = Input::open(path, "the transaction")?.text()?;
-    serde_json::from_slice(&text).map_err(|error| {
+    let input = Input::open(path, "the transaction")?;
+    // Actions are most of it; what is much larger than they may be needs not be read.
+    let most = (limits.max_bytes as u64).saturating_mul(2).saturating_add(1 << 20);
+    if input.size_bytes > most {
+        return Err(Error::invalid(format!("{shown} has {} bytes; {most} are allowed", input.size_bytes))
+            .path(&shown)
+            .hint("split the transaction, or raise --max-bytes"));
+    }
+    let text = input.text()?;
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    serde_json::from_slice(text).map_err(|error| {
         Error::invalid(format!("reading the transaction in {shown}: {error}"))
             .path(&shown)
             .hint("write {\"tables\": [{\"table\": \"...\", \"actions\": [{\"add\": {...}}]}]}")

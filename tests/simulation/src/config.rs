@@ -66,6 +66,16 @@ parts! {
     Invalid = "writers.invalid",
     /// Transactions over several tables.
     Transactions = "writers.transactions",
+    /// Commits that come by pages.
+    LargeCommits = "writers.large_commits",
+    /// Sweeps of what such commits leave behind, some of them too early.
+    Sweeps = "sweeps",
+    /// Tables whose rows are tracked.
+    RowTracking = "tables.row_tracking",
+    /// Tables with in-commit timestamps, from the first version or later.
+    InCommitTimestamps = "tables.in_commit_timestamps",
+    /// Tables that are made and dropped while others work.
+    Drops = "drops",
     /// Readers.
     Readers = "readers",
     /// Mirrors, and the importers that read what they write.

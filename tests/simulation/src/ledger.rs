@@ -1,6 +1,6 @@
 //! What clients meant, were told and saw: what the checkers hold the catalog against.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -55,6 +55,14 @@ pub struct Intent {
     pub is_isolation_asked: bool,
 }
 
+impl Intent {
+    /// Whether the client says which version it read. One that removes files by name only does not: with a version it
+    /// would be taken to have read the whole table.
+    pub fn states_version(&self) -> bool {
+        self.scope != Scope::Nothing || self.actions.iter().all(|action| action.get("remove").is_none())
+    }
+}
+
 /// What a client was told of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -106,5 +114,18 @@ pub struct Ledger {
     pub published: Vec<String>,
     /// Keys of the tables that were made by import, each with the key of the table that it is a copy of.
     pub copies: BTreeMap<i64, i64>,
+    /// Keys of the tables that somebody began to drop; they may be gone.
+    pub dropped: BTreeSet<i64>,
+    /// Ids of the commits that came by pages.
+    pub large_commits: BTreeSet<String>,
+    /// Rows that nothing accounts for in the end, by the table of the catalog that they are in.
+    pub leftovers: BTreeMap<&'static str, i64>,
     pub violations: Vec<String>,
+}
+
+impl Ledger {
+    /// Whether a table of the commit may be gone.
+    pub(crate) fn touches_dropped(&self, commit: &Commit) -> bool {
+        commit.intents.iter().any(|intent| self.dropped.contains(&intent.table))
+    }
 }

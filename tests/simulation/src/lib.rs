@@ -19,12 +19,14 @@
 pub mod checkers;
 mod clock;
 mod config;
+mod drops;
 mod executor;
 #[doc(hidden)]
 pub mod history;
 mod importers;
 #[doc(hidden)]
 pub mod ledger;
+mod leftovers;
 mod mirrors;
 #[doc(hidden)]
 pub mod model;
@@ -34,6 +36,7 @@ mod readers;
 mod run;
 mod shrink;
 mod store;
+mod sweepers;
 mod tables;
 mod trace;
 mod world;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use deltalakedb_core::sql::Batch;
+use deltalakedb_core::sql::{Batch, Statement};
 
 /// A guard that is taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum Mutation {
     WithoutGuard(&'static str),
     /// Metadata and protocol may have changed meanwhile.
     WithoutRulesVersion,
+    /// Nobody notes which row ids were given.
+    WithoutHighWaterMark,
     /// Commit ids need not be unique.
     WithoutUniqueCommitIds,
     /// A transaction is sent as a batch for each of its tables.
@@ -26,14 +28,20 @@ const ADVANCE_VERSION: &str = "SET current_version = current_version + 1";
 /// The condition by which a commit moves a table's version.
 const RULES_VERSION: &str = "AND rules_version <= ?4";
 
-const GUARDS: [&str; 6] = [
+const GUARDS: [&str; 8] = [
     "removed_file_not_live",
     "concurrent_delete_read",
     "concurrent_append",
     "concurrent_transaction",
     "path_added_again",
     "import_superseded",
+    "large_commit_not_found",
+    "added_and_removed",
 ];
+
+/// What sets the high-water mark of row ids.
+const HIGH_WATER_MARK: &str = "INSERT INTO dl_domain_metadata (table_id, domain, version, removed, domain_metadata)
+     SELECT t.table_id, 'delta.rowTracking'";
 
 impl Mutation {
     /// All of them.
@@ -41,6 +49,7 @@ impl Mutation {
         let guards = GUARDS.into_iter().map(Mutation::WithoutGuard);
         guards.chain([
             Mutation::WithoutRulesVersion,
+            Mutation::WithoutHighWaterMark,
             Mutation::WithoutUniqueCommitIds,
             Mutation::SplitTransactions,
             Mutation::OverwritingStore,
@@ -52,6 +61,7 @@ impl Mutation {
         match self {
             Mutation::WithoutGuard(guard) => guard,
             Mutation::WithoutRulesVersion => "rules_changed",
+            Mutation::WithoutHighWaterMark => "row_id_high_water_mark",
             Mutation::WithoutUniqueCommitIds => "unique_commit_ids",
             Mutation::SplitTransactions => "split_transactions",
             Mutation::OverwritingStore => "overwriting_store",
@@ -76,19 +86,26 @@ impl Mutation {
         parts
     }
 
-    /// Makes a guard hold always; a statement may have several.
+    /// Makes what is taken away do nothing; there is still a result set for each statement.
     pub(crate) fn apply(self, batch: &mut Batch) {
-        let (condition, instead) = match self {
+        let (text, instead) = match self {
+            // A statement may have several guards.
             Mutation::WithoutGuard(guard) => {
                 (format!("SELECT '{guard}' WHERE "), format!("SELECT '{guard}' WHERE 0 AND "))
             }
             // The parameter stays.
             Mutation::WithoutRulesVersion => (RULES_VERSION.to_owned(), "AND ?4 IS NOT NULL".to_owned()),
+            Mutation::WithoutHighWaterMark => (HIGH_WATER_MARK.to_owned(), String::new()),
             _ => return,
         };
         for statement in &mut batch.statements {
-            if statement.sql.contains(&condition) {
-                statement.sql = Cow::Owned(statement.sql.replace(&condition, &instead));
+            if !statement.sql.contains(&text) {
+                continue;
+            }
+            if instead.is_empty() {
+                *statement = Statement::new("SELECT 1 WHERE 0", []);
+            } else {
+                statement.sql = Cow::Owned(statement.sql.replace(&text, &instead));
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::history::TableHistory;
 use crate::ledger::{Answer, Ledger};
 use crate::tables::{self, Calm};
 use crate::world::World;
-use crate::{history, importers, lock, mirrors, readers, writers};
+use crate::{drops, history, importers, leftovers, lock, mirrors, readers, sweepers, writers};
 
 /// A client dies once in so many of its steps.
 const CRASH_EVERY: u32 = 150;
@@ -102,7 +102,7 @@ pub fn run(config: Config) -> Report {
 fn storm_and_calm(world: &Arc<World>) -> Result<()> {
     let mut rng = world.rng("world");
     let mut keys = Vec::new();
-    for number in 0..1 + rng.usize(..3) {
+    for number in 0..1 + rng.usize(..4) {
         keys.push(at_once(tables::create(world, &format!("table-{number}")))?);
     }
     let mut executor = Executor::new(world.clock.clone(), world.rng("scheduler"), world.spawner.clone());
@@ -123,6 +123,16 @@ fn storm_and_calm(world: &Arc<World>) -> Result<()> {
         let name = format!("importer-{number}");
         executor.start(name.clone(), importers::start(world, &name));
     }
+    for number in 0..if has(Part::LargeCommits) { 1 + rng.usize(..2) } else { 0 } {
+        let name = format!("large-writer-{number}");
+        executor.start(name.clone(), writers::start_large(world, &name));
+    }
+    if has(Part::Sweeps) {
+        executor.start("sweeper", sweepers::start(world, "sweeper"));
+    }
+    if has(Part::Drops) && rng.bool() {
+        executor.start("dropper", drops::start(world, "dropper"));
+    }
     let crash_every = has(Part::Crashes).then_some(CRASH_EVERY);
     for _ in 0..world.config.steps {
         if let Step::Crashed(name) = executor.step(crash_every) {
@@ -136,7 +146,11 @@ fn storm_and_calm(world: &Arc<World>) -> Result<()> {
     for key in keys.into_iter().filter(|_| has(Part::Mirrors)) {
         executor.run("last mirror", Box::pin(mirrors::finish(world.client(&format!("last mirror of {key}")), key)));
     }
-    until_idle(&mut executor)
+    until_idle(&mut executor)?;
+    executor.run("last sweep", Box::pin(sweepers::finish(world.client("last sweep"))));
+    until_idle(&mut executor)?;
+    lock(&world.ledger).leftovers = at_once(leftovers::count(&Calm(world.clone())))?;
+    Ok(())
 }
 
 fn until_idle(executor: &mut Executor) -> Result<()> {

@@ -9,6 +9,7 @@ use deltalakedb_core::sql::{Batch, Database, DatabaseError, Limits, ResultSet};
 use deltalakedb_core::{Error, Result};
 use serde_json::{Value, json};
 
+use crate::config::Part;
 use crate::world::World;
 
 /// The values of the partition column.
@@ -19,6 +20,19 @@ pub(crate) const VECTORS: &str = "delta.enableDeletionVectors";
 
 /// Features of the tables that name theirs.
 pub(crate) const FEATURES: [&str; 4] = ["appendOnly", "deletionVectors", "domainMetadata", "invariants"];
+
+/// The property that gives commits their time in the log.
+pub(crate) const TIMESTAMPS: &str = "delta.enableInCommitTimestamps";
+
+pub(crate) const TIMESTAMP_FEATURE: &str = "inCommitTimestamp";
+
+pub(crate) const ROW_TRACKING_FEATURE: &str = "rowTracking";
+
+/// What the names of tables begin with that are there from the beginning to the end.
+pub(crate) const LASTING: &str = "table-";
+
+/// What the names of tables begin with that may be dropped.
+pub(crate) const FLEETING: &str = "fleeting-";
 
 /// The catalog without faults or delays, for what comes before and after the storm.
 #[derive(Clone)]
@@ -47,7 +61,9 @@ pub(crate) fn action(value: &Value) -> Result<Action> {
 pub(crate) async fn create(world: &Arc<World>, name: &str) -> Result<i64> {
     let mut rng = world.rng(name);
     let has_features = rng.u8(..4) > 0;
-    let has_in_commit_timestamps = has_features && rng.bool();
+    let knows_timestamps = has_features && rng.u8(..3) > 0 && world.config.has(Part::InCommitTimestamps);
+    let has_in_commit_timestamps = knows_timestamps && rng.bool();
+    let tracks_rows = has_features && rng.bool() && world.config.has(Part::RowTracking);
     let database = Calm(world.clone());
     let registration = Registration {
         import_id: format!("creation of {name}"),
@@ -66,9 +82,19 @@ pub(crate) async fn create(world: &Arc<World>, name: &str) -> Result<i64> {
         configuration[VECTORS] = "true".into();
     }
     if has_in_commit_timestamps {
-        configuration["delta.enableInCommitTimestamps"] = "true".into();
+        configuration[TIMESTAMPS] = "true".into();
         info["inCommitTimestamp"] = now_ms.into();
-        features.push("inCommitTimestamp");
+    }
+    if knows_timestamps {
+        features.push(TIMESTAMP_FEATURE);
+    }
+    if tracks_rows {
+        features.push(ROW_TRACKING_FEATURE);
+        if rng.bool() {
+            configuration["delta.enableRowTracking"] = "true".into();
+            configuration["delta.rowTracking.materializedRowIdColumnName"] = "_row-id".into();
+            configuration["delta.rowTracking.materializedRowCommitVersionColumnName"] = "_row-commit-version".into();
+        }
     }
     let protocol = match has_features {
         true => json!({"minReaderVersion": 3, "minWriterVersion": 7,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use deltalakedb_simulation::{Config, Mutation, Report, run, shrink};
 
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 19] = [
     "append",
     "delete",
     "remove by name",
@@ -19,6 +19,12 @@ const KINDS: [&str; 13] = [
     "stream",
     "domain",
     "transaction",
+    "derive",
+    "in-commit timestamps",
+    "large append",
+    "large overwrite",
+    "large delete",
+    "large compact",
 ];
 
 const STEPS: u64 = 1_500;
@@ -50,7 +56,10 @@ fn seeds_pass() {
     for kind in KINDS {
         assert!(acknowledged.contains(kind), "no {kind} was ever acknowledged");
     }
-    assert!(refused.contains("invalid") && refused.contains("delete"), "{refused:?} were refused");
+    assert!(
+        refused.contains("invalid") && refused.contains("large invalid") && refused.contains("delete"),
+        "{refused:?} were refused"
+    );
     assert!(snapshots > 500 && published > 500 && copies > 5, "{snapshots}, {published}, {copies}");
 }
 
@@ -68,7 +77,7 @@ macro_rules! mutations {
         $(
             #[test]
             fn $mutation() {
-                failing_run(stringify!($mutation), $says, 200);
+                failing_run(stringify!($mutation), $says, 1_000);
             }
         )*
     };
@@ -85,6 +94,9 @@ mod without {
         rules_changed: "the metadata that it read";
         concurrent_transaction: "was written before";
         path_added_again: "with two deletion vectors";
+        large_commit_not_found: "not whole";
+        added_and_removed: "breaks a rule";
+        row_id_high_water_mark: "high-water mark";
         unique_commit_ids: "is version";
         split_transactions: "and not in";
         overwriting_store: "was written again";

@@ -7,7 +7,7 @@ use crate::snapshot::Snapshot;
 
 /// What becomes of the table's files, as far as its schema is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Past {
+pub(in crate::commit) enum Past {
     /// Files stay that were written by the schema before.
     Stays,
     /// No file of the table stays, so that its schema and partition columns may be others.
@@ -29,6 +29,14 @@ pub(super) struct Change<'a> {
 }
 
 impl<'a> Change<'a> {
+    /// Of a commit whose files are elsewhere: what it does to them is told.
+    pub(super) fn with_past(mut self, past: Past) -> Self {
+        if self.past == Past::Stays {
+            self.past = past;
+        }
+        self
+    }
+
     /// `operation`: what the commit is said to be, before what its `commitInfo` says.
     pub(super) fn of(state: &'a Snapshot, actions: &'a [Action], operation: Option<&str>) -> Self {
         let (mut metadata, mut protocol) = (&state.metadata, &state.protocol);

@@ -25,12 +25,14 @@ use std::collections::HashSet;
 use crate::action::Action;
 use crate::catalog::quoted;
 use crate::snapshot::Snapshot;
-use crate::table_features::check_writable;
+use crate::table_features::{check_writable, is_append_only};
 use crate::{Error, Result};
 
-use change::{Change, Past};
+use change::Change;
+pub(super) use change::Past;
 use commit_info::check_commit_info;
 use domains::check_domain;
+pub(super) use files::Spellings;
 use files::{FileRules, check_spellings};
 use metadata::check_metadata;
 use needed_features::check_needed_features;
@@ -53,7 +55,7 @@ pub(super) fn check(state: &Snapshot, actions: &[Action], operation: Option<&str
     if actions.is_empty() {
         return Err(Error::invalid("there is nothing to commit: no actions were given"));
     }
-    check_rest(state, actions, operation)?;
+    check_rest(state, actions, operation, Past::Stays)?;
     check_files(state, actions, actions)
 }
 
@@ -67,8 +69,8 @@ pub(super) struct Assumptions {
 }
 
 /// What [`check`] takes for granted.
-pub(super) fn assumptions(state: &Snapshot, actions: &[Action], operation: Option<&str>) -> Assumptions {
-    let change = Change::of(state, actions, operation);
+pub(super) fn assumptions(state: &Snapshot, actions: &[Action], operation: Option<&str>, past: Past) -> Assumptions {
+    let change = Change::of(state, actions, operation).with_past(past);
     if change.metadata == &state.metadata {
         return Assumptions::default();
     }
@@ -78,12 +80,12 @@ pub(super) fn assumptions(state: &Snapshot, actions: &[Action], operation: Optio
     }
 }
 
-/// What is checked of a commit as a whole; its files may be elsewhere.
-pub(super) fn check_rest(state: &Snapshot, actions: &[Action], operation: Option<&str>) -> Result<()> {
+/// What is checked of a commit as a whole; its files may be elsewhere, and `past` is what becomes of the table's by them.
+pub(super) fn check_rest(state: &Snapshot, actions: &[Action], operation: Option<&str>, past: Past) -> Result<()> {
     check_writable(&state.protocol)?;
     actions.iter().try_for_each(check_size)?;
     one_of_a_kind(actions)?;
-    let change = Change::of(state, actions, operation);
+    let change = Change::of(state, actions, operation).with_past(past);
     check_protocol(&state.protocol, change.protocol)?;
     check_metadata(&change)?;
     check_needed_features(&state.metadata, change.metadata, change.protocol)?;
@@ -159,6 +161,12 @@ pub(super) fn added_and_removed(path: &str) -> Error {
     Error::invalid(format!("the commit both adds and removes {} with the same deletion vector", quoted(path)))
         .path(path)
         .hint("an `add` alone replaces the file's entry")
+}
+
+/// Whether the table takes no new deletion vectors: those of files that a commit removes are new.
+pub(super) fn refuses_vectors(state: &Snapshot, actions: &[Action]) -> bool {
+    let change = Change::of(state, actions, None);
+    !change.metadata.is_enabled("delta.enableDeletionVectors") || is_append_only(&state.metadata, &state.protocol)
 }
 
 /// Names for a message.

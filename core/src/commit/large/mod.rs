@@ -13,7 +13,7 @@ use crate::sql::{Batch, Database, DatabaseError, Statement, Value, with_rows};
 use crate::{Error, ErrorKind, Result};
 
 use super::attempts::{Ending, committed_before, find_commit, run};
-use super::check::{check_files, check_rest};
+use super::check::{Past, Spellings, check_files, check_rest};
 use super::digest::Digest;
 use super::host::{Host, RetryPolicy};
 use super::outcome::Outcome;
@@ -39,6 +39,8 @@ pub(super) struct Staged {
     /// Whether each tells.
     pub all_rows_known: bool,
     pub removes_data: bool,
+    /// Whether each removed file takes its rows with it.
+    pub removes_only_data: bool,
     pub changes_data: bool,
     pub digest: Digest,
 }
@@ -62,6 +64,7 @@ impl Staged {
             Action::Remove(remove) => {
                 self.removed_count += 1;
                 self.removes_data |= remove.data_change;
+                self.removes_only_data &= remove.data_change;
                 self.changes_data |= remove.data_change;
             }
             _ => self.cdc_count += 1,
@@ -107,10 +110,19 @@ pub struct LargeCommit<'a, D, H> {
     state: Snapshot,
     request: CommitRequest,
     staged: Staged,
-    /// Why it cannot be finalized, if a part may be missing or be another one.
-    broken: Option<Error>,
+    spellings: Spellings,
+    /// The page that may be written in part.
+    failed: Option<FailedPage>,
     /// It happened before; what is written now is compared only.
     has_happened: bool,
+}
+
+/// A page that may be written in part.
+struct FailedPage {
+    digest: Digest,
+    /// Its parts that are, each of [`BATCH_ACTIONS`].
+    written: usize,
+    error: Error,
 }
 
 impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
@@ -129,13 +141,15 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         }
         let has_happened = find_commit(database, &state.table, &request.commit_id).await?.is_some();
         if !has_happened {
-            check_rest(&state, &request.actions, request.operation.as_deref()).map_err(refused)?;
+            // Whether the files of the table stay is known when all are there; what no commit may do is told now.
+            let operation = request.operation.as_deref();
+            check_rest(&state, &request.actions, operation, Past::Replaced).map_err(refused)?;
         }
         let params: Vec<Value> = vec![state.table.key.into(), request.commit_id.as_str().into(), host.now_ms().into()];
         let batch = Batch::write(vec![Statement::new(TAKE_OVER, params[..2].to_vec()), Statement::new(BEGIN, params)]);
         let mut results = database.batch(batch).await?;
         let row = results.pop().and_then(|result| result.rows.into_iter().next());
-        let row = row.ok_or_else(|| Error::new(ErrorKind::Internal, "beginning a large commit gave no key"))?;
+        let row = row.ok_or_else(|| refused(Error::new(ErrorKind::NotFound, "the table was dropped meanwhile")))?;
         let staged = Staged {
             key: row.integer(0)?,
             added_count: 0,
@@ -144,11 +158,22 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             row_count: 0,
             all_rows_known: true,
             removes_data: false,
+            removes_only_data: true,
             changes_data: false,
             digest: Digest::of(&request.actions),
         };
         let retry = RetryPolicy::default();
-        Ok(LargeCommit { database, host, retry, state, request, staged, broken: None, has_happened })
+        Ok(LargeCommit {
+            database,
+            host,
+            retry,
+            state,
+            request,
+            staged,
+            spellings: Spellings::default(),
+            failed: None,
+            has_happened,
+        })
     }
 
     /// With another policy for tries.
@@ -158,40 +183,51 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         self
     }
 
-    /// Takes in file actions: `add`, `remove`, `cdc`. Nobody sees them yet. What is refused as
-    /// [`Invalid`](ErrorKind::Invalid) was not taken in, and the commit may go on; after any other error it is unknown what
-    /// was, and the commit must be begun again.
+    /// Whether the commit happened before it was begun here: what is written is compared with it, and no more.
+    pub fn has_happened(&self) -> bool {
+        self.has_happened
+    }
+
+    /// Takes in a page of file actions: `add`, `remove`, `cdc`. Nobody sees them yet. A page that is refused as
+    /// [`Invalid`](ErrorKind::Invalid) was not taken in, and the commit may go on without it; after any other error it is
+    /// unknown what was, and the same page must be written again, or the commit begun anew.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for what the table's rules forbid, or for a second action on a file;
-    /// [`NotFound`](ErrorKind::NotFound) when the commit was swept or begun anew; those of the database.
+    /// [`Invalid`](ErrorKind::Invalid) for what the table's rules forbid, for a second action on a file, or for another
+    /// page than the one that failed; [`NotFound`](ErrorKind::NotFound) when the commit was swept or begun anew; those of
+    /// the database.
     pub async fn write(&mut self, actions: &[Action]) -> Result<()> {
-        self.check_whole()?;
         if self.has_happened {
             actions.iter().for_each(|action| self.staged.note(action));
             return Ok(());
         }
         let name = self.state.table.name.clone();
         let refused = |error: Error| error.context(format!("committing to table {}", quoted(&name))).table(&name);
+        let digest = Digest::of(actions);
+        let written = match self.failed.take() {
+            Some(failed) if failed.digest != digest => {
+                self.failed = Some(failed);
+                return Err(refused(
+                    Error::invalid("another page of the large commit was not written")
+                        .hint("write that page again, or begin anew"),
+                ));
+            }
+            failed => failed.map_or(0, |failed| failed.written),
+        };
         check_files(&self.state, &self.request.actions, actions).map_err(refused)?;
-        for (number, actions) in actions.chunks(BATCH_ACTIONS).enumerate() {
-            let (statements, staged) = self.stage(actions);
-            if let Err(error) = self.send(statements, actions).await {
+        self.spellings.check(actions).map_err(refused)?;
+        for (number, part) in actions.chunks(BATCH_ACTIONS).enumerate().skip(written) {
+            let (statements, staged) = self.stage(part);
+            if let Err(error) = self.send(statements, part).await {
                 if number > 0 || error.kind() != ErrorKind::Invalid {
-                    self.broken = Some(error.clone());
+                    self.failed = Some(FailedPage { digest, written: number, error: error.clone() });
                 }
                 return Err(error);
             }
             self.staged = staged;
         }
+        self.spellings.insert(actions);
         Ok(())
-    }
-
-    fn check_whole(&self) -> Result<()> {
-        match &self.broken {
-            Some(error) => Err(error.clone().context("a part of the large commit was not written")),
-            None => Ok(()),
-        }
     }
 
     /// The statements that write actions, and what is staged then.
@@ -231,10 +267,13 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         let name = &self.state.table.name;
         Error::new(
             ErrorKind::NotFound,
-            format!("committing to table {}: the large commit was swept, or begun anew", quoted(name)),
+            format!(
+                "committing to table {}: the large commit was swept or begun anew, or its table dropped",
+                quoted(name)
+            ),
         )
         .table(name)
-        .hint("nothing of it was committed; begin again")
+        .hint("nothing of this one was committed; begin again")
     }
 
     /// Which file has a second action.
@@ -261,7 +300,9 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
     /// # Errors
     /// As [`Writer::commit`](super::Writer::commit); what was written can be finalized again then, or is swept.
     pub async fn finalize(&mut self) -> Result<Outcome> {
-        self.check_whole()?;
+        if let Some(failed) = &self.failed {
+            return Err(failed.error.clone().context("a page of the large commit was not written"));
+        }
         let mut state = self.state.clone();
         let mut parts = [Part::large(&mut state, &self.request, self.staged.clone())];
         if let Some(before) = committed_before(self.database, &parts).await? {

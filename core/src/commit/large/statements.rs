@@ -98,6 +98,26 @@ INSERT INTO dl_guard (guard) SELECT 'added_and_removed' WHERE EXISTS (
     ON a.large_commit_id = ?1 AND a.name = 'add' AND a.path = r.path AND a.dv_id = r.dv_id
   WHERE r.large_commit_id = ?1 AND r.name = 'remove')";
 
+/// Who replaces a table keeps none of its files.
+pub(in crate::commit) const GUARD_REPLACED: &str = "
+INSERT INTO dl_guard (guard) SELECT 'path_kept' WHERE EXISTS (
+  SELECT 1 FROM dl_large_commit_files r JOIN dl_large_commit_files a
+    ON a.large_commit_id = ?1 AND a.name = 'add' AND a.path = r.path
+  WHERE r.large_commit_id = ?1 AND r.name = 'remove')";
+
+/// A table that takes no new deletion vectors gets none by removing a file and adding it with one.
+pub(in crate::commit) const GUARD_VECTORS: &str = "
+INSERT INTO dl_guard (guard) SELECT 'path_kept' WHERE EXISTS (
+  SELECT 1 FROM dl_large_commit_files r JOIN dl_large_commit_files a
+    ON a.large_commit_id = ?1 AND a.name = 'add' AND a.path = r.path AND a.deletion_vector IS NOT NULL
+  WHERE r.large_commit_id = ?1 AND r.name = 'remove')";
+
+/// A file that is removed and added again.
+pub(in crate::commit) const KEPT_PATH: &str = "
+SELECT r.path FROM dl_large_commit_files r JOIN dl_large_commit_files a
+  ON a.large_commit_id = ?1 AND a.name = 'add' AND a.path = r.path
+WHERE r.large_commit_id = ?1 AND r.name = 'remove' ORDER BY a.deletion_vector IS NULL LIMIT 1";
+
 /// The first file that is both added and removed.
 pub(in crate::commit) const ADDED_AND_REMOVED: &str = "
 SELECT r.path FROM dl_large_commit_files r JOIN dl_large_commit_files a

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::history::{TableHistory, Version};
-use crate::ledger::{Commit, Intent, Isolation, Ledger, Scope};
+use crate::ledger::{Commit, Intent, Isolation, Ledger, Scope, Seen};
 
 pub(crate) fn version(number: i64, commit_id: &str, actions: &[Value]) -> Version {
     Version {
@@ -50,4 +50,20 @@ pub(crate) fn ledger(commits: Vec<(&str, Intent)>) -> Ledger {
     };
     let commits = commits.into_iter().map(|(id, intent)| (id.to_owned(), commit(intent)));
     Ledger { commits: commits.collect(), ..Ledger::default() }
+}
+
+/// A snapshot as it was at a version.
+pub(crate) fn seen(version: i64, table: &TableHistory) -> Seen {
+    let state = table.states().remove(&version).unwrap_or_default();
+    Seen {
+        reader: "reader".into(),
+        table: 1,
+        version,
+        timestamp_ms: 100 + version,
+        latest_version: version,
+        asked_ms: None,
+        file_count: state.files.len() as i64,
+        size_bytes: state.size_bytes(),
+        state,
+    }
 }

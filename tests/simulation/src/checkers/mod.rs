@@ -2,7 +2,11 @@
 
 mod acknowledged;
 mod copies;
+mod in_commit_timestamps;
+mod large_commits;
+mod leftovers;
 mod mirrored;
+mod row_ids;
 mod serializability;
 mod snapshots;
 mod transactions;
@@ -28,6 +32,10 @@ pub fn check_catalog(tables: &[TableHistory], ledger: &Ledger) -> Vec<String> {
     wrong.extend(snapshots::check(tables, ledger));
     wrong.extend(transactions::check(tables, ledger));
     wrong.extend(serializability::check(tables, ledger));
+    wrong.extend(large_commits::check(tables, ledger));
+    wrong.extend(row_ids::check(tables));
+    wrong.extend(in_commit_timestamps::check(tables));
+    wrong.extend(leftovers::check(ledger));
     wrong
 }
 

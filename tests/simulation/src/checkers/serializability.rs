@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::in_commit_timestamps::{SINCE_TIME, SINCE_VERSION};
 use crate::history::{TableHistory, Version};
 use crate::ledger::{Intent, Isolation, Ledger, Scope};
 use crate::model::{State, key, rows, text};
+use crate::tables::TIMESTAMPS;
 
 pub(super) fn check(tables: &[TableHistory], ledger: &Ledger) -> Vec<String> {
     let written = tables.iter().filter(|table| !ledger.copies.contains_key(&table.key));
@@ -23,7 +25,7 @@ fn check_table(table: &TableHistory, ledger: &Ledger) -> Vec<String> {
         let Some(after) = states.get(&entry.version) else { continue };
         let intent = intent_of(table, entry, ledger);
         let mut found = check_change(&entry.actions, before, after);
-        if let Some(intent) = intent {
+        if let Some(intent) = intent.filter(|intent| intent.states_version()) {
             match states.get(&intent.base) {
                 Some(base) => found.extend(check_reads(table, ledger, entry, intent, base, before)),
                 None => found.push(format!("it read version {}, which is not there", intent.base)),
@@ -88,7 +90,7 @@ fn check_reads(
     if intent.base >= entry.version {
         wrong.push(format!("it read version {}", intent.base));
     }
-    if base.metadata != before.metadata {
+    if without_timestamps(&base.metadata) != without_timestamps(&before.metadata) {
         wrong.push(format!("the metadata that it read at version {} has changed", intent.base));
     }
     wrong
@@ -117,6 +119,15 @@ fn check_reads(
         wrong.push(format!("it read version {} with the rows {lost:?}, which are gone", intent.base));
     }
     wrong
+}
+
+/// Metadata without the properties that may be switched on beside any commit.
+fn without_timestamps(metadata: &Value) -> Value {
+    let mut metadata = metadata.clone();
+    if let Some(properties) = metadata["configuration"].as_object_mut() {
+        properties.retain(|name, _| ![TIMESTAMPS, SINCE_TIME, SINCE_VERSION].contains(&name.as_str()));
+    }
+    metadata
 }
 
 /// What a commit changes and therefore has read: applications, domains, the protocol; of a protocol that it does not

@@ -6,12 +6,17 @@ use crate::ledger::Ledger;
 pub(super) fn check(tables: &[TableHistory], ledger: &Ledger) -> Vec<String> {
     let mut wrong = Vec::new();
     for (id, commit) in &ledger.commits {
+        // Tables that were dropped say nothing.
         let is_in = |key: i64| {
             let table = tables.iter().find(|table| table.key == key);
             table.is_some_and(|table| table.versions.iter().any(|entry| entry.commit_id.as_ref() == Some(id)))
         };
-        let (with, without): (Vec<i64>, Vec<i64>) =
-            commit.intents.iter().map(|intent| intent.table).partition(|&key| is_in(key));
+        let (with, without): (Vec<i64>, Vec<i64>) = commit
+            .intents
+            .iter()
+            .map(|intent| intent.table)
+            .filter(|key| !ledger.dropped.contains(key))
+            .partition(|&key| is_in(key));
         if !with.is_empty() && !without.is_empty() {
             wrong.push(format!("the transaction {id} is in the tables {with:?}, and not in {without:?}"));
         }

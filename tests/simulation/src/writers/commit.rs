@@ -11,6 +11,7 @@ use deltalakedb_core::sql::MaybeSend;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
 use crate::ledger::{Answer, Intent, Isolation, Scope};
+use crate::lock;
 use crate::port::Client;
 use crate::tables::action;
 
@@ -68,9 +69,10 @@ async fn send_transaction(
     })
 }
 
-fn request(commit_id: &str, intent: &Intent) -> Result<CommitRequest> {
+pub(super) fn request(commit_id: &str, intent: &Intent) -> Result<CommitRequest> {
     let read = ReadSet::of(intent.base);
     let read = match &intent.scope {
+        Scope::Nothing if !intent.states_version() => ReadSet::default(),
         Scope::Nothing => read,
         Scope::Files(paths) => read.files(paths),
         Scope::Partition(value) => read.predicate(format!("p = '{value}'")),
@@ -86,24 +88,30 @@ fn request(commit_id: &str, intent: &Intent) -> Result<CommitRequest> {
     Ok(CommitRequest { read, isolation, ..CommitRequest::new(commit_id, actions) })
 }
 
-fn acknowledged(committed: &[Committed]) -> Answer {
+pub(super) fn acknowledged(committed: &[Committed]) -> Answer {
     Answer::Committed(committed.iter().map(|committed| (committed.version, committed.timestamp_ms)).collect())
 }
 
-fn conflicted(conflict: &Conflict) -> Answer {
+pub(super) fn conflicted(conflict: &Conflict) -> Answer {
     Answer::Refused(format!("{} with version {} of {}", conflict.kind.as_str(), conflict.winner, conflict.table))
 }
 
-fn refusal(client: &Client, commit_id: &str, error: &Error) -> Answer {
+pub(super) fn refusal(client: &Client, commit_id: &str, error: &Error) -> Answer {
     match error.kind() {
         ErrorKind::Unavailable => {
             client.tell(format!("{commit_id}: {error}"));
             Answer::Failed
         }
         ErrorKind::Invalid | ErrorKind::Unsupported => Answer::Refused(error.to_string()),
+        ErrorKind::NotFound if is_dropped(client, commit_id) => Answer::Refused(error.to_string()),
         kind => {
             client.world.violation(format!("{}: {commit_id} failed: {kind:?}: {error}", client.name));
             Answer::Unknown
         }
     }
+}
+
+fn is_dropped(client: &Client, commit_id: &str) -> bool {
+    let ledger = lock(&client.world.ledger);
+    ledger.commits.get(commit_id).is_some_and(|commit| ledger.touches_dropped(commit))
 }

@@ -2,6 +2,7 @@
 
 mod commit;
 mod invalid;
+mod large;
 mod plan;
 mod rewrites;
 
@@ -17,7 +18,10 @@ use crate::ledger::{Answer, Commit, Intent, Isolation};
 use crate::lock;
 use crate::port::Client;
 use crate::readers::read_files;
+use crate::tables::{FLEETING, LASTING};
 use crate::world::World;
+
+pub(crate) use large::start as start_large;
 
 /// How often a client sends a commit of which it does not know the end.
 const TRIES: usize = 6;
@@ -71,7 +75,8 @@ pub(crate) fn expect_fault(client: &Client, doing: &str, error: &deltalakedb_cor
 async fn prepare(client: &Client) -> Result<Option<Pending>> {
     let Some(kind) = plan::Kind::choose(client) else { return Ok(None) };
     let tables = written_tables(client).await?;
-    let count = if kind == plan::Kind::Transaction { 2 } else { 1 };
+    let count =
+        if kind == plan::Kind::Transaction { 2 + client.below(tables.len().saturating_sub(1).min(3)) } else { 1 };
     if tables.len() < count {
         return Ok(None);
     }
@@ -80,7 +85,11 @@ async fn prepare(client: &Client) -> Result<Option<Pending>> {
     for offset in 0..count {
         let view = look(client, &tables[(first + offset) % tables.len()]).await?;
         let kind = if kind == plan::Kind::Transaction { plan::Kind::part_of_transaction(client) } else { kind };
-        let Some(planned) = kind.plan(client, &view) else { return Ok(None) };
+        let planned = match kind.plan(client, &view) {
+            None if count > 1 => plan::Kind::Append.plan(client, &view),
+            planned => planned,
+        };
+        let Some(planned) = planned else { return Ok(None) };
         let levels = [Isolation::Serializable, Isolation::WriteSerializable, Isolation::Snapshot];
         let asked = if client.once_in(3) { None } else { client.pick(&levels).copied() };
         let intent = Intent {
@@ -109,10 +118,10 @@ async fn prepare(client: &Client) -> Result<Option<Pending>> {
     Ok(Some(Pending { commit_id, intents }))
 }
 
-/// The tables that are no copies.
+/// The tables that are no copies; some of them may be dropped.
 async fn written_tables(client: &Client) -> Result<Vec<Table>> {
     let tables = list_tables(client).await?;
-    Ok(tables.into_iter().filter(|table| table.name.starts_with("table-")).collect())
+    Ok(tables.into_iter().filter(|table| table.name.starts_with(LASTING) || table.name.starts_with(FLEETING)).collect())
 }
 
 async fn look(client: &Client, table: &Table) -> Result<View> {

@@ -7,12 +7,13 @@ use crate::config::Part;
 use crate::ledger::Scope;
 use crate::model;
 use crate::port::Client;
-use crate::tables::{FEATURES, PARTITIONS, VECTORS};
+use crate::tables::{FEATURES, PARTITIONS, TIMESTAMP_FEATURE, TIMESTAMPS, VECTORS};
 
 /// A kind of commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Append,
+    Derive,
     Delete,
     RemoveByName,
     Overwrite,
@@ -21,6 +22,7 @@ pub(super) enum Kind {
     Vector,
     Property,
     Column,
+    Timestamps,
     Upgrade,
     Stream,
     Domain,
@@ -28,8 +30,9 @@ pub(super) enum Kind {
     Transaction,
 }
 
-const KINDS: [(Kind, Part, usize); 14] = [
+const KINDS: [(Kind, Part, usize); 16] = [
     (Kind::Append, Part::Appends, 10),
+    (Kind::Derive, Part::Appends, 2),
     (Kind::Delete, Part::Deletes, 5),
     (Kind::RemoveByName, Part::Deletes, 2),
     (Kind::Overwrite, Part::Overwrites, 2),
@@ -38,6 +41,7 @@ const KINDS: [(Kind, Part, usize); 14] = [
     (Kind::Vector, Part::Vectors, 4),
     (Kind::Property, Part::Metadata, 1),
     (Kind::Column, Part::Metadata, 1),
+    (Kind::Timestamps, Part::InCommitTimestamps, 1),
     (Kind::Upgrade, Part::Protocol, 1),
     (Kind::Stream, Part::Streams, 4),
     (Kind::Domain, Part::Domains, 2),
@@ -64,13 +68,14 @@ impl Kind {
 
     /// What a transaction does to each of its tables.
     pub(super) fn part_of_transaction(client: &Client) -> Kind {
-        let kinds = [Kind::Append, Kind::Append, Kind::Delete, Kind::Compact, Kind::Stream];
+        let kinds = [Kind::Append, Kind::Derive, Kind::Delete, Kind::Compact, Kind::Stream];
         client.pick(&kinds).copied().unwrap_or(Kind::Append)
     }
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Kind::Append => "append",
+            Kind::Derive => "derive",
             Kind::Delete => "delete",
             Kind::RemoveByName => "remove by name",
             Kind::Overwrite => "overwrite",
@@ -79,6 +84,7 @@ impl Kind {
             Kind::Vector => "deletion vector",
             Kind::Property => "property",
             Kind::Column => "column",
+            Kind::Timestamps => "in-commit timestamps",
             Kind::Upgrade => "upgrade",
             Kind::Stream => "stream",
             Kind::Domain => "domain",
@@ -92,6 +98,7 @@ impl Kind {
         let blind = |actions| Some(Planned { actions, scope: Scope::Nothing });
         match self {
             Kind::Append => blind((0..=client.below(3)).map(|_| new_file(client)).collect()),
+            Kind::Derive => Some(rewrites::derive(client, view)),
             Kind::Delete => rewrites::delete(client, view),
             Kind::RemoveByName => rewrites::remove_by_name(client, view),
             Kind::Overwrite => rewrites::overwrite(client, view),
@@ -100,6 +107,7 @@ impl Kind {
             Kind::Vector => rewrites::vector(client, view),
             Kind::Property => blind(vec![property(client, view)]),
             Kind::Column => blind(vec![column(client, view)?]),
+            Kind::Timestamps => blind(vec![timestamps(view)?]),
             Kind::Upgrade => blind(vec![upgrade(client, view)?]),
             Kind::Stream => blind(stream(client, view)),
             Kind::Domain => blind(vec![domain(client, view)?]),
@@ -141,6 +149,16 @@ fn property(client: &Client, view: &View) -> Value {
     json!({"metaData": metadata})
 }
 
+/// Switches in-commit timestamps on.
+fn timestamps(view: &View) -> Option<Value> {
+    if !has_feature(view, TIMESTAMP_FEATURE) || view.snapshot.metadata.is_enabled(TIMESTAMPS) {
+        return None;
+    }
+    let mut metadata = metadata(view);
+    metadata["configuration"][TIMESTAMPS] = "true".into();
+    Some(json!({"metaData": metadata}))
+}
+
 fn column(client: &Client, view: &View) -> Option<Value> {
     let mut metadata = metadata(view);
     let mut schema: Value = serde_json::from_str(&model::text(&metadata, "schemaString")).ok()?;
@@ -167,7 +185,7 @@ fn upgrade(client: &Client, view: &View) -> Option<Value> {
 }
 
 /// The next batch of an application, of which several instances may run.
-fn stream(client: &Client, view: &View) -> Vec<Value> {
+pub(super) fn stream(client: &Client, view: &View) -> Vec<Value> {
     let app_id = format!("app-{}", client.below(2));
     let last = view.snapshot.transactions.iter().find(|txn| txn.app_id == app_id).map_or(0, |txn| txn.version);
     let txn = json!({"txn": {"appId": app_id, "version": last + 1, "lastUpdated": client.world.clock.now_ms()}});

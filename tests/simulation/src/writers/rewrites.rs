@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::View;
-use super::plan::{Planned, deletion_vector, file, has_vectors};
+use super::plan::{Planned, deletion_vector, file, has_vectors, new_file};
 use crate::ledger::Scope;
 use crate::model::{rows, text};
 use crate::port::Client;
@@ -69,6 +69,12 @@ pub(super) fn delete(client: &Client, view: &View) -> Option<Planned> {
         }
     }
     (!actions.is_empty()).then_some(Planned { actions, scope })
+}
+
+/// Adds a file with what it found in others, which stay.
+pub(super) fn derive(client: &Client, view: &View) -> Planned {
+    let (scope, _) = scope(client, view);
+    Planned { actions: vec![new_file(client)], scope }
 }
 
 /// A retention job: it knows files by their names and minds no others.
