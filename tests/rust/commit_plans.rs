@@ -3,7 +3,7 @@
 use deltalakedb_core::action::{Action, parse_line};
 use deltalakedb_core::commit::{CommitRequest, Isolation, ReadSet, plan_commit};
 use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
-use deltalakedb_core::sql::{Limits, Value};
+use deltalakedb_core::sql::{Batch, Database, Limits, Statement, Value};
 
 use crate::catalog::{begin_import, named, new_catalog, run};
 
@@ -80,4 +80,39 @@ async fn row_ids_and_in_commit_timestamps() {
         &ADD.replace("true}", r#"true,"stats":"{\"numRecords\":2}"}"#),
     ]);
     insta::assert_snapshot!(text(&state().await, &CommitRequest::new("id", actions), &Limits::SQLITE));
+}
+
+/// How SQLite goes about the statements of a batch.
+async fn query_plans(request: &CommitRequest) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let database = new_catalog(&folder);
+    let mut plans = Vec::new();
+    for statement in plan_commit(&state().await, request, 1, &Limits::SQLITE).unwrap().statements {
+        let sql = format!("EXPLAIN QUERY PLAN {}", statement.sql).into();
+        let explain = Statement { sql, params: statement.params };
+        for row in &mut database.batch(Batch::read(vec![explain])).await.unwrap()[0].rows {
+            plans.push(row.text(3).unwrap());
+        }
+    }
+    plans
+}
+
+/// A commit costs the same however many files and versions the table has.
+#[tokio::test]
+async fn no_statement_looks_at_a_whole_table() {
+    let removes = [ADD, REMOVE, r#"{"txn":{"appId":"app","version":3}}"#];
+    let read = ReadSet { app_ids: vec!["other".into()], ..ReadSet::of(0).files(["b"]) };
+    let requests = [
+        CommitRequest::new("append", parsed(&[ADD])),
+        CommitRequest { read, ..CommitRequest::new("delete", parsed(&removes)) },
+    ];
+    for request in requests {
+        let plans = query_plans(&request).await;
+        assert!(plans.len() > 10);
+        for plan in plans {
+            let scans_rows = ["SCAN r", "SCAN CONSTANT ROW"].contains(&plan.as_str());
+            assert!(scans_rows || !plan.starts_with("SCAN"), "{plan}");
+            assert!(!plan.ends_with("dl_add_files_path (table_id=?)"), "{plan}");
+        }
+    }
 }

@@ -45,10 +45,10 @@ pub(super) const GUARD_PATHS: &str = "
 WITH rows (path, dv_id) AS ({rows})
 INSERT INTO dl_guard (guard)
 SELECT 'path_added_again' WHERE EXISTS (
-  SELECT 1 FROM rows r JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.dv_id <> r.dv_id
+  SELECT 1 FROM rows r CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.dv_id <> r.dv_id
     AND f.removed_version IS NULL)
 UNION ALL SELECT 'concurrent_delete_read' WHERE EXISTS (
-  SELECT 1 FROM rows r JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2)";
+  SELECT 1 FROM rows r CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2)";
 
 /// A commit that restores a schema must not bring one that the table never had. ?1 table, ?2 schema, ?3 partition columns,
 /// ?4 column mapping mode.
@@ -69,7 +69,7 @@ INSERT INTO dl_guard (guard) SELECT 'concurrent_transaction' WHERE EXISTS (
 const GUARD_DOMAINS: &str = "
 WITH rows (domain) AS ({rows})
 INSERT INTO dl_guard (guard) SELECT 'concurrent_transaction' WHERE EXISTS (
-  SELECT 1 FROM rows r JOIN dl_domain_metadata d ON d.table_id = ?1 AND d.domain = r.domain AND d.version > ?2)";
+  SELECT 1 FROM rows r CROSS JOIN dl_domain_metadata d ON d.table_id = ?1 AND d.domain = r.domain AND d.version > ?2)";
 
 /// Where rows can be tracked, each file tells their ids. Runs after the version's files were written.
 pub(super) const GUARD_ROW_IDS: &str = "

@@ -32,7 +32,7 @@ LIMIT 1";
 /// An added file whose path is live with another vector. ?1 table.
 const PATH_ADDED_AGAIN: &str = "
 WITH rows (path, dv_id) AS ({rows})
-SELECT r.path FROM rows r JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.dv_id <> r.dv_id
+SELECT r.path FROM rows r CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.dv_id <> r.dv_id
   AND f.removed_version IS NULL LIMIT 1";
 
 /// A file that is said to have been read and was not there. ?1 table, ?2 version that was read.

@@ -33,7 +33,7 @@ ORDER BY c.version";
 const DOMAINS: &str = "
 WITH rows (domain) AS ({rows})
 SELECT min(d.version), r.domain FROM rows r
-JOIN dl_domain_metadata d ON d.table_id = ?1 AND d.domain = r.domain AND d.version > ?2 AND d.version <= ?3
+CROSS JOIN dl_domain_metadata d ON d.table_id = ?1 AND d.domain = r.domain AND d.version > ?2 AND d.version <= ?3
 GROUP BY r.domain";
 
 /// The first `txn` of each application after ?2; and the one by which its version, or a later one, was there before.
@@ -49,14 +49,14 @@ WITH rows (app_id, txn_version) AS ({rows}), found AS (
   FROM rows r
 )
 SELECT coalesce(f.done_version, f.next_version), f.app_id, a.txn_version, f.done_version IS NOT NULL
-FROM found f JOIN dl_txn_actions a
+FROM found f CROSS JOIN dl_txn_actions a
   ON a.table_id = ?1 AND a.app_id = f.app_id AND a.version = coalesce(f.done_version, f.next_version)";
 
 /// Files that were read and are there no more. An `add` that replaces a file's entry removes nothing.
 const READ_FILES: &str = "
 WITH rows (path) AS ({rows})
 SELECT f.removed_version, f.path FROM rows r
-JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2 AND f.removed_version <= ?3
+CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2 AND f.removed_version <= ?3
 WHERE NOT EXISTS (SELECT 1 FROM dl_add_files g WHERE g.table_id = ?1 AND g.path = f.path AND g.dv_id = f.dv_id
     AND g.version = f.removed_version)
 ORDER BY f.removed_version LIMIT 1";
@@ -65,7 +65,7 @@ ORDER BY f.removed_version LIMIT 1";
 const NAMED_FILES: &str = "
 WITH rows (path, dv_id) AS ({rows})
 SELECT f.removed_version, f.path FROM rows r
-JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2 AND f.removed_version <= ?3
+CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2 AND f.removed_version <= ?3
 WHERE NOT EXISTS (SELECT 1 FROM dl_add_files g WHERE g.table_id = ?1 AND g.path = f.path AND g.dv_id = f.dv_id
     AND g.version = f.removed_version)
 ORDER BY f.removed_version LIMIT 1";

@@ -46,7 +46,7 @@ FROM rows r WHERE NOT EXISTS (SELECT 1 FROM dl_large_commit_files f WHERE f.file
 /// The first of the rows whose path has another action of the name.
 pub(super) const DUPLICATE: &str = "
 WITH rows (place, name, path) AS ({rows})
-SELECT r.path, r.name FROM rows r JOIN dl_large_commit_files f
+SELECT r.path, r.name FROM rows r CROSS JOIN dl_large_commit_files f
   ON f.large_commit_id = ?1 AND f.name = r.name AND f.path = r.path AND f.file_key <> (?1 << 40) + r.place
 ORDER BY r.place LIMIT 1";
 
@@ -94,33 +94,33 @@ INSERT INTO dl_guard (guard) SELECT 'large_commit_not_found' WHERE NOT EXISTS (
 
 pub(in crate::commit) const GUARD_ADDED_OR_REMOVED: &str = "
 INSERT INTO dl_guard (guard) SELECT 'added_and_removed' WHERE EXISTS (
-  SELECT 1 FROM dl_large_commit_files r JOIN dl_large_commit_files a
+  SELECT 1 FROM dl_large_commit_files r CROSS JOIN dl_large_commit_files a
     ON a.large_commit_id = ?1 AND a.name = 'add' AND a.path = r.path AND a.dv_id = r.dv_id
   WHERE r.large_commit_id = ?1 AND r.name = 'remove')";
 
 /// Who replaces a table keeps none of its files.
 pub(in crate::commit) const GUARD_REPLACED: &str = "
 INSERT INTO dl_guard (guard) SELECT 'path_kept' WHERE EXISTS (
-  SELECT 1 FROM dl_large_commit_files r JOIN dl_large_commit_files a
+  SELECT 1 FROM dl_large_commit_files r CROSS JOIN dl_large_commit_files a
     ON a.large_commit_id = ?1 AND a.name = 'add' AND a.path = r.path
   WHERE r.large_commit_id = ?1 AND r.name = 'remove')";
 
 /// A table that takes no new deletion vectors gets none by removing a file and adding it with one.
 pub(in crate::commit) const GUARD_VECTORS: &str = "
 INSERT INTO dl_guard (guard) SELECT 'path_kept' WHERE EXISTS (
-  SELECT 1 FROM dl_large_commit_files r JOIN dl_large_commit_files a
+  SELECT 1 FROM dl_large_commit_files r CROSS JOIN dl_large_commit_files a
     ON a.large_commit_id = ?1 AND a.name = 'add' AND a.path = r.path AND a.deletion_vector IS NOT NULL
   WHERE r.large_commit_id = ?1 AND r.name = 'remove')";
 
 /// A file that is removed and added again.
 pub(in crate::commit) const KEPT_PATH: &str = "
-SELECT r.path FROM dl_large_commit_files r JOIN dl_large_commit_files a
+SELECT r.path FROM dl_large_commit_files r CROSS JOIN dl_large_commit_files a
   ON a.large_commit_id = ?1 AND a.name = 'add' AND a.path = r.path
 WHERE r.large_commit_id = ?1 AND r.name = 'remove' ORDER BY a.deletion_vector IS NULL LIMIT 1";
 
 /// The first file that is both added and removed.
 pub(in crate::commit) const ADDED_AND_REMOVED: &str = "
-SELECT r.path FROM dl_large_commit_files r JOIN dl_large_commit_files a
+SELECT r.path FROM dl_large_commit_files r CROSS JOIN dl_large_commit_files a
   ON a.large_commit_id = ?1 AND a.name = 'add' AND a.path = r.path AND a.dv_id = r.dv_id
 WHERE r.large_commit_id = ?1 AND r.name = 'remove' LIMIT 1";
 
