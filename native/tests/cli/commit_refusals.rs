@@ -122,6 +122,15 @@ fn read_versions_are_those_of_the_table() {
     home.commit(&lines(&[add("b")]), &["--read-version", "0"]).ok();
 }
 
+/// What a commit calls itself opens no door: a schema is restored that the table had.
+#[test]
+fn only_an_earlier_schema_is_restored() {
+    let home = Home::with_table(&[first_commit()]);
+    let other = json!({ "type": "struct", "fields": [] }).to_string();
+    let restored = lines(&[metadata_with(json!({ "schemaString": other }))]);
+    home.commit(&restored, &["--operation", "RESTORE"]).fails("invalid", "never had the schema");
+}
+
 #[test]
 fn files_that_were_read_were_there() {
     let home = Home::with_table(&[first_commit(), lines(&[add("second")])]);

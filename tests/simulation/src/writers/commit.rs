@@ -34,7 +34,8 @@ pub(super) async fn send(client: &Client, commit_id: &str, intents: &[(Snapshot,
     let tries = [1, 2, 5, 30];
     let retry = RetryPolicy { max_tries: client.pick(&tries).copied().unwrap_or(1), ..RetryPolicy::default() };
     let answered = match intents {
-        [(_, intent)] => send_one(client, commit_id, intent, retry).await,
+        // One that does not say what it read is planned on what its client saw, however long ago.
+        [(_, intent)] if intent.states_version() => send_one(client, commit_id, intent, retry).await,
         _ => send_transaction(client, commit_id, intents, retry).await,
     };
     answered.unwrap_or_else(|error| refusal(client, commit_id, &error))

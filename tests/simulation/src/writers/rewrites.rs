@@ -81,7 +81,7 @@ pub(super) fn derive(client: &Client, view: &View) -> Planned {
 pub(super) fn remove_by_name(client: &Client, view: &View) -> Option<Planned> {
     let touched = some(client, &view.files, 2);
     let actions: Vec<Value> = touched.iter().map(|add| remove(client, add, true)).collect();
-    (!actions.is_empty()).then_some(Planned { actions, scope: Scope::Files(paths(&touched)) })
+    (!actions.is_empty()).then_some(Planned { actions, scope: Scope::Nothing })
 }
 
 fn paths(files: &[Value]) -> Vec<String> {
