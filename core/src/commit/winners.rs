@@ -52,23 +52,27 @@ SELECT coalesce(f.done_version, f.next_version), f.app_id, a.txn_version, f.done
 FROM found f CROSS JOIN dl_txn_actions a
   ON a.table_id = ?1 AND a.app_id = f.app_id AND a.version = coalesce(f.done_version, f.next_version)";
 
-/// Files that were read and are there no more. An `add` that replaces a file's entry removes nothing.
-const READ_FILES: &str = "
-WITH rows (path) AS ({rows})
-SELECT f.removed_version, f.path FROM rows r
-CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2 AND f.removed_version <= ?3
-WHERE NOT EXISTS (SELECT 1 FROM dl_add_files g WHERE g.table_id = ?1 AND g.path = f.path AND g.dv_id = f.dv_id
-    AND g.version = f.removed_version)
-ORDER BY f.removed_version LIMIT 1";
+/// The first of the rows' files that is there no more. An `add` that replaces a file's entry removes nothing.
+macro_rules! gone {
+    ($columns:literal) => {
+        concat!(
+            "WITH rows (",
+            $columns,
+            ") AS ({rows})
+             SELECT f.removed_version, f.path FROM rows r CROSS JOIN dl_add_files f
+               ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2 AND f.removed_version <= ?3
+             WHERE NOT EXISTS (SELECT 1 FROM dl_add_files g WHERE g.table_id = ?1 AND g.path = f.path
+               AND g.dv_id = f.dv_id AND g.version = f.removed_version)
+             ORDER BY f.removed_version LIMIT 1"
+        )
+    };
+}
 
-/// The same, of files that the commit removes or adds again.
-const NAMED_FILES: &str = "
-WITH rows (path, dv_id) AS ({rows})
-SELECT f.removed_version, f.path FROM rows r
-CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2 AND f.removed_version <= ?3
-WHERE NOT EXISTS (SELECT 1 FROM dl_add_files g WHERE g.table_id = ?1 AND g.path = f.path AND g.dv_id = f.dv_id
-    AND g.version = f.removed_version)
-ORDER BY f.removed_version LIMIT 1";
+/// Of the files that were read.
+const READ_FILES: &str = gone!("path");
+
+/// Of the files that the commit removes or adds again.
+const NAMED_FILES: &str = gone!("path, dv_id");
 
 /// Files that were added; ?4 whether by appends that read nothing, too; ?5 after this id; ?6 so many.
 const ADDED: &str = "

@@ -56,7 +56,7 @@ pub(super) fn check(state: &Snapshot, actions: &[Action], operation: Option<&str
         return Err(Error::invalid("there is nothing to commit: no actions were given"));
     }
     check_rest(state, actions, operation, Past::Stays)?;
-    check_files(state, actions, actions)
+    check_file_rules(state, actions, actions)
 }
 
 /// What a commit's check took for granted, which only its batch can make sure of.
@@ -93,10 +93,15 @@ pub(super) fn check_rest(state: &Snapshot, actions: &[Action], operation: Option
     actions.iter().try_for_each(|action| check_other(&change, action))
 }
 
-/// What is checked of the file actions among `files`, in a commit of `actions`.
-pub(super) fn check_files(state: &Snapshot, actions: &[Action], files: &[Action]) -> Result<()> {
+/// What is checked of a page of file actions, of a commit whose other actions are `actions`.
+pub(super) fn check_page(state: &Snapshot, actions: &[Action], files: &[Action]) -> Result<()> {
     files.iter().try_for_each(check_size)?;
     one_of_a_kind(files)?;
+    check_file_rules(state, actions, files)
+}
+
+/// What the table, as `actions` leave it, asks of the file actions among `files`.
+fn check_file_rules(state: &Snapshot, actions: &[Action], files: &[Action]) -> Result<()> {
     not_added_and_removed(files)?;
     check_spellings(files)?;
     let change = Change::of(state, actions, None);

@@ -13,7 +13,7 @@ use crate::sql::{Batch, Database, DatabaseError, Statement, Value, with_rows};
 use crate::{Error, ErrorKind, Result};
 
 use super::attempts::{Ending, committed_before, find_commit, run};
-use super::check::{Past, Spellings, check_files, check_rest};
+use super::check::{Past, Spellings, check_page, check_rest};
 use super::digest::Digest;
 use super::host::{Host, RetryPolicy};
 use super::outcome::Outcome;
@@ -204,28 +204,30 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         let name = self.state.table.name.clone();
         let refused = |error: Error| error.context(format!("committing to table {}", quoted(&name))).table(&name);
         let digest = Digest::of(actions);
-        let written = match self.failed.take() {
+        let written = match &self.failed {
             Some(failed) if failed.digest != digest => {
-                self.failed = Some(failed);
                 return Err(refused(
                     Error::invalid("another page of the large commit was not written")
                         .hint("write that page again, or begin anew"),
                 ));
             }
-            failed => failed.map_or(0, |failed| failed.written),
+            failed => failed.as_ref().map_or(0, |failed| failed.written),
         };
-        check_files(&self.state, &self.request.actions, actions).map_err(refused)?;
+        check_page(&self.state, &self.request.actions, actions).map_err(refused)?;
         self.spellings.check(actions).map_err(refused)?;
         for (number, part) in actions.chunks(BATCH_ACTIONS).enumerate().skip(written) {
+            // Until it is known that it was written, whatever ends the sending.
+            let unheard = refused(Error::new(ErrorKind::Unavailable, "it is not known whether it was written"));
+            self.failed = Some(FailedPage { digest, written: number, error: unheard });
             let (statements, staged) = self.stage(part);
             if let Err(error) = self.send(statements, part).await {
-                if number > 0 || error.kind() != ErrorKind::Invalid {
-                    self.failed = Some(FailedPage { digest, written: number, error: error.clone() });
-                }
+                let is_refused = number == 0 && error.kind() == ErrorKind::Invalid;
+                self.failed = (!is_refused).then(|| FailedPage { digest, written: number, error: error.clone() });
                 return Err(error);
             }
             self.staged = staged;
         }
+        self.failed = None;
         self.spellings.insert(actions);
         Ok(())
     }
