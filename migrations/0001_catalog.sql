@@ -17,15 +17,13 @@ CREATE TABLE dl_tables (
   name             TEXT NOT NULL UNIQUE,
   location         TEXT NOT NULL UNIQUE,  -- URL of the table's folder, without a slash at its end
   earliest_version INTEGER,               -- the first version that can be read
-  current_version  INTEGER,
   rules_version    INTEGER NOT NULL DEFAULT 0,  -- the last version that changed metadata or protocol
-  next_file_id     INTEGER,
-  next_remove_id   INTEGER,
   import_id        TEXT,                  -- set while an import writes the table: no reader sees it then
   import_batches   INTEGER NOT NULL DEFAULT 0  -- batches that the import has written: its sign of life
 );
 
--- One row a version: what its commit said of itself, and the table's totals after it.
+-- One row a version: what its commit said of itself, and the table's totals after it. A table is at the version of its
+-- last row, and the ids of the next version's actions begin where that row's end.
 CREATE TABLE dl_table_versions (
   table_id                INTEGER NOT NULL REFERENCES dl_tables (table_id),
   version                 INTEGER NOT NULL,

@@ -7,11 +7,7 @@ use super::quoted;
 use super::table::plan_drop;
 
 const REGISTER: &str = "
-INSERT INTO dl_tables (table_uuid, name, location, import_id) VALUES (?1, ?2, ?3, ?4)";
-
-const FIRST_IDS: &str = "
-UPDATE dl_tables SET next_file_id = table_id << 40, next_remove_id = table_id << 40
-WHERE import_id = ?1 RETURNING table_id";
+INSERT INTO dl_tables (table_uuid, name, location, import_id) VALUES (?1, ?2, ?3, ?4) RETURNING table_id";
 
 const RIVALS: &str = "
 SELECT table_id, name, location, import_id, import_batches FROM dl_tables WHERE name = ?1 OR location = ?2
@@ -67,10 +63,7 @@ pub async fn register(database: &impl Database, table: &Registration) -> Result<
         table.location.as_str().into(),
         table.import_id.as_str().into(),
     ];
-    let batch = Batch::write(vec![
-        Statement::new(REGISTER, params),
-        Statement::new(FIRST_IDS, [table.import_id.as_str().into()]),
-    ]);
+    let batch = Batch::write(vec![Statement::new(REGISTER, params)]);
     match database.batch(batch).await {
         Ok(mut results) => {
             let row = results.pop().and_then(|result| result.rows.into_iter().next());

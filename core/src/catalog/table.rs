@@ -53,14 +53,16 @@ pub(crate) use chosen_table;
 
 /// The chosen table, and whether there are others. ?1 as in [`chosen_table!`].
 pub(crate) const MATCHING_TABLE: &str = concat!(
-    "SELECT table_id, table_uuid, name, location, earliest_version, current_version,
+    "SELECT table_id, table_uuid, name, location, earliest_version,
+       (SELECT max(v.version) FROM dl_table_versions v WHERE v.table_id = dl_tables.table_id),
        (SELECT count(*) FROM (SELECT 1 FROM dl_tables WHERE import_id IS NULL LIMIT 2)) > 1
      FROM dl_tables WHERE import_id IS NULL AND table_id = ",
     chosen_table!()
 );
 
 const ALL_TABLES: &str = "
-SELECT table_id, table_uuid, name, location, earliest_version, current_version FROM dl_tables
+SELECT table_id, table_uuid, name, location, earliest_version,
+  (SELECT max(v.version) FROM dl_table_versions v WHERE v.table_id = dl_tables.table_id) FROM dl_tables
 WHERE import_id IS NULL ORDER BY name";
 
 /// Forgetting a table: children before their parent. ?1 table.

@@ -10,8 +10,8 @@ use super::host::{Host, RetryPolicy};
 use super::named_files::{check_files, check_guard, check_read_files};
 use super::outcome::Committed;
 use super::plan::{Part, plan};
+use super::totals::out_of_range;
 use super::winners::examine;
-use super::write::out_of_range;
 
 const SAME_COMMIT: &str = "
 SELECT version, timestamp_ms, commit_digest FROM dl_table_versions WHERE table_id = ?1 AND commit_id = ?2";

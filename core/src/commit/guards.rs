@@ -7,23 +7,31 @@ use crate::action::Metadata;
 use crate::sql::{Limits, RowSource, Statement, Value, with_rows};
 
 use super::intent::Intent;
+use super::statements::latest_version;
 
 /// A transaction's id was used in no table yet. ?1 commit id.
 pub(super) const GUARD_COMMIT_ID: &str = "
 INSERT INTO dl_guard (guard) SELECT 'commit_id_used' WHERE EXISTS (SELECT 1 FROM dl_table_versions WHERE commit_id = ?1)";
 
-/// The statement before moved the table's version: the table is there, with the metadata and protocol that are known.
+/// The statement before took a version: the table is there, with the metadata and protocol that are known.
 const GUARD_RULES: &str = "INSERT INTO dl_guard (guard) SELECT 'rules_changed' WHERE changes() <> 1";
 
 /// ?1 table, ?2 the last version that was looked at, so in all guards; ?3 whether appends that read nothing matter, too.
-const GUARD_APPEND: &str = "
-INSERT INTO dl_guard (guard) SELECT 'concurrent_append' WHERE EXISTS (
-  SELECT 1 FROM dl_table_versions v WHERE v.table_id = ?1 AND v.version > ?2 AND v.added_files > 0
-    AND (?3 OR CASE WHEN json_valid(v.commit_info) THEN json_extract(v.commit_info, '$.isBlindAppend') END IS NOT 1))";
+const GUARD_APPEND: &str = concat!(
+    "INSERT INTO dl_guard (guard) SELECT 'concurrent_append' WHERE EXISTS (
+       SELECT 1 FROM dl_table_versions v WHERE v.table_id = ?1 AND v.version > ?2 AND v.version < ",
+    latest_version!(),
+    " AND v.added_files > 0
+      AND (?3 OR CASE WHEN json_valid(v.commit_info) THEN json_extract(v.commit_info, '$.isBlindAppend') END IS NOT 1))"
+);
 
-const GUARD_ANY_REMOVED: &str = "
-INSERT INTO dl_guard (guard) SELECT 'concurrent_delete_read' WHERE EXISTS (
-  SELECT 1 FROM dl_table_versions v WHERE v.table_id = ?1 AND v.version > ?2 AND v.removed_files > 0)";
+/// ?1 table, ?2 as above.
+const GUARD_ANY_REMOVED: &str = concat!(
+    "INSERT INTO dl_guard (guard) SELECT 'concurrent_delete_read' WHERE EXISTS (
+       SELECT 1 FROM dl_table_versions v WHERE v.table_id = ?1 AND v.version > ?2 AND v.version < ",
+    latest_version!(),
+    " AND v.removed_files > 0)"
+);
 
 const GUARD_READ_FILES: &str = "
 WITH rows (path) AS ({rows})
@@ -44,11 +52,9 @@ INSERT INTO dl_guard (guard) SELECT 'removed_file_not_live' WHERE EXISTS (
 pub(super) const GUARD_PATHS: &str = "
 WITH rows (path, dv_id) AS ({rows})
 INSERT INTO dl_guard (guard)
-SELECT 'path_added_again' WHERE EXISTS (
-  SELECT 1 FROM rows r CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.dv_id <> r.dv_id
-    AND f.removed_version IS NULL)
-UNION ALL SELECT 'concurrent_delete_read' WHERE EXISTS (
-  SELECT 1 FROM rows r CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2)";
+SELECT CASE WHEN f.removed_version IS NULL THEN 'path_added_again' ELSE 'concurrent_delete_read' END
+FROM rows r CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path
+WHERE f.removed_version > ?2 OR (f.removed_version IS NULL AND f.dv_id <> r.dv_id)";
 
 /// A commit that restores a schema must not bring one that the table never had. ?1 table, ?2 schema, ?3 partition columns,
 /// ?4 column mapping mode.
@@ -77,7 +83,7 @@ INSERT INTO dl_guard (guard) SELECT 'row_ids_missing' WHERE EXISTS (
   SELECT 1 FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40
     AND f.base_row_id IS NULL AND f.removed_version IS NULL)";
 
-/// The guards of a commit, the first of which must follow the statement that moves the table's version.
+/// The guards of a commit, the first of which must follow the statement that takes the version.
 pub(super) fn guards(key: i64, intent: &Intent, limits: &Limits) -> Vec<Statement> {
     let since = || vec![Value::from(key), intent.examined_version.into()];
     let mut statements = vec![Statement::new(GUARD_RULES, [])];

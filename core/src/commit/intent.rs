@@ -56,7 +56,7 @@ impl Intent {
         let actions = &request.actions;
         let removes_data = staged.is_some_and(|staged| staged.removes_data)
             || actions.iter().any(|action| matches!(action, Action::Remove(remove) if remove.data_change));
-        let removes = staged.is_some_and(|staged| staged.removed_count > 0)
+        let removes = staged.is_some_and(|staged| staged.totals.removed_count > 0)
             || actions.iter().any(|action| matches!(action, Action::Remove(_)));
         let has_metadata = actions.iter().any(|action| matches!(action, Action::Metadata(_)));
         // Who removes data on the ground of a version looked at it as a whole, if nothing else is said.
@@ -152,7 +152,7 @@ pub(super) fn rows<const N: usize>(values: impl Iterator<Item = [Value; N]>) -> 
 /// What a large commit does to the table's files.
 pub(super) fn past_of(state: &Snapshot, staged: Option<&Staged>) -> Past {
     match staged {
-        Some(staged) if staged.count() > 0 && staged.removed_count == state.file_count && staged.removes_only_data => {
+        Some(staged) if staged.count() > 0 && staged.totals.removed_count == state.file_count && staged.removes_only_data => {
             Past::Replaced
         }
         _ => Past::Stays,

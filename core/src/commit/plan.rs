@@ -17,17 +17,11 @@ use super::info::commit_info;
 use super::intent::{Intent, past_of, rows};
 use super::large::{Staged, statements as large};
 use super::request::CommitRequest;
-use super::write::{RowIds, Totals, VersionStart, VersionWriter};
-
-/// ?1 table; ?2 and ?3 add and remove actions, whose ids are taken; ?4 the last version that was looked at.
-const ADVANCE_VERSION: &str = "
-UPDATE dl_tables SET current_version = current_version + 1, next_file_id = next_file_id + ?2,
-  next_remove_id = next_remove_id + ?3
-WHERE table_id = ?1 AND import_id IS NULL AND rules_version <= ?4";
+use super::totals::Totals;
+use super::write::{RowIds, VersionStart, VersionWriter};
 
 const COMMITTED: &str = "
-SELECT v.version, v.timestamp_ms, v.file_count FROM dl_tables t
-JOIN dl_table_versions v ON v.table_id = t.table_id AND v.version = t.current_version WHERE t.table_id = ?1";
+SELECT version, timestamp_ms, file_count FROM dl_table_versions WHERE table_id = ?1 ORDER BY version DESC LIMIT 1";
 
 /// One table's part of a commit: the request and what is known of the table.
 #[derive(Debug)]
@@ -64,6 +58,10 @@ impl<'a> Part<'a> {
 
     pub(super) fn digest(&self) -> Digest {
         self.staged.as_ref().map_or_else(|| Digest::of(&self.request.actions), |staged| staged.digest)
+    }
+
+    fn totals(&self) -> Totals {
+        self.staged.as_ref().map_or_else(|| Totals::of(&self.request.actions), |staged| staged.totals)
     }
 
     /// By the commit's own rules, which do not depend on others' commits.
@@ -203,47 +201,32 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
         false => RowIds::AsGiven,
     };
 
-    let start = VersionStart {
+    let mut writer = VersionWriter::of_commit(key, *limits, row_ids);
+    let mut statements = vec![writer.take_version(VersionStart {
         timestamp_ms: now_ms,
-        commit_id: Some(request.commit_id.clone()),
-        commit_digest: Some(part.digest().to_string()),
-        commit_info: Some(commit_info.json().text().to_owned()),
-        commit_known: true,
+        commit_id: &request.commit_id,
+        commit_digest: part.digest().to_string(),
+        commit_info: commit_info.json().text().to_owned(),
         in_commit_timestamp: in_commit_timestamps_enabled(metadata, protocol),
-    };
-    let totals = Totals::of(&request.actions)?;
-    let advance =
-        vec![key.into(), totals.added_count.into(), totals.removed_count.into(), intent.examined_version.into()];
-    let mut statements = vec![Statement::new(ADVANCE_VERSION, advance)];
+        totals: part.totals(),
+        examined_version: intent.examined_version,
+    })?];
     statements.extend(guards(key, &intent, limits));
     if intent.had_schema {
         statements.push(had_schema(key, metadata));
     }
-    let mut writer = VersionWriter::new(key, *limits, row_ids);
-    match &part.staged {
-        None => {
-            statements.extend(file_guards(key, &intent, part.removed(), part.added_paths(), limits));
-            statements.extend(writer.whole(start, part.actions(), &totals));
-        }
-        Some(staged) => {
-            check_row_counts(staged, row_ids)?;
-            statements.push(Statement::new(large::GUARD_COMPLETE, vec![staged.key.into(), staged.count().into()]));
-            statements.push(Statement::new(large::GUARD_ADDED_OR_REMOVED, [staged.key.into()]));
-            let replaces = intent.has_metadata && past_of(state, Some(staged)) == Past::Replaced;
-            if replaces {
-                statements.push(Statement::new(large::GUARD_REPLACED, [staged.key.into()]));
-            }
-            if refuses_vectors(state, &request.actions) {
-                statements.push(Statement::new(large::GUARD_VECTORS, [staged.key.into()]));
-            }
-            statements.extend(file_guards(key, &intent, part.removed(), part.added_paths(), limits));
-            statements.push(writer.begin(start));
-            statements.extend(writer.actions(part.actions(), |_, _| true));
-            statements.extend(writer.staged(staged));
-            statements.extend(writer.end());
-            statements.push(Statement::new(large::END, [staged.key.into()]));
-        }
+    if let Some(staged) = &part.staged {
+        check_row_counts(staged, row_ids)?;
+        let replaces = intent.has_metadata && past_of(state, Some(staged)) == Past::Replaced;
+        statements.extend(staged.guards(replaces, refuses_vectors(state, &request.actions)));
     }
+    statements.extend(file_guards(key, &intent, part.removed(), part.added_paths(), limits));
+    statements.extend(writer.actions(part.actions(), |_, _| true));
+    if let Some(staged) = &part.staged {
+        statements.extend(writer.staged(staged));
+        statements.push(staged.end());
+    }
+    statements.extend(writer.high_water_mark());
     let had_timestamps = in_commit_timestamps_enabled(&state.metadata, &state.protocol);
     if in_commit_timestamps_enabled(metadata, protocol) && !had_timestamps {
         statements.push(writer.in_commit_timestamps_enabled());

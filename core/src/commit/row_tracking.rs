@@ -3,6 +3,8 @@
 //! A path that the table has or had keeps the ids of its last `add`; any other file gets fresh ones above the
 //! high-water mark. What the writer gave is not used: it cannot know what others commit meanwhile.
 
+use super::statements::latest_version;
+
 /// The high-water mark before the version; -1 when no id was assigned. ?1 table.
 macro_rules! high_water_mark {
     () => {
@@ -23,37 +25,41 @@ pub(super) const INSERT_ADDS_WITH_ROW_IDS: &str = concat!(
      INSERT INTO dl_add_files (file_id, table_id, version, path, dv_id, size, modification_time, data_change, row_count,
        partition_values, stats, deletion_vector, tags, base_row_id, default_row_commit_version, clustering_provider,
        extra)
-     SELECT t.next_file_id + r.ordinal, t.table_id, t.current_version, r.path, r.dv_id, r.size, r.modification_time,
+     SELECT v.first_file_id + r.ordinal, v.table_id, v.version, r.path, r.dv_id, r.size, r.modification_time,
        r.data_change, r.row_count, r.partition_values, r.stats, r.deletion_vector, r.tags,
        coalesce(f.base_row_id, mark.row_id + 1 + r.rows_before),
-       coalesce(f.default_row_commit_version, t.current_version), r.clustering_provider, r.extra
-     FROM rows r CROSS JOIN mark CROSS JOIN dl_tables t
+       coalesce(f.default_row_commit_version, v.version), r.clustering_provider, r.extra
+     FROM rows r CROSS JOIN mark CROSS JOIN dl_table_versions v
      LEFT JOIN dl_add_files f ON f.file_id = (
        SELECT max(g.file_id) FROM dl_add_files g WHERE g.table_id = ?1 AND g.path = r.path)
-     WHERE t.table_id = ?1
-     ON CONFLICT (table_id, path, dv_id, version) DO NOTHING"
+     WHERE v.table_id = ?1 AND v.version = ",
+    latest_version!(),
+    " ON CONFLICT (table_id, path, dv_id, version) DO NOTHING"
 );
 
 /// As [`INSERT_REMOVES`](super::statements::INSERT_REMOVES): each `remove` tells the ids of its file.
-pub(super) const INSERT_REMOVES_WITH_ROW_IDS: &str = "
-WITH rows (ordinal, path, dv_id, deletion_timestamp, action) AS ({rows})
-INSERT INTO dl_remove_files (remove_id, table_id, version, path, dv_id, deletion_timestamp, action)
-SELECT t.next_remove_id + r.ordinal, t.table_id, t.current_version, r.path, r.dv_id, r.deletion_timestamp,
-  CASE WHEN f.base_row_id IS NULL THEN r.action ELSE json_set(r.action, '$.baseRowId', f.base_row_id,
-    '$.defaultRowCommitVersion', f.default_row_commit_version) END
-FROM rows r CROSS JOIN dl_tables t
-LEFT JOIN dl_add_files f ON f.file_id = (
-  SELECT max(g.file_id) FROM dl_add_files g WHERE g.table_id = ?1 AND g.path = r.path)
-WHERE t.table_id = ?1";
+pub(super) const INSERT_REMOVES_WITH_ROW_IDS: &str = concat!(
+    "WITH rows (ordinal, path, dv_id, deletion_timestamp, action) AS ({rows})
+     INSERT INTO dl_remove_files (remove_id, table_id, version, path, dv_id, deletion_timestamp, action)
+     SELECT v.first_remove_id + r.ordinal, v.table_id, v.version, r.path, r.dv_id, r.deletion_timestamp,
+       CASE WHEN f.base_row_id IS NULL THEN r.action ELSE json_set(r.action, '$.baseRowId', f.base_row_id,
+         '$.defaultRowCommitVersion', f.default_row_commit_version) END
+     FROM rows r CROSS JOIN dl_table_versions v
+     LEFT JOIN dl_add_files f ON f.file_id = (
+       SELECT max(g.file_id) FROM dl_add_files g WHERE g.table_id = ?1 AND g.path = r.path)
+     WHERE v.table_id = ?1 AND v.version = ",
+    latest_version!()
+);
 
 /// ?1 table, ?2 rows of the version's files, ?3 the highest id that the writer reserved or NULL.
 pub(super) const SET_HIGH_WATER_MARK: &str = concat!(
     "INSERT INTO dl_domain_metadata (table_id, domain, version, removed, domain_metadata)
-     SELECT t.table_id, 'delta.rowTracking', t.current_version, 0, json_object('domain', 'delta.rowTracking',
+     SELECT v.table_id, 'delta.rowTracking', v.version, 0, json_object('domain', 'delta.rowTracking',
        'configuration', '{\"rowIdHighWaterMark\":' || max(",
     high_water_mark!(),
     " + ?2, coalesce(?3, -1)) || '}', 'removed', json('false'))
-     FROM dl_tables t WHERE t.table_id = ?1"
+     FROM dl_table_versions v WHERE v.table_id = ?1 AND v.version = ",
+    latest_version!()
 );
 
 /// ?1 table, ?2 rows of the version's files.

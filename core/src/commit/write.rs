@@ -1,38 +1,38 @@
 //! The statements that write one version of a table, for commits and imports alike.
 //!
-//! A commit whose actions are all at hand is written by `whole`. Else `begin` makes the version's row, `actions` may come
-//! in any number of pieces (of an import, whose table no reader sees yet) or `staged` are there already, and `end` closes
-//! the version. The version's number is `dl_tables.current_version`, which the caller has moved before; `whole` also
-//! expects the ids of its files to be taken.
+//! All of a commit is at hand: `take_version` makes the version's row, and `actions` or `staged` what it did. An import
+//! reads on while it writes: `begin` makes the row, `actions` come in any number of pieces, and `end` closes the version.
 
 use std::collections::HashSet;
 
 use crate::action::{Action, Add, CommitInfo, Remove};
 use crate::sql::{Limits, RowSource, Rows, Statement, Value, with_rows};
 use crate::table_features::ROW_TRACKING_DOMAIN;
-use crate::{Error, Result};
+use crate::Result;
 
 use super::large::{Staged, statements as large};
 use super::row_tracking::{
     GUARD_ROW_IDS_IN_RANGE, INSERT_ADDS_WITH_ROW_IDS, INSERT_REMOVES_WITH_ROW_IDS, SET_HIGH_WATER_MARK,
 };
 use super::statements::{
-    ADVANCE, BEGIN, BEGIN_WHOLE, CLOSE, DESCRIBE, ENABLE_IN_COMMIT_TIMESTAMPS, END, INSERT_ADDS, INSERT_CDC,
-    INSERT_DOMAIN_METADATA, INSERT_METADATA, INSERT_PROTOCOL, INSERT_REMOVES, INSERT_TXNS, INSERT_UNKNOWN,
-    SET_RULES_VERSION, SUBTRACT, SUBTRACT_CLOSED,
+    BEGIN, CLOSE, DESCRIBE, ENABLE_IN_COMMIT_TIMESTAMPS, END, INSERT_ADDS, INSERT_CDC, INSERT_DOMAIN_METADATA,
+    INSERT_METADATA, INSERT_PROTOCOL, INSERT_REMOVES, INSERT_TXNS, INSERT_UNKNOWN, SET_RULES_VERSION, SUBTRACT,
+    SUBTRACT_CLOSED, TAKE_VERSION,
 };
+use super::totals::Totals;
 
-/// How a version begins.
-pub(crate) struct VersionStart {
+/// How the version of a commit begins.
+pub(super) struct VersionStart<'a> {
     /// At least this, and at least the previous version's + 1.
     pub timestamp_ms: i64,
-    pub commit_id: Option<String>,
-    pub commit_digest: Option<String>,
-    pub commit_info: Option<String>,
-    /// False for state that comes from a checkpoint.
-    pub commit_known: bool,
+    pub commit_id: &'a str,
+    pub commit_digest: String,
+    pub commit_info: String,
     /// Whether the version's timestamp goes into its commit info.
     pub in_commit_timestamp: bool,
+    pub totals: Totals,
+    /// The last version that was looked at.
+    pub examined_version: i64,
 }
 
 /// Where the row ids of added files come from.
@@ -44,63 +44,13 @@ pub(crate) enum RowIds {
     Assigned { reserved_up_to: Option<i64> },
 }
 
-/// When the files whose entry ends are taken out of the version's totals.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Closing {
-    /// Before the entries end: a version may come by pieces that name a file twice.
-    AfterSubtract,
-    /// After it, if any did.
-    ThenSubtract,
-}
-
-/// What added files add to a version's totals.
-#[derive(Default)]
-pub(super) struct Totals {
-    pub added_count: i64,
-    pub removed_count: i64,
-    size_bytes: i64,
-    row_count: i64,
-    without_row_count: i64,
-}
-
-impl Totals {
-    /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) when the sizes of the added files add up to more than 64 bits hold.
-    pub(super) fn of(actions: &[Action]) -> Result<Self> {
-        let mut totals = Totals::default();
-        for action in actions {
-            match action {
-                Action::Add(add) => {
-                    totals.added_count += 1;
-                    let row_count = add.row_count();
-                    totals.without_row_count += i64::from(row_count.is_none());
-                    let size_bytes = totals.size_bytes.checked_add(add.size);
-                    let row_count = totals.row_count.checked_add(row_count.unwrap_or(0));
-                    let (Some(size_bytes), Some(row_count)) = (size_bytes, row_count) else {
-                        return Err(out_of_range());
-                    };
-                    (totals.size_bytes, totals.row_count) = (size_bytes, row_count);
-                }
-                Action::Remove(_) => totals.removed_count += 1,
-                _ => {}
-            }
-        }
-        Ok(totals)
-    }
-}
-
-/// The error of a commit whose files are too large together.
-pub(super) fn out_of_range() -> Error {
-    Error::invalid("the sizes or row counts of a table's files would add up to more than 64 bits hold")
-        .hint("look at `size` and `numRecords` of the added files")
-}
-
-/// Writes the actions of one version.
+/// Writes one version.
 pub(crate) struct VersionWriter {
     table_id: i64,
     limits: Limits,
     row_ids: RowIds,
-    closing: Closing,
+    /// A commit's version has its totals from the beginning; an import's gets them at its end, and may name a file twice.
+    is_import: bool,
     /// Rows in the files that were added so far.
     rows: i64,
     adds: i64,
@@ -110,53 +60,41 @@ pub(crate) struct VersionWriter {
 }
 
 impl VersionWriter {
-    pub(crate) fn new(table_id: i64, limits: Limits, row_ids: RowIds) -> Self {
-        let closing = Closing::AfterSubtract;
-        VersionWriter { table_id, limits, row_ids, closing, rows: 0, adds: 0, removes: 0, cdc: 0, unknown: 0 }
+    pub(super) fn of_commit(table_id: i64, limits: Limits, row_ids: RowIds) -> Self {
+        VersionWriter { table_id, limits, row_ids, is_import: false, rows: 0, adds: 0, removes: 0, cdc: 0, unknown: 0 }
     }
 
-    pub(crate) fn begin(&self, start: VersionStart) -> Statement {
-        Statement::new(
-            BEGIN,
-            vec![
-                self.table_id.into(),
-                start.timestamp_ms.into(),
-                start.commit_id.into(),
-                start.commit_info.into(),
-                start.commit_known.into(),
-                start.in_commit_timestamp.into(),
-                start.commit_digest.into(),
-            ],
-        )
+    pub(crate) fn of_import(table_id: i64, limits: Limits) -> Self {
+        VersionWriter { is_import: true, ..Self::of_commit(table_id, limits, RowIds::AsGiven) }
     }
 
-    /// Writes a version all of whose actions are given, with their totals.
-    pub(super) fn whole(&mut self, start: VersionStart, actions: Vec<Action>, totals: &Totals) -> Vec<Statement> {
-        let begin = vec![
+    /// The row of a commit's version. Nothing is written where others see no such table, or its metadata or protocol has
+    /// changed.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) when the totals are more than 64 bits hold.
+    pub(super) fn take_version(&self, start: VersionStart<'_>) -> Result<Statement> {
+        let mut params: Vec<Value> = vec![
             self.table_id.into(),
             start.timestamp_ms.into(),
             start.commit_id.into(),
             start.commit_info.into(),
             start.in_commit_timestamp.into(),
             start.commit_digest.into(),
-            totals.added_count.into(),
-            totals.removed_count.into(),
-            totals.size_bytes.into(),
-            totals.row_count.into(),
-            totals.without_row_count.into(),
         ];
-        let mut statements = vec![Statement::new(BEGIN_WHOLE, begin)];
-        // Their ids end where the next version's begin.
-        self.adds = -totals.added_count;
-        self.removes = -totals.removed_count;
-        self.closing = Closing::ThenSubtract;
-        statements.extend(self.actions(actions, |_, _| true));
-        statements.extend(self.high_water_mark());
-        statements
+        params.extend(start.totals.params()?);
+        params.push(start.examined_version.into());
+        Ok(Statement::new(TAKE_VERSION, params))
+    }
+
+    /// The row of an import's version. `commit_known` is false for state that comes from a checkpoint.
+    pub(crate) fn begin(&self, version: i64, timestamp_ms: i64, commit_known: bool) -> Statement {
+        let params = vec![self.table_id.into(), version.into(), timestamp_ms.into(), commit_known.into()];
+        Statement::new(BEGIN, params)
     }
 
     /// Says in the version's metadata since when the table has in-commit timestamps.
-    pub(crate) fn in_commit_timestamps_enabled(&self) -> Statement {
+    pub(super) fn in_commit_timestamps_enabled(&self) -> Statement {
         Statement::new(ENABLE_IN_COMMIT_TIMESTAMPS, [self.table_id.into()])
     }
 
@@ -237,16 +175,13 @@ impl VersionWriter {
     }
 
     fn rows(&self, rows: VersionRows, statements: &mut Vec<Statement>) {
-        match self.closing {
-            Closing::AfterSubtract => {
-                statements.extend(self.with_rows(SUBTRACT, rows.closed.clone()));
-                statements.extend(self.with_rows(CLOSE, rows.closed));
-            }
-            Closing::ThenSubtract => {
-                let close = self.with_rows(CLOSE, rows.closed.clone());
-                let subtract = self.with_rows(SUBTRACT_CLOSED, rows.closed);
-                statements.extend(close.into_iter().zip(subtract).flat_map(|(close, subtract)| [close, subtract]));
-            }
+        if self.is_import {
+            statements.extend(self.with_rows(SUBTRACT, rows.closed.clone()));
+            statements.extend(self.with_rows(CLOSE, rows.closed));
+        } else {
+            let close = self.with_rows(CLOSE, rows.closed.clone());
+            let subtract = self.with_rows(SUBTRACT_CLOSED, rows.closed);
+            statements.extend(close.into_iter().zip(subtract).flat_map(|(close, subtract)| [close, subtract]));
         }
         let (insert_adds, insert_removes) = match self.row_ids {
             RowIds::AsGiven => (INSERT_ADDS, INSERT_REMOVES),
@@ -267,8 +202,6 @@ impl VersionWriter {
             RowIds::AsGiven => (INSERT_ADDS, large::ADDS, INSERT_REMOVES),
             RowIds::Assigned { .. } => (INSERT_ADDS_WITH_ROW_IDS, large::ADDS_WITH_ROWS, INSERT_REMOVES_WITH_ROW_IDS),
         };
-        self.adds = staged.added_count;
-        self.removes = staged.removed_count;
         self.rows = staged.row_count;
         let mut statements = Vec::new();
         for (template, sql) in [
@@ -287,15 +220,13 @@ impl VersionWriter {
         with_rows(&self.limits, template, &[self.table_id.into()], rows)
     }
 
-    pub(crate) fn end(&self) -> Vec<Statement> {
-        let params: Vec<Value> = vec![self.table_id.into(), self.adds.into(), self.removes.into()];
-        let mut statements = vec![Statement::new(ADVANCE, params.clone()), Statement::new(END, params)];
-        statements.extend(self.high_water_mark());
-        statements
+    /// Closes an import's version.
+    pub(crate) fn end(&self) -> Statement {
+        Statement::new(END, vec![self.table_id.into(), self.adds.into(), self.removes.into()])
     }
 
     /// Notes the row ids that were given to the version's files.
-    fn high_water_mark(&self) -> Vec<Statement> {
+    pub(super) fn high_water_mark(&self) -> Vec<Statement> {
         match self.row_ids {
             RowIds::Assigned { reserved_up_to } if self.rows > 0 || reserved_up_to.is_some() => {
                 let params: Vec<Value> = vec![self.table_id.into(), self.rows.into(), reserved_up_to.into()];

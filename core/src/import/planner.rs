@@ -2,11 +2,11 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::action::{Action, CommitInfo, Metadata, Protocol};
-use crate::commit::write::{RowIds, VersionStart, VersionWriter};
+use crate::commit::write::VersionWriter;
 use crate::sql::{Batch, Limits, Statement};
 use crate::{Error, Result};
 
-use super::statements::{FINISH, FORGET, GIVE_WAY, GUARD_VERSION, SET_VERSION, sign_of_life_statements};
+use super::statements::{FINISH, FORGET, GIVE_WAY, GUARD_VERSION, sign_of_life_statements};
 use super::timestamps::in_commit_timestamp;
 
 /// Actions of one batch, at the most; and bytes of their larger texts.
@@ -39,6 +39,8 @@ pub struct ImportPlanner {
     /// Whether the last version is known by a state, whose file's time is not the version's.
     follows_state: bool,
     statements: Vec<Statement>,
+    /// The last version that was begun.
+    last_version: i64,
     pending: Vec<Action>,
     pending_bytes: usize,
     pending_count: usize,
@@ -100,6 +102,7 @@ impl ImportPlanner {
             has_in_commit_timestamps: false,
             follows_state: false,
             statements: Vec::new(),
+            last_version: earliest_version,
             pending: Vec::new(),
             pending_bytes: 0,
             pending_count: 0,
@@ -138,21 +141,14 @@ impl ImportPlanner {
     }
 
     fn begin(&mut self, version: i64, file: &str, modified_ms: i64, source: Source) {
-        let writer = VersionWriter::new(self.key, self.limits, RowIds::AsGiven);
-        self.statements.push(Statement::new(SET_VERSION, [self.key.into(), version.into()]));
+        let writer = VersionWriter::of_import(self.key, self.limits);
         let is_commit = matches!(source, Source::Commit);
         if is_commit && self.follows_state {
-            self.statements.push(Statement::new(GIVE_WAY, [self.key.into(), modified_ms.into()]));
+            self.statements.push(self.give_way(version, modified_ms));
         }
         self.follows_state = !is_commit;
-        self.statements.push(writer.begin(VersionStart {
-            timestamp_ms: modified_ms,
-            commit_id: None,
-            commit_digest: None,
-            commit_info: None,
-            commit_known: is_commit,
-            in_commit_timestamp: false,
-        }));
+        self.statements.push(writer.begin(version, modified_ms, is_commit));
+        self.last_version = version;
         self.current = Some(Current { version, file: file.to_owned(), modified_ms, writer, commit_info: None });
     }
 
@@ -261,18 +257,22 @@ impl ImportPlanner {
             )
             .map_err(|error| self.at_file(error))?;
             if let (Some(timestamp_ms), false) = (in_commit_timestamp, self.has_in_commit_timestamps) {
-                let params = vec![self.key.into(), timestamp_ms.into()];
-                self.statements.push(Statement::new(GIVE_WAY, params));
+                self.statements.push(self.give_way(current.version, timestamp_ms));
                 self.has_in_commit_timestamps = true;
             }
             let timestamp_ms = in_commit_timestamp.unwrap_or(current.modified_ms);
             if current.commit_info.is_some() || timestamp_ms != current.modified_ms {
                 self.statements.push(current.writer.describe(timestamp_ms, current.commit_info.as_ref()));
             }
-            self.statements.extend(current.writer.end());
+            self.statements.push(current.writer.end());
         }
         self.current = None;
         Ok(())
+    }
+
+    /// Versions before this one are moved before its time.
+    fn give_way(&self, version: i64, timestamp_ms: i64) -> Statement {
+        Statement::new(GIVE_WAY, vec![self.key.into(), version.into(), timestamp_ms.into()])
     }
 
     fn full_batch(&mut self) -> Option<Batch> {
@@ -317,10 +317,7 @@ impl ImportPlanner {
             Guard::Import(import_id) => sign_of_life_statements(self.key, import_id),
             Guard::Version(version) => {
                 let guard = Statement::new(GUARD_VERSION, [self.key.into(), (*version).into()]);
-                let last = self.statements.iter().rev().find(|statement| statement.sql == SET_VERSION);
-                if let Some(crate::sql::Value::Integer(last)) = last.and_then(|statement| statement.params.get(1)) {
-                    *version = *last;
-                }
+                *version = self.last_version;
                 vec![guard]
             }
         };

@@ -1,8 +1,7 @@
 //! The statements of an import.
 
+use crate::commit::latest_version;
 use crate::sql::{Batch, Statement};
-
-pub(super) const SET_VERSION: &str = "UPDATE dl_tables SET current_version = ?2 WHERE table_id = ?1";
 
 /// ?1 table, ?2 import.
 pub(super) const SIGN_OF_LIFE: &str =
@@ -12,16 +11,17 @@ pub(super) const GUARD_IMPORT: &str = "INSERT INTO dl_guard (guard) SELECT 'impo
 
 /// Versions with times that are worth less than the current version's come before it: before an in-commit timestamp those
 /// that only have the time of a file, which a copy of the folder changes; before the time of a commit file those of
-/// states, whose files may be written much later. ?1 table, ?2 time of the current version.
+/// states, whose files may be written much later. ?1 table, ?2 current version, ?3 its time.
 pub(super) const GIVE_WAY: &str = "
-UPDATE dl_table_versions SET timestamp_ms = min(timestamp_ms, ?2 - (t.current_version - dl_table_versions.version))
-FROM dl_tables t
-WHERE t.table_id = ?1 AND dl_table_versions.table_id = ?1 AND dl_table_versions.version < t.current_version
-  AND dl_table_versions.commit_info ->> '$.inCommitTimestamp' IS NULL";
+UPDATE dl_table_versions SET timestamp_ms = min(timestamp_ms, ?3 - (?2 - version))
+WHERE table_id = ?1 AND version < ?2 AND commit_info ->> '$.inCommitTimestamp' IS NULL";
 
-pub(super) const GUARD_VERSION: &str = "
-INSERT INTO dl_guard (guard) SELECT 'version_moved'
-WHERE NOT EXISTS (SELECT 1 FROM dl_tables WHERE table_id = ?1 AND current_version = ?2 AND import_id IS NULL)";
+pub(super) const GUARD_VERSION: &str = concat!(
+    "INSERT INTO dl_guard (guard) SELECT 'version_moved'
+     WHERE NOT EXISTS (SELECT 1 FROM dl_tables WHERE table_id = ?1 AND import_id IS NULL AND ?2 = ",
+    latest_version!(),
+    ")"
+);
 
 /// What came before the earliest version and is not part of its state. ?1 table, ?2 earliest version,
 /// ?3 version of the checkpoint that the history began with.

@@ -41,7 +41,8 @@ macro_rules! target {
     ($query:literal) => {
         concat!(
             "WITH RECURSIVE chosen (table_id, first, last) AS (
-               SELECT table_id, earliest_version, current_version FROM dl_tables
+               SELECT t.table_id, t.earliest_version,
+                 (SELECT max(v.version) FROM dl_table_versions v WHERE v.table_id = t.table_id) FROM dl_tables t
                WHERE import_id IS NULL AND table_id = ",
             $crate::catalog::chosen_table!(),
             "), bisection (low, high) AS (
@@ -120,7 +121,7 @@ const TIME_RANGE: &str = target!(
     " SELECT (SELECT v.timestamp_ms FROM dl_table_versions v
              WHERE v.table_id = t.table_id AND v.version = t.earliest_version),
             (SELECT v.timestamp_ms FROM dl_table_versions v
-             WHERE v.table_id = t.table_id AND v.version = t.current_version)
+             WHERE v.table_id = t.table_id ORDER BY v.version DESC LIMIT 1)
      FROM target JOIN dl_tables t ON t.table_id = target.table_id"
 );
 

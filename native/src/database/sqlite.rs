@@ -235,7 +235,7 @@ impl Shared {
         // A page of 8 KiB holds several files with their statistics; only a new database takes it.
         // 64 MiB of cache hold the index of paths.
         connection
-            .execute_batch("PRAGMA page_size = 8192; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;")
+            .execute_batch("PRAGMA page_size = 4096; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;")
             .map_err(translate)?;
         let synchronous = match self.options.synchronous {
             Synchronous::Full => "PRAGMA synchronous = FULL",

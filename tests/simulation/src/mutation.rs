@@ -23,10 +23,10 @@ pub enum Mutation {
 }
 
 /// What each part of a commit begins with.
-const ADVANCE_VERSION: &str = "SET current_version = current_version + 1";
+const TAKE_VERSION: &str = "SELECT p.table_id, p.version + 1";
 
 /// The condition by which a commit moves a table's version.
-const RULES_VERSION: &str = "AND rules_version <= ?4";
+const RULES_VERSION: &str = "AND t.rules_version <= ?12";
 
 const GUARDS: [&str; 8] = [
     "removed_file_not_live",
@@ -41,7 +41,7 @@ const GUARDS: [&str; 8] = [
 
 /// What sets the high-water mark of row ids.
 const HIGH_WATER_MARK: &str = "INSERT INTO dl_domain_metadata (table_id, domain, version, removed, domain_metadata)
-     SELECT t.table_id, 'delta.rowTracking'";
+     SELECT v.table_id, 'delta.rowTracking'";
 
 impl Mutation {
     /// All of them.
@@ -77,7 +77,7 @@ impl Mutation {
     pub(crate) fn split(self, batch: Batch) -> Vec<Batch> {
         let mut parts = vec![Batch { access: batch.access, statements: Vec::new() }];
         for statement in batch.statements {
-            let begins = self == Mutation::SplitTransactions && statement.sql.contains(ADVANCE_VERSION);
+            let begins = self == Mutation::SplitTransactions && statement.sql.contains(TAKE_VERSION);
             match parts.last_mut() {
                 Some(part) if !begins || part.statements.is_empty() => part.statements.push(statement),
                 _ => parts.push(Batch { access: batch.access, statements: vec![statement] }),
@@ -94,7 +94,7 @@ impl Mutation {
                 (format!("SELECT '{guard}' WHERE "), format!("SELECT '{guard}' WHERE 0 AND "))
             }
             // The parameter stays.
-            Mutation::WithoutRulesVersion => (RULES_VERSION.to_owned(), "AND ?4 IS NOT NULL".to_owned()),
+            Mutation::WithoutRulesVersion => (RULES_VERSION.to_owned(), "AND ?12 IS NOT NULL".to_owned()),
             Mutation::WithoutHighWaterMark => (HIGH_WATER_MARK.to_owned(), String::new()),
             _ => return,
         };

@@ -19,8 +19,12 @@ use super::host::{Host, RetryPolicy};
 use super::outcome::Outcome;
 use super::plan::Part;
 use super::request::CommitRequest;
+use super::totals::Totals;
 use rows::StagedRows;
-use statements::{BEGIN, DUPLICATE, GUARD_WRITTEN, STAGE_ADDS, STAGE_CDC, STAGE_REMOVES, TAKE_OVER, WRITTEN};
+use statements::{
+    BEGIN, DUPLICATE, END, GUARD_ADDED_OR_REMOVED, GUARD_COMPLETE, GUARD_REPLACED, GUARD_VECTORS, GUARD_WRITTEN,
+    STAGE_ADDS, STAGE_CDC, STAGE_REMOVES, TAKE_OVER, WRITTEN,
+};
 use sweep::delete_files;
 
 /// File actions of one batch, at the most.
@@ -31,8 +35,7 @@ const BATCH_ACTIONS: usize = 4096;
 pub(super) struct Staged {
     /// The catalog's key of the large commit.
     pub key: i64,
-    pub added_count: i64,
-    pub removed_count: i64,
+    pub totals: Totals,
     pub cdc_count: i64,
     /// Rows in the added files, as far as their statistics tell.
     pub row_count: i64,
@@ -47,22 +50,42 @@ pub(super) struct Staged {
 
 impl Staged {
     pub(super) fn count(&self) -> i64 {
-        self.added_count + self.removed_count + self.cdc_count
+        self.totals.added_count + self.totals.removed_count + self.cdc_count
+    }
+
+    /// What must hold of the files when they become visible. `replaces`: the commit replaces the table's files by others;
+    /// `refuses_vectors`: the table takes no new deletion vectors.
+    pub(super) fn guards(&self, replaces: bool, refuses_vectors: bool) -> Vec<Statement> {
+        let mut statements = vec![
+            Statement::new(GUARD_COMPLETE, vec![self.key.into(), self.count().into()]),
+            Statement::new(GUARD_ADDED_OR_REMOVED, [self.key.into()]),
+        ];
+        if replaces {
+            statements.push(Statement::new(GUARD_REPLACED, [self.key.into()]));
+        }
+        if refuses_vectors {
+            statements.push(Statement::new(GUARD_VECTORS, [self.key.into()]));
+        }
+        statements
+    }
+
+    /// Its rows are needed no more.
+    pub(super) fn end(&self) -> Statement {
+        Statement::new(END, [self.key.into()])
     }
 
     /// What an action tells of the commit, before it is written.
     fn note(&mut self, action: &Action) {
         self.digest.insert(action);
+        self.totals.note(action);
         match action {
             Action::Add(add) => {
-                self.added_count += 1;
                 let num_records = add.num_records();
                 self.row_count = self.row_count.saturating_add(num_records.unwrap_or(0));
                 self.all_rows_known &= num_records.is_some();
                 self.changes_data |= add.data_change;
             }
             Action::Remove(remove) => {
-                self.removed_count += 1;
                 self.removes_data |= remove.data_change;
                 self.removes_only_data &= remove.data_change;
                 self.changes_data |= remove.data_change;
@@ -152,8 +175,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         let row = row.ok_or_else(|| refused(Error::new(ErrorKind::NotFound, "the table was dropped meanwhile")))?;
         let staged = Staged {
             key: row.integer(0)?,
-            added_count: 0,
-            removed_count: 0,
+            totals: Totals::default(),
             cdc_count: 0,
             row_count: 0,
             all_rows_known: true,

@@ -23,12 +23,12 @@ impl StagedRows {
             match action {
                 Action::Add(add) => {
                     rows.adds.push([place]);
-                    rows.adds.push(add_row(staged.added_count, add.clone(), add.dv_id()));
+                    rows.adds.push(add_row(staged.totals.added_count, add.clone(), add.dv_id()));
                     rows.adds.push_value(staged.row_count);
                 }
                 Action::Remove(remove) => {
                     rows.removes.push([place]);
-                    rows.removes.push(remove_row(staged.removed_count, remove, remove.dv_id()));
+                    rows.removes.push(remove_row(staged.totals.removed_count, remove, remove.dv_id()));
                 }
                 Action::Cdc(cdc) => rows.cdc.push([place, staged.cdc_count.into(), json(cdc).into()]),
                 _ => continue,

@@ -88,25 +88,25 @@ FROM dl_large_commit_files WHERE file_key >= {key} << 40 AND file_key < ({key} +
 ORDER BY file_key";
 
 /// All that was written must be there, when it becomes visible. ?2 actions.
-pub(in crate::commit) const GUARD_COMPLETE: &str = "
+pub(super) const GUARD_COMPLETE: &str = "
 INSERT INTO dl_guard (guard) SELECT 'large_commit_not_found' WHERE NOT EXISTS (
   SELECT 1 FROM dl_large_commits WHERE large_commit_id = ?1 AND is_over = 0 AND action_count = ?2)";
 
-pub(in crate::commit) const GUARD_ADDED_OR_REMOVED: &str = "
+pub(super) const GUARD_ADDED_OR_REMOVED: &str = "
 INSERT INTO dl_guard (guard) SELECT 'added_and_removed' WHERE EXISTS (
   SELECT 1 FROM dl_large_commit_files r CROSS JOIN dl_large_commit_files a
     ON a.large_commit_id = ?1 AND a.name = 'add' AND a.path = r.path AND a.dv_id = r.dv_id
   WHERE r.large_commit_id = ?1 AND r.name = 'remove')";
 
 /// Who replaces a table keeps none of its files.
-pub(in crate::commit) const GUARD_REPLACED: &str = "
+pub(super) const GUARD_REPLACED: &str = "
 INSERT INTO dl_guard (guard) SELECT 'path_kept' WHERE EXISTS (
   SELECT 1 FROM dl_large_commit_files r CROSS JOIN dl_large_commit_files a
     ON a.large_commit_id = ?1 AND a.name = 'add' AND a.path = r.path
   WHERE r.large_commit_id = ?1 AND r.name = 'remove')";
 
 /// A table that takes no new deletion vectors gets none by removing a file and adding it with one.
-pub(in crate::commit) const GUARD_VECTORS: &str = "
+pub(super) const GUARD_VECTORS: &str = "
 INSERT INTO dl_guard (guard) SELECT 'path_kept' WHERE EXISTS (
   SELECT 1 FROM dl_large_commit_files r CROSS JOIN dl_large_commit_files a
     ON a.large_commit_id = ?1 AND a.name = 'add' AND a.path = r.path AND a.deletion_vector IS NOT NULL
@@ -125,7 +125,7 @@ SELECT r.path FROM dl_large_commit_files r CROSS JOIN dl_large_commit_files a
 WHERE r.large_commit_id = ?1 AND r.name = 'remove' LIMIT 1";
 
 /// What is over is left to a sweep.
-pub(in crate::commit) const END: &str = "UPDATE dl_large_commits SET is_over = 1 WHERE large_commit_id = ?1";
+pub(super) const END: &str = "UPDATE dl_large_commits SET is_over = 1 WHERE large_commit_id = ?1";
 
 /// ?1 last written before this time.
 pub(super) const EXPIRE: &str = "UPDATE dl_large_commits SET is_over = 1 WHERE written_ms < ?1";

@@ -21,7 +21,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const WARM_UP: usize = 5000;
 
 /// The settings of the catalog's connections.
-const SETTINGS: &str = "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536;
+const SETTINGS: &str = "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536;
   PRAGMA wal_autocheckpoint = 4000";
 
 /// One process's connections to the plain table.
