@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::action::Action;
 use crate::predicate::Predicate;
-use crate::schema::Schema;
 use crate::snapshot::Snapshot;
 use crate::sql::{Rows, Value};
 use crate::table_features::{ROW_TRACKING_DOMAIN, has_writer_feature};
@@ -187,6 +186,6 @@ fn parse_predicates(state: &Snapshot, texts: &[String]) -> Result<Vec<(String, P
     if texts.is_empty() {
         return Ok(Vec::new());
     }
-    let schema = Schema::of(&state.metadata)?;
-    texts.iter().map(|text| Ok((text.clone(), Predicate::parse(text, &schema)?))).collect()
+    let schema = state.schema()?;
+    texts.iter().map(|text| Ok((text.clone(), Predicate::parse(text, schema)?))).collect()
 }

@@ -7,8 +7,11 @@ pub(crate) use files::add_from_row;
 pub use files::{FileCursor, FilePage, files};
 pub use history::{HistoryEntry, HistoryPage, history};
 
+use std::sync::OnceLock;
+
 use crate::action::{CommitInfo, DomainMetadata, Metadata, Protocol, Txn};
 use crate::catalog::{MATCHING_TABLE, Table, TableSelector, one_table};
+use crate::schema::Schema;
 use crate::sql::{Batch, Database, ResultSet, Statement, Value};
 use crate::time::parse_interval_ms;
 use crate::{Error, ErrorKind, Result};
@@ -155,11 +158,36 @@ pub struct Snapshot {
     /// The domains in force, by name.
     pub domain_metadata: Vec<DomainMetadata>,
     end_file_id: i64,
+    schema: KnownSchema,
+}
+
+/// The schema of a snapshot's metadata, once it was asked for. It adds nothing to what the metadata says.
+#[derive(Clone, Debug, Default)]
+struct KnownSchema(OnceLock<Schema>);
+
+impl PartialEq for KnownSchema {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 const TXN_RETENTION: &str = "delta.setTransactionRetentionDuration";
 
 impl Snapshot {
+    /// The table's schema, parsed when it is asked for first.
+    ///
+    /// # Errors
+    /// As [`Schema::of`].
+    pub fn schema(&self) -> Result<&Schema> {
+        match self.schema.0.get() {
+            Some(schema) => Ok(schema),
+            None => {
+                let schema = Schema::of(&self.metadata)?;
+                Ok(self.schema.0.get_or_init(|| schema))
+            }
+        }
+    }
+
     /// The transactions that have not expired by `now_ms`, in milliseconds since the epoch: without the table's
     /// property, or without a time of its own, one never does (`delta.setTransactionRetentionDuration` of Delta-Spark).
     pub fn active_transactions(&self, now_ms: i64) -> impl Iterator<Item = &Txn> {
@@ -211,6 +239,7 @@ pub async fn snapshot(database: &impl Database, selector: &TableSelector, at: At
         protocol_version,
         transactions: all_actions("txn", name, txns)?,
         domain_metadata: all_actions("domainMetadata", name, domains)?,
+        schema: KnownSchema::default(),
         table,
     })
 }

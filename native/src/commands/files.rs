@@ -5,7 +5,6 @@ use std::io::Write;
 use deltalakedb_core::Result;
 use deltalakedb_core::action::Add;
 use deltalakedb_core::predicate::{FileView, PartitionValues, Predicate};
-use deltalakedb_core::schema::Schema;
 use deltalakedb_core::snapshot::{FileCursor, Snapshot, files, snapshot};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::has_writer_feature;
@@ -71,12 +70,12 @@ async fn next_page(
 }
 
 fn parse_predicate(text: &str, state: &Snapshot) -> Result<Predicate> {
-    let schema = Schema::of(&state.metadata)?;
-    Predicate::parse(text, &schema).map_err(|error| error.context("--where").table(&state.table.name))
+    let schema = state.schema()?;
+    Predicate::parse(text, schema).map_err(|error| error.context("--where").table(&state.table.name))
 }
 
 fn partition_columns(state: &Snapshot) -> Result<Vec<(String, String)>> {
-    let schema = Schema::of(&state.metadata)?;
+    let schema = state.schema()?;
     let columns = state.metadata.partition_columns.iter();
     columns.map(|name| Ok((name.clone(), schema.column(&[name.as_str()])?.physical.concat()))).collect()
 }

@@ -29,6 +29,11 @@ pub(super) struct Change<'a> {
 }
 
 impl<'a> Change<'a> {
+    /// Whether the commit brings metadata, be they the same again.
+    pub(super) fn has_metadata(&self) -> bool {
+        !std::ptr::eq(self.metadata, &raw const self.state.metadata)
+    }
+
     /// Of a commit whose files are elsewhere: what it does to them is told.
     pub(super) fn with_past(mut self, past: Past) -> Self {
         if self.past == Past::Stays {

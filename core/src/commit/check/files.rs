@@ -6,6 +6,7 @@ use twox_hash::XxHash3_64;
 
 use crate::action::{Action, Add, Cdc, Json, Protocol, Remove};
 use crate::catalog::quoted;
+use crate::schema::Schema;
 use crate::table_features::{has_writer_feature, is_append_only};
 use crate::{Error, Result};
 
@@ -31,15 +32,18 @@ pub(super) struct FileRules<'a> {
 
 impl<'a> FileRules<'a> {
     pub(super) fn of(change: &'a Change<'a>) -> Result<Self> {
+        let state = change.state;
+        let former_columns = PartitionColumns::of(state.schema()?);
+        let (partition_columns, former_partition_columns) = match change.has_metadata() {
+            true => (PartitionColumns::of(&Schema::of(change.metadata)?), Some(former_columns)),
+            false => (former_columns, None),
+        };
         Ok(FileRules {
             change,
             protocol: change.protocol,
-            append_only: is_append_only(&change.state.metadata, &change.state.protocol),
-            partition_columns: PartitionColumns::of(change.metadata)?,
-            former_partition_columns: match change.metadata == &change.state.metadata {
-                true => None,
-                false => Some(PartitionColumns::of(&change.state.metadata)?),
-            },
+            append_only: is_append_only(&state.metadata, &state.protocol),
+            partition_columns,
+            former_partition_columns,
         })
     }
 
@@ -75,8 +79,8 @@ impl<'a> FileRules<'a> {
         if add.base_row_id.is_some() {
             self.needs("rowTracking", || format!("the row ids of {}", file()))?;
         }
-        self.partition_columns.check_keys(&add.partition_values, &file())?;
-        self.partition_columns.check_values(&add.partition_values, &file())
+        self.partition_columns.check_keys(&add.partition_values, file)?;
+        self.partition_columns.check_values(&add.partition_values, file)
     }
 
     fn check_vector(&self, add: &Add) -> Result<()> {
@@ -131,7 +135,7 @@ impl<'a> FileRules<'a> {
         }
         if let Some(values) = remove.partition_values.as_ref().filter(|values| !values.0.is_empty()) {
             let columns = self.former_partition_columns.as_ref().unwrap_or(&self.partition_columns);
-            columns.check_keys(values, &file())?;
+            columns.check_keys(values, file)?;
         }
         if self.append_only && remove.data_change {
             return Err(Error::invalid(format!(
@@ -154,8 +158,8 @@ impl<'a> FileRules<'a> {
         if cdc.data_change {
             return Err(Error::invalid(format!("{} has `dataChange` true; the rows are in other files", file())));
         }
-        self.partition_columns.check_keys(&cdc.partition_values, &file())?;
-        self.partition_columns.check_values(&cdc.partition_values, &file())
+        self.partition_columns.check_keys(&cdc.partition_values, file)?;
+        self.partition_columns.check_values(&cdc.partition_values, file)
     }
 
     fn needs(&self, feature: &str, what: impl FnOnce() -> String) -> Result<()> {

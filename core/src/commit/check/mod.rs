@@ -87,8 +87,10 @@ pub(super) fn check_rest(state: &Snapshot, actions: &[Action], operation: Option
     one_of_a_kind(actions)?;
     let change = Change::of(state, actions, operation).with_past(past);
     check_protocol(&state.protocol, change.protocol)?;
-    check_metadata(&change)?;
-    check_needed_features(&state.metadata, change.metadata, change.protocol)?;
+    if change.has_metadata() {
+        check_metadata(&change)?;
+        check_needed_features(&state.metadata, change.metadata, change.protocol)?;
+    }
     check_row_tracking(&change)?;
     actions.iter().try_for_each(|action| check_other(&change, action))
 }

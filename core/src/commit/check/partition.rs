@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::action::{Metadata, StringMap};
+use crate::action::StringMap;
 use crate::catalog::quoted;
 use crate::partition_values::PartitionValue;
 use crate::scalar::Scalar;
@@ -20,45 +20,44 @@ struct PartitionColumn {
 }
 
 impl PartitionColumns {
-    pub(super) fn of(metadata: &Metadata) -> Result<Self> {
-        if metadata.partition_columns.is_empty() {
-            return Ok(PartitionColumns(BTreeMap::new()));
-        }
-        let schema = Schema::of(metadata)?;
+    pub(super) fn of(schema: &Schema) -> Self {
         let mode = schema.column_mapping();
         let columns = schema.partition_columns().map(|field| {
             let column = PartitionColumn { data_type: field.data_type.clone(), nullable: field.nullable };
             (field.physical_name(mode).to_owned(), column)
         });
-        Ok(PartitionColumns(columns.collect()))
+        PartitionColumns(columns.collect())
     }
 
-    /// Checks that the values are for these columns; `what` is the file.
-    pub(super) fn check_keys(&self, values: &StringMap, what: &str) -> Result<()> {
+    /// Checks that the values are for these columns; `what` names the file.
+    pub(super) fn check_keys(&self, values: &StringMap, what: impl Fn() -> String) -> Result<()> {
         if values.0.keys().eq(self.0.keys()) {
             return Ok(());
         }
         Err(Error::invalid(format!(
-            "{what} has values for the partition columns [{}]; the table's are [{}]",
+            "{} has values for the partition columns [{}]; the table's are [{}]",
+            what(),
             joined(values.0.keys()),
             joined(self.0.keys())
         )))
     }
 
-    /// Checks that the values are of the columns' types; `what` is the file.
-    pub(super) fn check_values(&self, values: &StringMap, what: &str) -> Result<()> {
+    /// Checks that the values are of the columns' types; `what` names the file.
+    pub(super) fn check_values(&self, values: &StringMap, what: impl Fn() -> String) -> Result<()> {
         for (name, column) in &self.0 {
             match values.value(name).filter(|text| !text.is_empty()) {
                 None if !column.nullable => {
                     return Err(Error::invalid(format!(
-                        "{what} has null for the partition column {}, which is NOT NULL",
+                        "{} has null for the partition column {}, which is NOT NULL",
+                        what(),
                         quoted(name)
                     ))
                     .hint("null and the empty text mean null"));
                 }
                 Some(text) if !is_value(text, &column.data_type) => {
                     return Err(Error::invalid(format!(
-                        "{what} has {} for the partition column {}, which is no {}",
+                        "{} has {} for the partition column {}, which is no {}",
+                        what(),
                         quoted(text),
                         quoted(name),
                         column.data_type

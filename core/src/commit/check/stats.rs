@@ -1,27 +1,28 @@
 //! The statistics of a file (protocol section "Per-file Statistics").
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-
-use crate::action::Json;
+use serde_json::value::RawValue;
 
 /// Checks a file's statistics; the error ends a sentence that begins with them.
 pub(super) fn check_stats(stats: &str) -> Result<(), String> {
-    let stats: BTreeMap<String, Json> = serde_json::from_str(stats).map_err(|_| "are not a JSON object")?;
-    let part = |name| stats.get(name).filter(|json| json.text() != "null");
+    let stats: BTreeMap<Cow<'_, str>, &RawValue> =
+        serde_json::from_str(stats).map_err(|_| "are not a JSON object")?;
+    let part = |name| stats.get(name).map(|json| json.get()).filter(|text| *text != "null");
     if let Some(count) = part("numRecords") {
-        match count.read::<i64>() {
+        match serde_json::from_str::<i64>(count).ok() {
             Some(0..) => {}
             Some(_) => return Err("have less than no rows".to_owned()),
             None => return Err(format!("have the `numRecords` {}, which is no count", shown(count))),
         }
     }
-    if let Some(tight) = part("tightBounds").filter(|tight| tight.read::<bool>().is_none()) {
+    if let Some(tight) = part("tightBounds").filter(|tight| !matches!(*tight, "true" | "false")) {
         return Err(format!("have the `tightBounds` {}, which is no boolean", shown(tight)));
     }
     for name in ["minValues", "maxValues", "nullCount"] {
-        if part(name).is_some_and(|values| values.read::<BTreeMap<String, Json>>().is_none()) {
+        if part(name).is_some_and(|values| !values.starts_with('{')) {
             return Err(format!("have `{name}` that are no object"));
         }
     }
@@ -35,9 +36,9 @@ pub(super) fn check_stats(stats: &str) -> Result<(), String> {
 }
 
 /// The first count in an object of counts, and of objects of counts, that is none.
-fn wrong_count(counts: &Json) -> Option<(String, String)> {
+fn wrong_count(counts: &str) -> Option<(String, String)> {
     // Nested deeper than serde_json reads, which no schema is.
-    let Some(counts) = counts.read::<Value>() else { return Some((String::new(), shown(counts))) };
+    let Ok(counts) = serde_json::from_str::<Value>(counts) else { return Some((String::new(), shown(counts))) };
     wrong_value(&counts).map(|(column, count)| (column, count.to_string()))
 }
 
@@ -50,8 +51,8 @@ fn wrong_value(counts: &Value) -> Option<(String, &Value)> {
     })
 }
 
-fn shown(json: &Json) -> String {
-    json.text().chars().take(40).collect()
+fn shown(json: &str) -> String {
+    json.chars().take(40).collect()
 }
 
 #[cfg(test)]
