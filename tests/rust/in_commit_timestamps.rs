@@ -2,12 +2,13 @@
 
 use deltalakedb_core::action::{Action, parse_line};
 use deltalakedb_core::catalog::find_table;
+use deltalakedb_core::commit::{CommitRequest, Outcome, commit};
 use deltalakedb_core::import::ImportPlanner;
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::Database;
 use serde_json::json;
 
-use crate::catalog::{begin_import, named, new_catalog, run};
+use crate::catalog::{FixedHost, begin_import, named, new_catalog, run};
 
 const VERSIONS: i64 = 5;
 const FIRST_MS: i64 = 1_700_000_000_000;
@@ -158,4 +159,32 @@ async fn in_commit_timestamps_are_exact_and_times_increase() {
             assert_eq!(travelled.version, version, "{case:?}, at the time of version {version}");
         }
     }
+}
+
+/// What was told to a writer stays, whatever time a foreign commit says it has.
+#[tokio::test]
+async fn a_commits_time_does_not_give_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = new_catalog(&folder);
+    let case =
+        Case { enabled_at: 2, start: Start::Commits, increment_from: 1, file_times: |version| FIRST_MS + version };
+    let mut planner = begin_import(&database, "t", 0).await;
+    case.import_commit(&database, &mut planner, 0).await;
+    run(&database, Some(planner.finish())).await;
+    let host = FixedHost { now_ms: stamp(2) + 5000 };
+    let request = CommitRequest::new("own", actions(1, 2));
+    let Outcome::Committed(own) = commit(&database, &host, &named("t"), &request).await.unwrap() else {
+        panic!("an append was not committed")
+    };
+
+    let state = snapshot(&database, &named("t"), At::Latest).await.unwrap();
+    let found = find_table(&database, &named("t")).await.unwrap();
+    let mut planner = ImportPlanner::incremental(&found, state.metadata, state.protocol, database.limits());
+    case.import_commit(&database, &mut planner, 2).await;
+    run(&database, planner.flush()).await;
+    let mut times = Vec::new();
+    for version in 0..=2 {
+        times.push(snapshot(&database, &named("t"), At::Version(version)).await.unwrap().timestamp_ms);
+    }
+    assert_eq!(times, [FIRST_MS, own.timestamp_ms, own.timestamp_ms + 1]);
 }

@@ -11,10 +11,13 @@ pub(super) const GUARD_IMPORT: &str = "INSERT INTO dl_guard (guard) SELECT 'impo
 
 /// Versions with times that are worth less than the current version's come before it: before an in-commit timestamp those
 /// that only have the time of a file, which a copy of the folder changes; before the time of a commit file those of
-/// states, whose files may be written much later. ?1 table, ?2 current version, ?3 its time.
+/// states, whose files may be written much later. The time of a commit that the catalog made was told to its writer: it
+/// stays, and the current version comes after it. ?1 table, ?2 current version, ?3 its time.
 pub(super) const GIVE_WAY: &str = "
 UPDATE dl_table_versions SET timestamp_ms = min(timestamp_ms, ?3 - (?2 - version))
-WHERE table_id = ?1 AND version < ?2 AND commit_info ->> '$.inCommitTimestamp' IS NULL";
+WHERE table_id = ?1 AND version < ?2 AND commit_info ->> '$.inCommitTimestamp' IS NULL
+  AND NOT EXISTS (
+    SELECT 1 FROM dl_table_versions own WHERE own.table_id = ?1 AND own.version < ?2 AND own.commit_id IS NOT NULL)";
 
 pub(super) const GUARD_VERSION: &str = concat!(
     "INSERT INTO dl_guard (guard) SELECT 'version_moved'

@@ -316,7 +316,7 @@ fn in_transaction<T>(
     run: impl FnOnce(&Connection) -> Result<T>,
 ) -> Result<T> {
     execute(connection, begin)?;
-    let result = run(connection).and_then(|value| execute(connection, "COMMIT").map(|()| value));
+    let result = run(connection).and_then(|value| commit(connection).map(|()| value));
     if result.is_err() && !connection.is_autocommit() {
         // What failed is told; a rollback that fails, too, ends with the connection.
         let _ = connection.execute_batch("ROLLBACK");
@@ -325,7 +325,25 @@ fn in_transaction<T>(
 }
 
 fn execute(connection: &Connection, sql: &'static str) -> Result<()> {
-    connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(drop).map_err(translate)
+    prepared(connection, sql).map_err(translate)
+}
+
+fn prepared(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
+}
+
+/// Ends a transaction. Where the failure came after its record was written to the log beside the file, such as that of
+/// an fsync, the transaction may still happen: after a crash the log is read again.
+fn commit(connection: &Connection) -> Result<()> {
+    prepared(connection, "COMMIT").map_err(|error| {
+        let code = error.sqlite_error().map(|failure| failure.extended_code);
+        match translate(error) {
+            DatabaseError::Unavailable(text) if code != Some(ffi::SQLITE_IOERR_WRITE) => {
+                DatabaseError::AnswerLost(text)
+            }
+            error => error,
+        }
+    })
 }
 
 fn run_all(connection: &Connection, statements: Vec<Statement>) -> Result<Vec<ResultSet>> {

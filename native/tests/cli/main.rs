@@ -8,6 +8,7 @@ mod damaged_checkpoints;
 mod database_forms;
 mod disk_full;
 mod exit_codes;
+mod failing_sync;
 mod killed;
 mod mirror_targets;
 mod names;

@@ -28,6 +28,9 @@ pub(crate) struct Options {
     /// Commits of each kind.
     #[arg(long, default_value_t = 2000)]
     commits: usize,
+    /// Only single commits, and of this durability only: `fsync` or `no fsync`.
+    #[arg(long, value_parser = ["fsync", "no fsync"])]
+    only: Option<String>,
 }
 
 struct Measured {
@@ -41,8 +44,10 @@ pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
     let runtime = catalog::runtime()?;
     let mut all = Vec::new();
     for (name, synchronous) in [("no fsync", Synchronous::Off), ("fsync", Synchronous::Full)] {
+        if options.only.as_ref().is_some_and(|only| only != name) {
+            continue;
+        }
         for (thread, batch_thread) in [("", BatchThread::Caller), (", on a blocking thread", BatchThread::Blocking)] {
-            if std::env::var("ONLY").is_ok_and(|only| only != format!("{name}{thread}")) { continue; }
             let database = SqliteOptions::default().synchronous(synchronous).batch_thread(batch_thread);
             let folder = tempfile::tempdir()?;
             let (ours, bare) = single_file(&runtime, folder.path(), database, options.commits)?;
@@ -54,10 +59,11 @@ pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
             }
         }
     }
-    if std::env::var_os("ONLY").is_some() { return print(&all, format); }
-    let folder = tempfile::tempdir()?;
-    let times = runtime.block_on(transactions(folder.path(), options.commits / TABLES))?;
-    all.push(Measured { what: format!("transaction over {TABLES} tables, fsync"), times, ratio: None });
+    if options.only.is_none() {
+        let folder = tempfile::tempdir()?;
+        let times = runtime.block_on(transactions(folder.path(), options.commits / TABLES))?;
+        all.push(Measured { what: format!("transaction over {TABLES} tables, fsync"), times, ratio: None });
+    }
     print(&all, format)
 }
 

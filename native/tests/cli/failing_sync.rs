@@ -1,0 +1,52 @@
+//! A disk that takes writes and fails to keep them: what was written may be there after a crash, or not.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rusqlite::Connection;
+
+use crate::support::{Home, add, first_commit, lines, run_with};
+
+const ID: &str = "5f7c1a4e-2f8b-4c06-9d1e-000000000002";
+
+/// A library that makes the syncs of a SQLite log fail; Rust links by the same compiler.
+fn failing_sync(home: &Home) -> PathBuf {
+    let library = home.path("failing_sync.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/failing_sync.c");
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();
+    assert!(built.unwrap().success());
+    library
+}
+
+/// What a crash at this moment leaves.
+fn crashed(home: &Home) -> Home {
+    let after = Home::new();
+    for name in ["catalog.db", "catalog.db-wal"] {
+        std::fs::copy(home.path(name), after.path(name)).unwrap();
+    }
+    after
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_commit_whose_sync_failed_is_not_refused_and_happens_once() {
+    let home = Home::with_table(&[first_commit()]);
+    // Another process holds the log open, else the last one that closes removes it.
+    let other = Connection::open(home.database()).unwrap();
+    other.query_row("SELECT count(*) FROM dl_tables", [], |_| Ok(())).unwrap();
+    home.commit(&lines(&[add("before")]), &[]).ok();
+
+    let mut commit = home.command("commit", &["--table", "t", "--actions", "-", "--commit-id", ID]);
+    commit.env("LD_PRELOAD", failing_sync(&home));
+    let error = run_with(commit, &lines(&[add("unsure")])).fails("unavailable", "answer");
+    assert!(error["hint"].as_str().unwrap().contains(ID), "{error}");
+
+    let count = |home: &Home| home.file_paths().into_iter().filter(|path| path == "unsure").count();
+    let after = crashed(&home);
+    assert_eq!((count(&home), count(&after)), (0, 1), "a crash brings back what was not kept for sure");
+    for home in [&after, &home] {
+        let again = home.commit(&lines(&[add("unsure")]), &["--commit-id", ID]).json();
+        assert_eq!(again["version"], 2);
+        assert_eq!(count(home), 1);
+    }
+}
