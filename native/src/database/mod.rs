@@ -1,10 +1,16 @@
 //! The databases that `dl` opens.
 
 mod busy;
+mod connection;
+mod convert;
+mod log_sync;
+mod options;
 mod sqlite;
 
 pub use busy::wait_as_the_catalog;
-pub use sqlite::{BatchThread, SqliteConnection, SqliteDatabase, SqliteOptions, Synchronous};
+pub use connection::SqliteConnection;
+pub use options::{BatchThread, SqliteOptions, Synchronous};
+pub use sqlite::SqliteDatabase;
 
 use std::path::{Path, PathBuf};
 

@@ -2,73 +2,19 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use deltalakedb_core::sql::{Access, Batch, Database, DatabaseError, Limits, ResultSet, Row, Statement, Value};
-use rusqlite::config::DbConfig;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, ffi, params_from_iter};
+use deltalakedb_core::sql::{Access, Batch, Database, DatabaseError, Limits, ResultSet};
+use rusqlite::{Connection, OpenFlags};
 
-use super::busy::{BUSY_TIMEOUT, wait_as_the_catalog};
+use super::connection::{check_ours, data_version, in_transaction, run_all, set_up, use_wal};
+use super::convert::{is_cannot_open, translate};
+use super::log_sync::LogSync;
+use super::options::{BatchThread, SqliteOptions, Synchronous};
 
 type Result<T> = std::result::Result<T, DatabaseError>;
 
-const BUSY_PAUSE: Duration = Duration::from_millis(10);
 /// Idle connections that are kept for readers.
 const READERS: usize = 4;
-const STATEMENT_CACHE: usize = 128;
-
-/// When a transaction that was acknowledged is on the disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Synchronous {
-    /// At once: it outlives a loss of power.
-    #[default]
-    Full,
-    /// When the operating system likes: it outlives the process, but not a loss of power, after which the database may
-    /// even be damaged. For databases that can be made anew, and for measurements.
-    Off,
-}
-
-/// On which thread a batch runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BatchThread {
-    /// On one of the runtime's threads for blocking work: other tasks go on meanwhile.
-    #[default]
-    Blocking,
-    /// On the one that asks, which saves two changes of threads a batch. For a process, or a thread, that has nothing else
-    /// to do; needs no runtime.
-    Caller,
-}
-
-/// How a database is opened.
-///
-/// ```
-/// use deltalakedb_native::database::{BatchThread, SqliteOptions, Synchronous};
-/// let options = SqliteOptions::default().batch_thread(BatchThread::Caller);
-/// assert_eq!(options.synchronous, Synchronous::Full);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SqliteOptions {
-    /// [`Full`](Synchronous::Full) by default.
-    pub synchronous: Synchronous,
-    /// [`Blocking`](BatchThread::Blocking) by default.
-    pub batch_thread: BatchThread,
-}
-
-impl SqliteOptions {
-    /// With another promise of durability.
-    #[must_use]
-    pub fn synchronous(self, synchronous: Synchronous) -> Self {
-        SqliteOptions { synchronous, ..self }
-    }
-
-    /// With another place for the work.
-    #[must_use]
-    pub fn batch_thread(self, batch_thread: BatchThread) -> Self {
-        SqliteOptions { batch_thread, ..self }
-    }
-}
 
 /// A SQLite database file in WAL mode. Cloned, it shares its connections.
 ///
@@ -91,9 +37,16 @@ pub struct SqliteDatabase(Arc<Shared>);
 struct Shared {
     path: PathBuf,
     options: SqliteOptions,
+    log: LogSync,
     // Closed in this order: the writer, as the last one, moves what is in the log beside the file into the file.
-    readers: Mutex<Vec<Connection>>,
+    readers: Mutex<Vec<Reader>>,
     writer: Mutex<Option<Connection>>,
+}
+
+struct Reader {
+    connection: Connection,
+    /// The state of the database, as SQLite numbers them for a connection, that is known to be on the disk.
+    synced: Option<i64>,
 }
 
 impl SqliteDatabase {
@@ -164,54 +117,27 @@ impl Database for SqliteDatabase {
     }
 }
 
-/// One connection to a database in memory, without the threads of [`SqliteDatabase`]: for hosts with a runtime of
-/// their own.
-pub struct SqliteConnection(Connection);
-
-impl SqliteConnection {
-    /// Opens an empty database.
-    ///
-    /// # Errors
-    /// When there is no memory for it.
-    pub fn in_memory() -> Result<Self> {
-        let mut connection = Connection::open_in_memory().map_err(translate)?;
-        set_up(&mut connection)?;
-        Ok(SqliteConnection(connection))
-    }
-
-    /// Runs a text of several statements, such as a migration's, in one transaction.
-    ///
-    /// # Errors
-    /// When a statement fails; nothing has changed then.
-    pub fn migrate(&self, sql: &str) -> Result<()> {
-        in_transaction(&self.0, "BEGIN IMMEDIATE", |connection| connection.execute_batch(sql).map_err(translate))
-    }
-
-    /// Runs a batch, as [`Database::batch`] demands it.
-    ///
-    /// # Errors
-    /// When a statement fails; nothing has changed then.
-    pub fn batch(&self, batch: Batch) -> Result<Vec<ResultSet>> {
-        let begin = match batch.access {
-            Access::Read => "BEGIN",
-            Access::Write => "BEGIN IMMEDIATE",
-        };
-        in_transaction(&self.0, begin, |connection| run_all(connection, batch.statements))
-    }
-}
-
 impl Shared {
     fn new(path: PathBuf, options: SqliteOptions) -> Self {
-        Shared { path, options, readers: Mutex::default(), writer: Mutex::default() }
+        let log = LogSync::new(&path);
+        Shared { path, options, log, readers: Mutex::default(), writer: Mutex::default() }
     }
 
     fn read<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let idle = lock(&self.readers).pop();
-        let connection = idle.map_or_else(|| self.open_reader(), Ok)?;
-        let result = in_transaction(&connection, "BEGIN", run);
+        let mut reader = idle.map_or_else(|| self.open_reader(), Ok)?;
+        let result =
+            in_transaction(&reader.connection, "BEGIN", |connection| Ok((run(connection)?, data_version(connection)?)));
+        let result = result.and_then(|(value, version)| {
+            if self.options.synchronous == Synchronous::Full && reader.synced != Some(version) {
+                self.log.sync().map_err(DatabaseError::Unavailable)?;
+                reader.synced = Some(version);
+            }
+            Ok(value)
+        });
         let mut readers = lock(&self.readers);
         if readers.len() < READERS {
-            readers.push(connection);
+            readers.push(reader);
         }
         result
     }
@@ -224,7 +150,12 @@ impl Shared {
         };
         let result = in_transaction(&connection, "BEGIN IMMEDIATE", run);
         *writer = Some(connection);
-        result
+        drop(writer);
+        let value = result?;
+        if self.options.synchronous == Synchronous::Full {
+            self.log.sync().map_err(DatabaseError::AnswerLost)?;
+        }
+        Ok(value)
     }
 
     fn open_writer(&self, create: OpenFlags) -> Result<Connection> {
@@ -235,10 +166,10 @@ impl Shared {
         // A page of 8 KiB holds several files with their statistics; only a new database takes it.
         // 64 MiB of cache hold the index of paths.
         connection
-            .execute_batch("PRAGMA page_size = 4096; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;")
+            .execute_batch("PRAGMA page_size = 8192; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;")
             .map_err(translate)?;
         let synchronous = match self.options.synchronous {
-            Synchronous::Full => "PRAGMA synchronous = FULL",
+            Synchronous::Full => "PRAGMA synchronous = NORMAL",
             Synchronous::Off => "PRAGMA synchronous = OFF",
         };
         connection.execute_batch(synchronous).map_err(translate)?;
@@ -246,7 +177,11 @@ impl Shared {
         Ok(connection)
     }
 
-    fn open_reader(&self) -> Result<Connection> {
+    fn open_reader(&self) -> Result<Reader> {
+        self.open_to_read().map(|connection| Reader { connection, synced: None })
+    }
+
+    fn open_to_read(&self) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
         set_up(&mut connection)?;
@@ -254,15 +189,9 @@ impl Shared {
             Ok(()) => Ok(connection),
             // A folder that may not be written cannot hold the file that readers share in WAL mode. Without
             // a log left over, nobody is writing and the database may be read as it is.
-            Err(error) if is_cannot_open(&error) && !self.has_wal() => self.open_immutable(),
+            Err(error) if is_cannot_open(&error) && !self.log.is_there() => self.open_immutable(),
             Err(error) => Err(translate(error)),
         }
-    }
-
-    fn has_wal(&self) -> bool {
-        let mut wal = self.path.clone().into_os_string();
-        wal.push("-wal");
-        std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0)
     }
 
     fn open_immutable(&self) -> Result<Connection> {
@@ -274,153 +203,6 @@ impl Shared {
         let mut connection = Connection::open_with_flags(uri.as_str(), flags).map_err(translate)?;
         set_up(&mut connection)?;
         Ok(connection)
-    }
-}
-
-/// Switches a database to WAL mode. For that SQLite does not wait for other processes by itself.
-fn use_wal(connection: &Connection) -> Result<()> {
-    let until = Instant::now() + BUSY_TIMEOUT;
-    loop {
-        match connection.execute_batch("PRAGMA journal_mode = WAL").map_err(translate) {
-            Err(DatabaseError::Busy(_)) if Instant::now() < until => std::thread::sleep(BUSY_PAUSE),
-            result => return result,
-        }
-    }
-}
-
-/// A database of other software is left as it is.
-fn check_ours(connection: &Connection) -> Result<()> {
-    let foreign = connection.query_row(FOREIGN_TABLE, [], |row| row.get::<_, String>(0));
-    match foreign {
-        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(()),
-        Ok(table) => Err(DatabaseError::Foreign(table)),
-        Err(error) => Err(translate(error)),
-    }
-}
-
-const FOREIGN_TABLE: &str = "
-SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
-  AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'dl_migrations') LIMIT 1";
-
-fn set_up(connection: &mut Connection) -> Result<()> {
-    wait_as_the_catalog(connection).map_err(translate)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-    // A statement is planned once, and not again for each value that is bound to it.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(translate)?;
-    connection.execute_batch("PRAGMA foreign_keys = ON").map_err(translate)
-}
-
-fn in_transaction<T>(
-    connection: &Connection,
-    begin: &'static str,
-    run: impl FnOnce(&Connection) -> Result<T>,
-) -> Result<T> {
-    execute(connection, begin)?;
-    let result = run(connection).and_then(|value| commit(connection).map(|()| value));
-    if result.is_err() && !connection.is_autocommit() {
-        // What failed is told; a rollback that fails, too, ends with the connection.
-        let _ = connection.execute_batch("ROLLBACK");
-    }
-    result
-}
-
-fn execute(connection: &Connection, sql: &'static str) -> Result<()> {
-    prepared(connection, sql).map_err(translate)
-}
-
-fn prepared(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
-    connection.prepare_cached(sql)?.execute([]).map(drop)
-}
-
-/// Ends a transaction. Where the failure came after its record was written to the log beside the file, such as that of
-/// an fsync, the transaction may still happen: after a crash the log is read again.
-fn commit(connection: &Connection) -> Result<()> {
-    prepared(connection, "COMMIT").map_err(|error| {
-        let code = error.sqlite_error().map(|failure| failure.extended_code);
-        match translate(error) {
-            DatabaseError::Unavailable(text) if code != Some(ffi::SQLITE_IOERR_WRITE) => {
-                DatabaseError::AnswerLost(text)
-            }
-            error => error,
-        }
-    })
-}
-
-fn run_all(connection: &Connection, statements: Vec<Statement>) -> Result<Vec<ResultSet>> {
-    statements.into_iter().map(|statement| run_one(connection, statement)).collect()
-}
-
-fn run_one(connection: &Connection, statement: Statement) -> Result<ResultSet> {
-    let mut prepared = connection.prepare_cached(&statement.sql).map_err(translate)?;
-    let params = params_from_iter(statement.params.into_iter().map(to_sqlite));
-    let columns = prepared.column_count();
-    if columns == 0 {
-        prepared.execute(params).map_err(translate)?;
-        return Ok(ResultSet::default());
-    }
-    let mut result = ResultSet::default();
-    let mut rows = prepared.query(params).map_err(translate)?;
-    while let Some(row) = rows.next().map_err(translate)? {
-        let values = (0..columns).map(|column| from_sqlite(row.get_ref(column).map_err(translate)?));
-        result.rows.push(Row(values.collect::<Result<_>>()?));
-    }
-    Ok(result)
-}
-
-fn to_sqlite(value: Value) -> rusqlite::types::Value {
-    use rusqlite::types::Value as Sqlite;
-    match value {
-        Value::Null => Sqlite::Null,
-        Value::Integer(value) => Sqlite::Integer(value),
-        Value::Real(value) => Sqlite::Real(value),
-        Value::Text(value) => Sqlite::Text(value),
-        Value::Blob(value) => Sqlite::Blob(value),
-    }
-}
-
-fn from_sqlite(value: ValueRef<'_>) -> Result<Value> {
-    Ok(match value {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(value) => Value::Integer(value),
-        ValueRef::Real(value) => Value::Real(value),
-        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => Value::Text(text.to_owned()),
-            Err(error) => return Err(DatabaseError::NotADatabase(format!("a text is not UTF-8: {error}"))),
-        },
-        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
-    })
-}
-
-fn is_cannot_open(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
-}
-
-fn translate(error: rusqlite::Error) -> DatabaseError {
-    let (failure, message) = match &error {
-        rusqlite::Error::SqliteFailure(failure, message) => (failure, message.clone()),
-        // Without the statement, which is long.
-        rusqlite::Error::SqlInputError { error: failure, msg, .. } => (failure, Some(msg.clone())),
-        _ => return DatabaseError::Other(error.to_string()),
-    };
-    let text = message.unwrap_or_else(|| failure.to_string());
-    match (failure.code, failure.extended_code) {
-        (_, ffi::SQLITE_CONSTRAINT_CHECK) => match text.strip_prefix("CHECK constraint failed: ") {
-            Some(name) => DatabaseError::Guard(name.to_owned()),
-            None => DatabaseError::Other(text),
-        },
-        (_, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) => {
-            DatabaseError::Unique(text.trim_start_matches("UNIQUE constraint failed: ").to_owned())
-        }
-        (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => DatabaseError::Busy(text),
-        (ErrorCode::DiskFull, _) => DatabaseError::Full(text),
-        (ErrorCode::ReadOnly, _) => DatabaseError::ReadOnly(text),
-        (ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt, _) => DatabaseError::NotADatabase(text),
-        // The message would name the path, into which the environment may have put a secret.
-        (ErrorCode::CannotOpen, _) => DatabaseError::Unavailable(failure.to_string()),
-        (ErrorCode::SystemIoFailure | ErrorCode::PermissionDenied, _) => DatabaseError::Unavailable(text),
-        _ if text == "integer overflow" => DatabaseError::OutOfRange(text),
-        _ if text.starts_with("no such table: dl_") => DatabaseError::NoCatalog(text),
-        _ => DatabaseError::Other(text),
     }
 }
 
