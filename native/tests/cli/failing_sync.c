@@ -1,9 +1,11 @@
-/* Makes it fail to bring a SQLite log to the disk, for LD_PRELOAD: the first sync succeeds, the others do not. */
+/* Makes it fail to bring a SQLite log to the disk, for LD_PRELOAD: all syncs after the first few, of
+   which FAILING_SYNC_AFTER tells the number. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,7 +18,8 @@ static int is_log(int fd) {
 
 static int failing(const char *name, int fd) {
     static int count = 0;
-    if (is_log(fd) && count++ > 0) {
+    const char *after = getenv("FAILING_SYNC_AFTER");
+    if (is_log(fd) && count++ >= (after ? atoi(after) : 0)) {
         errno = EIO;
         return -1;
     }

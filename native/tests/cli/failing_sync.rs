@@ -9,9 +9,13 @@ use crate::support::{Home, add, first_commit, lines, run_with};
 
 const ID: &str = "5f7c1a4e-2f8b-4c06-9d1e-000000000002";
 
-/// A library that makes the syncs of a SQLite log fail, all but that of what the command reads first. Rust links by the
-/// same compiler.
-fn failing_sync(home: &Home) -> PathBuf {
+/// Lets the syncs of a SQLite log fail in a command, all after the first few.
+fn fail_syncs(home: &Home, command: &mut Command, after: u32) {
+    command.env("LD_PRELOAD", library(home)).env("FAILING_SYNC_AFTER", after.to_string());
+}
+
+/// Made by the compiler that Rust links by.
+fn library(home: &Home) -> PathBuf {
     let library = home.path("failing_sync.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/failing_sync.c");
     let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();
@@ -38,7 +42,8 @@ fn a_commit_whose_sync_failed_is_not_refused_and_happens_once() {
     home.commit(&lines(&[add("before")]), &[]).ok();
 
     let mut commit = home.command("commit", &["--table", "t", "--actions", "-", "--commit-id", ID]);
-    commit.env("LD_PRELOAD", failing_sync(&home));
+    // What the command reads at first is synced.
+    fail_syncs(&home, &mut commit, 1);
     let error = run_with(commit, &lines(&[add("unsure")])).fails("unavailable", "answer");
     assert!(error["hint"].as_str().unwrap().contains(ID), "{error}");
 
@@ -50,4 +55,17 @@ fn a_commit_whose_sync_failed_is_not_refused_and_happens_once() {
         assert_eq!(again["version"], 2);
         assert_eq!(count(home), 1);
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_crash_may_take_back_is_not_shown() {
+    let home = Home::with_table(&[first_commit()]);
+    let other = Connection::open(home.database()).unwrap();
+    other.query_row("SELECT count(*) FROM dl_tables", [], |_| Ok(())).unwrap();
+    home.commit(&lines(&[add("a")]), &[]).ok();
+    let mut files = home.command("files", &[]);
+    fail_syncs(&home, &mut files, 0);
+    run_with(files, b"").fails("unavailable", "synced");
+    assert_eq!(home.file_paths().len(), 2);
 }
