@@ -57,7 +57,8 @@ impl LogSync {
         match self.file.get() {
             Some(file) => Ok(file),
             None => {
-                let file = File::open(&self.path)?;
+                // Windows syncs only what may be written.
+                let file = File::options().read(true).write(cfg!(windows)).open(&self.path)?;
                 Ok(self.file.get_or_init(|| file))
             }
         }
