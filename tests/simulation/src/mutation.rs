@@ -39,6 +39,9 @@ const GUARDS: [&str; 8] = [
     "added_and_removed",
 ];
 
+/// The condition by which a path is not live with two vectors.
+const ADDED_AGAIN: &str = "OR (f.removed_version IS NULL AND f.dv_id <> r.dv_id)";
+
 /// What sets the high-water mark of row ids.
 const HIGH_WATER_MARK: &str = "INSERT INTO dl_domain_metadata (table_id, domain, version, removed, domain_metadata)
      SELECT v.table_id, 'delta.rowTracking'";
@@ -89,7 +92,8 @@ impl Mutation {
     /// Makes what is taken away do nothing; there is still a result set for each statement.
     pub(crate) fn apply(self, batch: &mut Batch) {
         let (text, instead) = match self {
-            // A statement may have several guards.
+            // One statement holds both; the parameter stays.
+            Mutation::WithoutGuard("path_added_again") => (ADDED_AGAIN.to_owned(), String::from("OR 0")),
             Mutation::WithoutGuard(guard) => {
                 (format!("SELECT '{guard}' WHERE "), format!("SELECT '{guard}' WHERE 0 AND "))
             }
