@@ -8,8 +8,7 @@ use serde_json::value::RawValue;
 
 /// Checks a file's statistics; the error ends a sentence that begins with them.
 pub(super) fn check_stats(stats: &str) -> Result<(), String> {
-    let stats: BTreeMap<Cow<'_, str>, &RawValue> =
-        serde_json::from_str(stats).map_err(|_| "are not a JSON object")?;
+    let stats: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(stats).map_err(|_| "are not a JSON object")?;
     let part = |name| stats.get(name).map(|json| json.get()).filter(|text| *text != "null");
     if let Some(count) = part("numRecords") {
         match serde_json::from_str::<i64>(count).ok() {
