@@ -251,3 +251,55 @@ async fn large_commits_get_row_ids() {
     assert_eq!(ids, (0..100).map(|number| number * 3).collect::<Vec<_>>());
     assert_eq!(state.domain_metadata[0].configuration, r#"{"rowIdHighWaterMark":299}"#);
 }
+
+/// A table that is append-only, with the given properties and row tracking.
+fn first_with(properties: &Value) -> Vec<Action> {
+    let mut actions = first(&["rowTracking", "domainMetadata"]);
+    for action in &mut actions {
+        match action {
+            Action::Metadata(metadata) => {
+                let properties = properties.as_object().unwrap().iter();
+                metadata
+                    .configuration
+                    .0
+                    .extend(properties.map(|(name, value)| (name.clone(), Some(value.as_str().unwrap().to_owned()))));
+            }
+            Action::Add(add) if add.path == "first-0" => {
+                (add.base_row_id, add.default_row_commit_version) = (Some(0), Some(0));
+            }
+            _ => {}
+        }
+    }
+    actions
+}
+
+/// What only the catalog knows of files is asked of staged ones, too.
+#[tokio::test]
+async fn large_commits_are_no_way_around() {
+    let mut more_rows = add("first-0");
+    more_rows["add"]["stats"] = json!("{\"numRecords\":4}");
+    let mut kept = more_rows.clone();
+    (kept["add"]["baseRowId"], kept["add"]["stats"]) = (json!(0), json!("{\"numRecords\":3}"));
+    let mut taken = add("new");
+    taken["add"]["baseRowId"] = json!(0);
+    let suspended = json!({ "delta.rowTrackingSuspended": "true" });
+    for (properties, fine, wrong, part) in [
+        (json!({}), add("first-0"), more_rows, "`first-0` comes again with more rows"),
+        (suspended, kept, taken, "`new` has row ids that are not its own"),
+        (json!({ "delta.appendOnly": "true" }), add("b"), add("first-1"), "`first-1` is in it already"),
+        (json!({}), add("b"), add("./c"), "`./c` is an odd spelling"),
+        (json!({}), add("b"), add("s3://other/c"), "`s3://other/c` leads out"),
+    ] {
+        let (_folder, database) = catalog(Limits::SQLITE, first_with(&properties)).await;
+        for (file, refused) in [(wrong, Some(part)), (fine, None)] {
+            let id = if refused.is_some() { "refused" } else { "fine" };
+            let mut large = begin(&database, CommitRequest::new(id, Vec::new())).await;
+            large.write(&parsed(&[add("a")])).await.unwrap();
+            large.write(&parsed(&[file])).await.unwrap();
+            match (large.finalize().await, refused) {
+                (Err(error), Some(part)) => assert!(error.to_string().contains(part), "{error}"),
+                (outcome, _) => assert_eq!(outcome, Ok(committed(1)), "{properties}"),
+            }
+        }
+    }
+}

@@ -77,11 +77,11 @@ WITH rows (domain) AS ({rows})
 INSERT INTO dl_guard (guard) SELECT 'concurrent_transaction' WHERE EXISTS (
   SELECT 1 FROM rows r CROSS JOIN dl_domain_metadata d ON d.table_id = ?1 AND d.domain = r.domain AND d.version > ?2)";
 
-/// Where rows can be tracked, each file tells their ids. Runs after the version's files were written.
+/// Where rows are tracked, each file tells their ids and version. Runs after the version's files were written.
 pub(super) const GUARD_ROW_IDS: &str = "
 INSERT INTO dl_guard (guard) SELECT 'row_ids_missing' WHERE EXISTS (
   SELECT 1 FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40
-    AND f.base_row_id IS NULL AND f.removed_version IS NULL)";
+    AND (f.base_row_id IS NULL OR f.default_row_commit_version IS NULL) AND f.removed_version IS NULL)";
 
 /// The guards of a commit, the first of which must follow the statement that takes the version.
 pub(super) fn guards(key: i64, intent: &Intent, limits: &Limits) -> Vec<Statement> {

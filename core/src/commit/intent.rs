@@ -6,7 +6,7 @@ use crate::action::Action;
 use crate::predicate::Predicate;
 use crate::snapshot::Snapshot;
 use crate::sql::{Rows, Value};
-use crate::table_features::{ROW_TRACKING_DOMAIN, has_writer_feature};
+use crate::table_features::{ROW_TRACKING_DOMAIN, assigns_row_ids, has_writer_feature};
 use crate::{Error, Result};
 
 use super::check::{Assumptions, Past, assumptions};
@@ -57,7 +57,11 @@ impl Intent {
             || actions.iter().any(|action| matches!(action, Action::Remove(remove) if remove.data_change));
         let removes = staged.is_some_and(|staged| staged.totals.removed_count > 0)
             || actions.iter().any(|action| matches!(action, Action::Remove(_)));
-        let has_metadata = actions.iter().any(|action| matches!(action, Action::Metadata(_)));
+        let new_metadata = actions.iter().find_map(|action| match action {
+            Action::Metadata(metadata) => Some(metadata),
+            _ => None,
+        });
+        let has_metadata = new_metadata.is_some();
         // Who removes data on the ground of a version looked at it as a whole, if nothing else is said.
         let looked_at_all = removes_data && !read.has_files() && read.version.is_some();
         let assumed = match has_metadata {
@@ -95,11 +99,14 @@ impl Intent {
                 && staged.is_none()
                 && keeps_data(actions),
         };
+        let metadata = new_metadata.unwrap_or(&state.metadata);
         for action in actions {
             match action {
                 Action::Txn(txn) => _ = intent.apps.insert(txn.app_id.clone(), Some(txn.version)),
-                // Row ids are assigned when the commit happens; no two commits can want the same ones.
-                Action::DomainMetadata(domain) if domain.domain != ROW_TRACKING_DOMAIN => {
+                // Where row ids are assigned, they are when the commit happens; no two commits can want the same ones.
+                Action::DomainMetadata(domain)
+                    if domain.domain != ROW_TRACKING_DOMAIN || !assigns_row_ids(metadata, &state.protocol) =>
+                {
                     intent.domains.push(domain.domain.clone());
                 }
                 Action::Protocol(_) => intent.has_protocol = true,
@@ -151,7 +158,9 @@ pub(super) fn rows<const N: usize>(values: impl Iterator<Item = [Value; N]>) -> 
 /// What a large commit does to the table's files.
 pub(super) fn past_of(state: &Snapshot, staged: Option<&Staged>) -> Past {
     match staged {
-        Some(staged) if staged.count() > 0 && staged.totals.removed_count == state.file_count && staged.removes_only_data => {
+        Some(staged)
+            if staged.count() > 0 && staged.totals.removed_count == state.file_count && staged.removes_only_data =>
+        {
             Past::Replaced
         }
         _ => Past::Stays,

@@ -16,6 +16,7 @@
 //! | move an application on (`txn`) | it read that application's version or moves it, too |
 //! | change a metadata domain | it changes it, too |
 
+mod added_files;
 mod attempts;
 mod check;
 mod conflict;
@@ -45,6 +46,6 @@ pub use large::{LargeCommit, SweptCommits, sweep_large_commits};
 pub use outcome::{Committed, Outcome, TransactionOutcome};
 pub use plan::plan_commit;
 pub use request::{CommitRequest, Isolation, ReadSet};
-pub use transaction::{Transaction, TransactionLimits};
 pub(crate) use statements::latest_version;
+pub use transaction::{Transaction, TransactionLimits};
 pub use writer::{Writer, commit};

@@ -9,6 +9,7 @@ use crate::snapshot::Snapshot;
 use crate::sql::{Batch, Database, DatabaseError, ResultSet, Row, RowSource, Statement, with_rows};
 use crate::{Error, ErrorKind, Result};
 
+use super::added_files::check_added;
 use super::attempts::latest;
 use super::check::added_and_removed;
 use super::conflict::Conflict;
@@ -43,10 +44,10 @@ SELECT r.path FROM rows r WHERE NOT EXISTS (SELECT 1 FROM dl_add_files f
     AND (f.removed_version IS NULL OR f.removed_version > ?2))
 LIMIT 1";
 
-/// Files without row ids; ?1 table, ?2 so many.
+/// Files without row ids or their version; ?1 table, ?2 so many.
 const WITHOUT_ROW_IDS: &str = "
 SELECT f.path FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40
-  AND f.base_row_id IS NULL AND f.removed_version IS NULL ORDER BY f.file_id LIMIT ?2";
+  AND (f.base_row_id IS NULL OR f.default_row_commit_version IS NULL) AND f.removed_version IS NULL ORDER BY f.file_id LIMIT ?2";
 
 /// Guards that nobody else's commit makes fail.
 pub(super) async fn check_guard(database: &impl Database, part: &Part<'_>, error: &DatabaseError) -> Result<()> {
@@ -96,7 +97,7 @@ pub(super) async fn check_guard(database: &impl Database, part: &Part<'_>, error
             let name = &part.state.table.name;
             Err(added_and_removed(&path).context(format!("committing to table {}", quoted(name))).table(name))
         }
-        _ => Ok(()),
+        _ => check_added(database, part, guard).await,
     }
 }
 
@@ -169,7 +170,7 @@ async fn check_row_ids(database: &impl Database, part: &Part<'_>) -> Result<()> 
         if !added.contains(path.as_str()) {
             let name = &table.name;
             return Err(Error::invalid(format!(
-                "committing to table {}: row tracking cannot be enabled, {} has no row ids",
+                "committing to table {}: row tracking cannot be enabled, {} lacks row ids or their version",
                 quoted(name),
                 quoted(&path)
             ))

@@ -54,7 +54,7 @@ impl<'a> Change<'a> {
                 _ => {}
             }
         }
-        let operation = operation.map_or_else(|| named_operation(actions), str::to_ascii_uppercase);
+        let operation = operation_of(actions, operation);
         let past = if replaces(state, actions, &removed, &operation) {
             Past::Replaced
         } else if operation == "RESTORE" {
@@ -66,13 +66,15 @@ impl<'a> Change<'a> {
     }
 }
 
-/// The operation that a `commitInfo` names, in upper case.
-fn named_operation(actions: &[Action]) -> String {
-    let named = actions.iter().find_map(|action| match action {
-        Action::CommitInfo(info) => info.operation(),
-        _ => None,
-    });
-    named.unwrap_or_default().to_ascii_uppercase()
+/// What a commit is said to be, in upper case: `given`, or what its `commitInfo` says.
+pub(in crate::commit) fn operation_of(actions: &[Action], given: Option<&str>) -> String {
+    let named = || {
+        actions.iter().find_map(|action| match action {
+            Action::CommitInfo(info) => info.operation(),
+            _ => None,
+        })
+    };
+    given.map(str::to_owned).or_else(named).unwrap_or_default().to_ascii_uppercase()
 }
 
 /// A commit replaces a table when it removes each of its files, and adds none of them again with a deletion vector.

@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
-use crate::action::{DomainMetadata, Metadata, Protocol};
+use crate::action::{DomainMetadata, Metadata};
 use crate::catalog::quoted;
 use crate::schema::Schema;
-use crate::table_features::has_writer_feature;
+use crate::table_features::{assigns_row_ids, has_writer_feature};
 use crate::{Error, ErrorKind, Result};
 
+use super::change::Change;
 use super::needed_features::lacks_feature;
 use super::placed::placed_fields;
 
@@ -15,13 +16,13 @@ const SYSTEM: &str = "delta.";
 const CLUSTERING: &str = "delta.clustering";
 const ROW_TRACKING: &str = "delta.rowTracking";
 
-/// Checks a domain that a commit sets or removes; `metadata` and `protocol` are those after the commit.
+/// Checks a domain that a commit sets or removes.
 ///
 /// # Errors
 /// [`Invalid`](ErrorKind::Invalid), naming the domain; [`Unsupported`](ErrorKind::Unsupported) for one of Delta's that
 /// this release does not know.
-pub(super) fn check_domain(domain: &DomainMetadata, metadata: &Metadata, protocol: &Protocol) -> Result<()> {
-    let name = &domain.domain;
+pub(super) fn check_domain(domain: &DomainMetadata, change: &Change) -> Result<()> {
+    let (name, metadata, protocol) = (&domain.domain, change.metadata, change.protocol);
     if name.is_empty() {
         return Err(Error::invalid("a `domainMetadata` action has an empty `domain`"));
     }
@@ -37,7 +38,7 @@ pub(super) fn check_domain(domain: &DomainMetadata, metadata: &Metadata, protoco
         }
         ROW_TRACKING => {
             needs("rowTracking")?;
-            if domain.removed { Ok(()) } else { check_high_water_mark(domain) }
+            if domain.removed { Ok(()) } else { check_high_water_mark(domain, change) }
         }
         _ if name.starts_with(SYSTEM) => Err(Error::new(
             ErrorKind::Unsupported,
@@ -79,9 +80,15 @@ fn path(column: &Value) -> Option<Vec<&str>> {
     }
 }
 
-fn check_high_water_mark(domain: &DomainMetadata) -> Result<()> {
-    let mark = configuration(domain).and_then(|json| json.get("rowIdHighWaterMark")?.as_i64());
-    match mark {
+fn check_high_water_mark(domain: &DomainMetadata, change: &Change) -> Result<()> {
+    let mark = |domain: &DomainMetadata| configuration(domain)?.get("rowIdHighWaterMark")?.as_i64();
+    let known = change.state.domain_metadata.iter().find(|known| known.domain == ROW_TRACKING).and_then(mark);
+    match mark(domain) {
+        // Where ids are assigned, the mark is raised and not set.
+        Some(mark) if Some(mark) < known && !assigns_row_ids(change.metadata, change.protocol) => {
+            Err(Error::invalid(format!("the high-water mark of row ids goes down to {mark}"))
+                .hint("it is at least the highest row id that a file has or had, and never goes down"))
+        }
         Some(-1..=HIGHEST_RESERVED_ROW_ID) => Ok(()),
         Some(mark) => Err(Error::invalid(format!("the row id {mark} may not be reserved"))
             .hint(format!("reserve ids from -1 to {HIGHEST_RESERVED_ROW_ID}"))),

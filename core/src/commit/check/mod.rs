@@ -17,6 +17,7 @@ mod protocol;
 mod row_tracking;
 mod size;
 mod stats;
+mod unusual_path;
 mod vector;
 mod widening;
 
@@ -29,7 +30,7 @@ use crate::table_features::{check_writable, is_append_only};
 use crate::{Error, Result};
 
 use change::Change;
-pub(super) use change::Past;
+pub(super) use change::{Past, operation_of};
 use commit_info::check_commit_info;
 use domains::check_domain;
 pub(super) use files::Spellings;
@@ -39,6 +40,7 @@ use needed_features::check_needed_features;
 use protocol::check_protocol;
 use row_tracking::{check_row_counts, check_row_tracking};
 use size::check_size;
+pub(super) use unusual_path::unusual_path;
 
 /// Checks that a table's rules allow a commit of `actions`, where `state` is the table's latest version. Whether the
 /// files that it removes are live only the commit's own batch can tell.
@@ -116,7 +118,7 @@ fn check_file_rules(state: &Snapshot, actions: &[Action], files: &[Action]) -> R
 fn check_other(change: &Change, action: &Action) -> Result<()> {
     match action {
         Action::CommitInfo(info) => check_commit_info(info),
-        Action::DomainMetadata(domain) => check_domain(domain, change.metadata, change.protocol),
+        Action::DomainMetadata(domain) => check_domain(domain, change),
         Action::Txn(txn) if txn.app_id.is_empty() => Err(Error::invalid("a `txn` action has an empty `appId`")),
         Action::Sidecar(_) | Action::CheckpointMetadata(_) => {
             Err(Error::invalid(format!("`{}` belongs to checkpoints, not to commits", action.name())))

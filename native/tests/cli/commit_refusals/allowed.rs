@@ -139,9 +139,25 @@ fn files() -> Vec<Allowed> {
                 add("p=a%20b/part-0.parquet"),
                 add("p=a%252F..%252Fb/part-0.parquet"),
                 add("p=naïve%20日本語/part-0.parquet"),
-                add("s3://bucket/other%20table/part-0.parquet"),
-                add("file:/data/t/part-0.parquet"),
+                add("at=2024-01-01%2000%253A00%253A00/part-0.parquet"),
             ])],
+        },
+        Allowed {
+            name: "a clone's files stay elsewhere",
+            first: plain(&[ids()]),
+            commits: vec![
+                lines(&[
+                    operation("CLONE"),
+                    add("s3://bucket/other%20table/part-0.parquet"),
+                    add("file:/data/t/part-0.parquet"),
+                ]),
+                lines(&[
+                    operation("COMPUTE STATS"),
+                    add_with("file:/data/t/part-0.parquet", json!({ "dataChange": false })),
+                ]),
+                lines(&[remove("file:/data/t/part-0.parquet")]),
+                lines(&[operation("RESTORE"), add("file:/data/t/part-0.parquet")]),
+            ],
         },
         Allowed {
             name: "an append-only table is so no longer",
