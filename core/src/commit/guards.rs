@@ -4,6 +4,7 @@
 //! decides exactly, and the commit is tried again on top of what it may ignore.
 
 use crate::action::Metadata;
+use crate::schema::ColumnMapping;
 use crate::sql::{Limits, RowSource, Statement, Value, with_rows};
 
 use super::intent::Intent;
@@ -56,13 +57,41 @@ SELECT CASE WHEN f.removed_version IS NULL THEN 'path_added_again' ELSE 'concurr
 FROM rows r CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path
 WHERE f.removed_version > ?2 OR (f.removed_version IS NULL AND f.dv_id <> r.dv_id)";
 
+/// What a schema says, in whatever order and with whatever blanks. Identities go on where they were: their high-water
+/// marks are no part of what is restored.
+macro_rules! schema_parts {
+    ($schema:literal) => {
+        concat!(
+            "SELECT fullkey, type, atom FROM json_tree(CASE WHEN json_valid(",
+            $schema,
+            ") THEN ",
+            $schema,
+            " END) WHERE type NOT IN ('object', 'array') AND key IS NOT 'delta.identity.highWaterMark'"
+        )
+    };
+}
+
 /// A commit that restores a schema must not bring one that the table never had. ?1 table, ?2 schema, ?3 partition columns,
 /// ?4 column mapping mode.
-const GUARD_HAD_SCHEMA: &str = r#"
+const GUARD_HAD_SCHEMA: &str = concat!(
+    r#"
 INSERT INTO dl_guard (guard) SELECT 'schema_not_restored' WHERE NOT EXISTS (
-  SELECT 1 FROM dl_metadata_updates m WHERE m.table_id = ?1 AND json_extract(m.metadata, '$.schemaString') IS ?2
+  SELECT 1 FROM dl_metadata_updates m WHERE m.table_id = ?1
     AND json_extract(m.metadata, '$.partitionColumns') IS json(?3)
-    AND json_extract(m.metadata, '$.configuration."delta.columnMapping.mode"') IS ?4)"#;
+    AND lower(coalesce(json_extract(m.metadata, '$.configuration."delta.columnMapping.mode"'), 'none')) = lower(?4)
+    AND NOT EXISTS ("#,
+    schema_parts!("json_extract(m.metadata, '$.schemaString')"),
+    "
+      EXCEPT ",
+    schema_parts!("?2"),
+    ")
+    AND NOT EXISTS (",
+    schema_parts!("?2"),
+    "
+      EXCEPT ",
+    schema_parts!("json_extract(m.metadata, '$.schemaString')"),
+    "))"
+);
 
 const GUARD_TXNS: &str = "
 WITH rows (app_id, txn_version) AS ({rows})
@@ -122,7 +151,7 @@ pub(super) fn had_schema(key: i64, metadata: &Metadata) -> Statement {
         key.into(),
         metadata.schema_string.clone().into(),
         partition_columns.to_string().into(),
-        metadata.configuration.value("delta.columnMapping.mode").map(str::to_owned).into(),
+        metadata.configuration.value(ColumnMapping::PROPERTY).unwrap_or("none").into(),
     ];
     Statement::new(GUARD_HAD_SCHEMA, params)
 }
