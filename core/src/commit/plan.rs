@@ -86,7 +86,7 @@ impl<'a> Part<'a> {
         let operation = self.request.operation.as_deref();
         match &self.staged {
             Some(staged) if staged.count() > 0 => {
-                check_rest(self.state, actions, operation, past_of(self.state, Some(staged)))
+                check_rest(self.state, actions, operation, past_of(self.state, actions, Some(staged)))
             }
             _ => check(self.state, actions, operation),
         }
@@ -250,7 +250,7 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     }
     if let Some(staged) = &part.staged {
         check_row_counts(staged, row_ids)?;
-        let replaces = intent.has_metadata && past_of(state, Some(staged)) == Past::Replaced;
+        let replaces = intent.has_metadata && past_of(state, &request.actions, Some(staged)) == Past::Replaced;
         statements.extend(staged.guards(replaces, refuses_vectors(state, &request.actions)));
     }
     statements.extend(file_guards(key, &intent, part.removed(), part.added_paths(), limits));

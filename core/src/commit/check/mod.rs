@@ -6,6 +6,7 @@ mod commit_info;
 mod domains;
 mod evolution;
 mod files;
+mod identity;
 mod mapping;
 mod metadata;
 mod needed_features;
@@ -30,9 +31,9 @@ use crate::table_features::{check_writable, is_append_only};
 use crate::{Error, Result};
 
 use change::Change;
-pub(super) use change::{Past, operation_of};
+pub(super) use change::{Past, ends_column_mapping, operation_of};
 use commit_info::check_commit_info;
-use domains::check_domain;
+use domains::{check_domain, check_live_domains};
 pub(super) use files::Spellings;
 use files::{FileRules, check_spellings};
 use metadata::check_metadata;
@@ -94,6 +95,7 @@ pub(super) fn check_rest(state: &Snapshot, actions: &[Action], operation: Option
         check_needed_features(&state.metadata, change.metadata, change.protocol)?;
     }
     check_row_tracking(&change)?;
+    check_live_domains(&change, actions)?;
     actions.iter().try_for_each(|action| check_other(&change, action))
 }
 
