@@ -308,6 +308,17 @@ async fn row_tracking_is_enabled_when_every_file_has_a_row_commit_version() {
 }
 
 #[tokio::test]
+async fn row_tracking_is_enabled_when_no_ids_overlap() {
+    let suspended = metadata(json!({ "delta.rowTrackingSuspended": "true" }));
+    let [features, _, mark, a] = tracked(json!({}));
+    let last_id_again = with_ids("b", 1, Some(9), Some(0));
+    let mut table = table(Limits::SQLITE, &[features, suspended, mark, a, last_id_again]).await;
+    refused(&mut table, &[metadata(enabled())], "rows of `a` have the ids of others").await;
+    table.commit(&[remove("a"), add("c", 10), metadata(enabled())]).await;
+    assert_eq!(table.row_ids().await, [ids("c", 10, 1)]);
+}
+
+#[tokio::test]
 async fn in_commit_timestamps_are_switched_on() {
     let mut table = table(Limits::SQLITE, &[protocol(&["inCommitTimestamp"]), metadata(json!({}))]).await;
     table.try_commit(500, &[add("a", 1)]).await.unwrap();

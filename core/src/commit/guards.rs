@@ -112,6 +112,23 @@ INSERT INTO dl_guard (guard) SELECT 'row_ids_missing' WHERE EXISTS (
   SELECT 1 FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40
     AND (f.base_row_id IS NULL OR f.default_row_commit_version IS NULL) AND f.removed_version IS NULL)";
 
+/// The first of two files of a table whose rows have the same ids. ?1 table.
+macro_rules! overlapping_row_ids {
+    () => {
+        "SELECT path FROM (
+           SELECT f.path, f.base_row_id + f.row_count + coalesce(json_extract(f.deletion_vector, '$.cardinality'), 0) AS next,
+             lead(f.base_row_id) OVER (ORDER BY f.base_row_id) AS following
+           FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40 AND f.removed_version IS NULL)
+         WHERE following < next"
+    };
+}
+
+/// Where rows are tracked, no two have one id. Imports bring in what other writers gave. Runs as the one before.
+pub(super) const GUARD_ROW_IDS_DIFFER: &str =
+    concat!("INSERT INTO dl_guard (guard) SELECT 'row_ids_overlap' WHERE EXISTS (", overlapping_row_ids!(), ")");
+
+pub(super) const OVERLAPPING_ROW_IDS: &str = concat!(overlapping_row_ids!(), " LIMIT 1");
+
 /// The guards of a commit, the first of which must follow the statement that takes the version.
 pub(super) fn guards(key: i64, intent: &Intent, limits: &Limits) -> Vec<Statement> {
     let since = || vec![Value::from(key), intent.examined_version.into()];

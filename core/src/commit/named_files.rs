@@ -13,6 +13,7 @@ use super::added_files::check_added;
 use super::attempts::latest;
 use super::check::added_and_removed;
 use super::conflict::Conflict;
+use super::guards::OVERLAPPING_ROW_IDS;
 use super::intent::Intent;
 use super::large::statements::{ADDED_AND_REMOVED, KEPT_PATH};
 use super::plan::Part;
@@ -53,7 +54,8 @@ SELECT f.path FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?
 pub(super) async fn check_guard(database: &impl Database, part: &Part<'_>, error: &DatabaseError) -> Result<()> {
     let DatabaseError::Guard(guard) = error else { return Ok(()) };
     match (guard.as_str(), &part.staged) {
-        ("row_ids_missing", _) => check_row_ids(database, part).await,
+        ("row_ids_missing", _) if part.gets_row_tracking() => check_row_ids(database, part).await,
+        ("row_ids_overlap", _) if part.gets_row_tracking() => check_overlap(database, part).await,
         ("schema_not_restored", _) => {
             let name = &part.state.table.name;
             Err(Error::invalid(format!(
@@ -180,6 +182,22 @@ async fn check_row_ids(database: &impl Database, part: &Part<'_>) -> Result<()> 
         }
     }
     Ok(())
+}
+
+/// No two rows may have one id in a table that promises so from now on.
+async fn check_overlap(database: &impl Database, part: &Part<'_>) -> Result<()> {
+    let table = &part.state.table;
+    let query = Statement::new(OVERLAPPING_ROW_IDS, [table.key.into()]);
+    let Some(mut row) = table.read_rows(database, query).await?.pop() else { return Ok(()) };
+    let path = row.text(0)?;
+    Err(Error::invalid(format!(
+        "committing to table {}: row tracking cannot be enabled, rows of {} have the ids of others",
+        quoted(&table.name),
+        quoted(&path)
+    ))
+    .table(&table.name)
+    .path(path)
+    .hint("write its rows to a file of another name, and remove this one"))
 }
 
 async fn first_row(

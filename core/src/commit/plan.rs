@@ -13,7 +13,7 @@ use crate::{Error, Result};
 use super::added_files::{added_guards, unusual_among};
 use super::check::{Past, check, check_rest, operation_of, refuses_vectors, unusual_path};
 use super::digest::Digest;
-use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, file_guards, guards, had_schema};
+use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, GUARD_ROW_IDS_DIFFER, file_guards, guards, had_schema};
 use super::info::commit_info;
 use super::intent::{Intent, past_of, rows};
 use super::large::{Staged, statements as large};
@@ -156,6 +156,12 @@ impl<'a> Part<'a> {
         actions
     }
 
+    /// Whether the commit enables row tracking.
+    pub(super) fn gets_row_tracking(&self) -> bool {
+        let (metadata, protocol) = self.leaves();
+        row_tracking_enabled(metadata, protocol) && !row_tracking_enabled(&self.state.metadata, &self.state.protocol)
+    }
+
     /// Metadata and protocol after the commit.
     pub(super) fn leaves(&self) -> (&Metadata, &Protocol) {
         let (mut metadata, mut protocol) = (&self.state.metadata, &self.state.protocol);
@@ -255,10 +261,8 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     }
     statements.extend(file_guards(key, &intent, part.removed(), part.added_paths(), limits));
     statements.extend(added_guards(part, limits));
-    let is_tracked = row_tracking_enabled(metadata, protocol);
-    let gets_tracked = is_tracked && !row_tracking_enabled(&state.metadata, &state.protocol);
     let gets_ids = row_ids != RowIds::AsGiven && !assigns_row_ids(&state.metadata, &state.protocol);
-    if gets_ids || gets_tracked {
+    if gets_ids || part.gets_row_tracking() {
         statements.push(writer.raise_high_water_mark());
     }
     statements.extend(writer.actions(part.actions(), |_, _| true));
@@ -271,8 +275,8 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     if in_commit_timestamps_enabled(metadata, protocol) && !had_timestamps {
         statements.push(writer.in_commit_timestamps_enabled());
     }
-    if gets_tracked {
-        statements.push(Statement::new(GUARD_ROW_IDS, [key.into()]));
+    if part.gets_row_tracking() {
+        statements.extend([GUARD_ROW_IDS, GUARD_ROW_IDS_DIFFER].map(|guard| Statement::new(guard, [key.into()])));
     }
     statements.push(Statement::new(COMMITTED, [key.into()]));
     Ok(statements)
