@@ -20,9 +20,9 @@ const HIGH_WATER_MARK: &str = "delta.identity.highWaterMark";
 /// [`Invalid`](crate::ErrorKind::Invalid), naming the column.
 pub(super) fn check_identities(current: &Schema, new: &Schema, past: Past) -> Result<()> {
     let physical = |schema: &Schema, field: &Field| field.physical_name(schema.column_mapping()).to_owned();
-    for is in new.fields().iter().filter(|field| field.metadata.contains_key(START)) {
-        let is_same = |was: &&Field| physical(current, was) == physical(new, is) && was.metadata.contains_key(START);
-        if let Some(was) = current.fields().iter().find(is_same) {
+    for was in current.fields().iter().filter(|field| field.metadata.contains_key(START)) {
+        let is_same = |is: &&Field| physical(current, was) == physical(new, is);
+        if let Some(is) = new.fields().iter().find(is_same) {
             check_identity(was, is, past)?;
         }
     }

@@ -57,6 +57,9 @@ pub(super) fn has_known_scheme(path: &str) -> bool {
 /// `.` or `_` escaped, the digits of escapes in upper case. `./` stays where a `:` is in the first segment, which would
 /// be taken for a scheme otherwise.
 fn plain_spelling(path: &str) -> Cow<'_, str> {
+    if !["%", "//", "./"].iter().any(|odd| path.contains(odd)) {
+        return path.into();
+    }
     let segments: Vec<Cow<'_, str>> =
         path.split('/').map(plain_escapes).filter(|segment| !segment.is_empty() && segment != ".").collect();
     let plain = segments.join("/");

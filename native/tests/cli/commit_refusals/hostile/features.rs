@@ -52,6 +52,7 @@ fn identities(step: i64) -> Vec<(&'static str, Vec<u8>)> {
         ("identities that begin again", of(identity(1, 1, None))),
         ("identities that a restored table gives again", lines(&[restored, identity(1, 1, Some(5))])),
         ("identities with another beginning", of(identity(3, 1, Some(100)))),
+        ("identities that are none any more", of(with_columns(&[column("id", json!("long"))]))),
         ("identities with other steps", of(identity(1, 7, Some(100)))),
     ]
 }
