@@ -303,3 +303,35 @@ async fn large_commits_are_no_way_around() {
         }
     }
 }
+
+/// All files of a table are written anew, which keeps its rows, when column mapping ends.
+#[tokio::test]
+async fn column_mapping_ends_in_a_large_commit() {
+    let metadata = |mode: &str, column_metadata: Value| {
+        let column = json!({ "name": "a", "type": "long", "nullable": true, "metadata": column_metadata });
+        json!({ "metaData": { "id": "t", "format": { "provider": "parquet", "options": {} }, "partitionColumns": [],
+            "schemaString": json!({ "type": "struct", "fields": [column] }).to_string(),
+            "configuration": { "delta.columnMapping.mode": mode, "delta.columnMapping.maxColumnId": "1" } } })
+    };
+    let protocol = json!({ "protocol": { "minReaderVersion": 2, "minWriterVersion": 5 } });
+    let mapped = json!({ "delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "col-1" });
+    let first = parsed(&[protocol, metadata("name", mapped), add("a"), add("b")]);
+    let rearranged = |mut action: Value| {
+        action.as_object_mut().unwrap().values_mut().for_each(|file| file["dataChange"] = json!(false));
+        action
+    };
+    let (_folder, database) = catalog(Limits::SQLITE, first).await;
+    for (id, files, fine) in
+        [("one stays", vec![remove("a"), add("c")], false), ("all go", vec![remove("a"), remove("b"), add("c")], true)]
+    {
+        let request = CommitRequest::new(id, parsed(&[metadata("none", json!({}))]));
+        let mut large = begin(&database, request).await;
+        for file in files {
+            large.write(&parsed(&[rearranged(file)])).await.unwrap();
+        }
+        match large.finalize().await {
+            Err(error) => assert!(!fine && error.to_string().contains("may not change from name to none"), "{error}"),
+            outcome => assert_eq!((fine, outcome), (true, Ok(committed(1)))),
+        }
+    }
+}
