@@ -200,6 +200,9 @@ pub(crate) fn features(protocol: &Protocol) -> impl Iterator<Item = &str> {
 }
 
 /// The metadata domain that holds the highest row id that was assigned (section "Row Tracking").
+/// The domain that says by what a table is clustered.
+pub(crate) const CLUSTERING_DOMAIN: &str = "delta.clustering";
+
 pub(crate) const ROW_TRACKING_DOMAIN: &str = "delta.rowTracking";
 
 /// Whether writers assign row ids to the files that they add: row tracking is supported and not suspended.

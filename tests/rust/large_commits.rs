@@ -251,3 +251,87 @@ async fn large_commits_get_row_ids() {
     assert_eq!(ids, (0..100).map(|number| number * 3).collect::<Vec<_>>());
     assert_eq!(state.domain_metadata[0].configuration, r#"{"rowIdHighWaterMark":299}"#);
 }
+
+/// A table that is append-only, with the given properties and row tracking.
+fn first_with(properties: &Value) -> Vec<Action> {
+    let mut actions = first(&["rowTracking", "domainMetadata"]);
+    for action in &mut actions {
+        match action {
+            Action::Metadata(metadata) => {
+                let properties = properties.as_object().unwrap().iter();
+                metadata
+                    .configuration
+                    .0
+                    .extend(properties.map(|(name, value)| (name.clone(), Some(value.as_str().unwrap().to_owned()))));
+            }
+            Action::Add(add) if add.path == "first-0" => {
+                (add.base_row_id, add.default_row_commit_version) = (Some(0), Some(0));
+            }
+            _ => {}
+        }
+    }
+    actions
+}
+
+/// What only the catalog knows of files is asked of staged ones, too.
+#[tokio::test]
+async fn large_commits_are_no_way_around() {
+    let mut more_rows = add("first-0");
+    more_rows["add"]["stats"] = json!("{\"numRecords\":4}");
+    let mut kept = more_rows.clone();
+    (kept["add"]["baseRowId"], kept["add"]["stats"]) = (json!(0), json!("{\"numRecords\":3}"));
+    let mut taken = add("new");
+    taken["add"]["baseRowId"] = json!(0);
+    let suspended = json!({ "delta.rowTrackingSuspended": "true" });
+    for (properties, fine, wrong, part) in [
+        (json!({}), add("first-0"), more_rows, "`first-0` comes again with more rows"),
+        (suspended, kept, taken, "`new` has row ids that are not its own"),
+        (json!({ "delta.appendOnly": "true" }), add("b"), add("first-1"), "`first-1` is in it already"),
+        (json!({}), add("b"), add("./c"), "`./c` is an odd spelling"),
+        (json!({}), add("b"), add("s3://other/c"), "`s3://other/c` leads out"),
+    ] {
+        let (_folder, database) = catalog(Limits::SQLITE, first_with(&properties)).await;
+        for (file, refused) in [(wrong, Some(part)), (fine, None)] {
+            let id = if refused.is_some() { "refused" } else { "fine" };
+            let mut large = begin(&database, CommitRequest::new(id, Vec::new())).await;
+            large.write(&parsed(&[add("a")])).await.unwrap();
+            large.write(&parsed(&[file])).await.unwrap();
+            match (large.finalize().await, refused) {
+                (Err(error), Some(part)) => assert!(error.to_string().contains(part), "{error}"),
+                (outcome, _) => assert_eq!(outcome, Ok(committed(1)), "{properties}"),
+            }
+        }
+    }
+}
+
+/// All files of a table are written anew, which keeps its rows, when column mapping ends.
+#[tokio::test]
+async fn column_mapping_ends_in_a_large_commit() {
+    let metadata = |mode: &str, column_metadata: Value| {
+        let column = json!({ "name": "a", "type": "long", "nullable": true, "metadata": column_metadata });
+        json!({ "metaData": { "id": "t", "format": { "provider": "parquet", "options": {} }, "partitionColumns": [],
+            "schemaString": json!({ "type": "struct", "fields": [column] }).to_string(),
+            "configuration": { "delta.columnMapping.mode": mode, "delta.columnMapping.maxColumnId": "1" } } })
+    };
+    let protocol = json!({ "protocol": { "minReaderVersion": 2, "minWriterVersion": 5 } });
+    let mapped = json!({ "delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "col-1" });
+    let first = parsed(&[protocol, metadata("name", mapped), add("a"), add("b")]);
+    let rearranged = |mut action: Value| {
+        action.as_object_mut().unwrap().values_mut().for_each(|file| file["dataChange"] = json!(false));
+        action
+    };
+    let (_folder, database) = catalog(Limits::SQLITE, first).await;
+    for (id, files, fine) in
+        [("one stays", vec![remove("a"), add("c")], false), ("all go", vec![remove("a"), remove("b"), add("c")], true)]
+    {
+        let request = CommitRequest::new(id, parsed(&[metadata("none", json!({}))]));
+        let mut large = begin(&database, request).await;
+        for file in files {
+            large.write(&parsed(&[rearranged(file)])).await.unwrap();
+        }
+        match large.finalize().await {
+            Err(error) => assert!(!fine && error.to_string().contains("may not change from name to none"), "{error}"),
+            outcome => assert_eq!((fine, outcome), (true, Ok(committed(1)))),
+        }
+    }
+}

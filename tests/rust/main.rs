@@ -6,6 +6,7 @@ mod commit_law;
 mod commit_plans;
 mod conflict_matrix;
 mod contract;
+mod domain_races;
 mod history;
 mod in_commit_timestamps;
 mod int96_statistics;

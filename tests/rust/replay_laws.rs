@@ -291,15 +291,18 @@ fn commits_make_the_versions_that_an_import_makes() {
 }
 
 /// A commit that removes what is not there, takes a transaction back, has row ids in a table without row tracking, a
-/// vector without the number of rows, or brings in a path that is no URI, is refused; an import takes it.
+/// vector without the number of rows, or brings in a path that is no URI or leads elsewhere, is refused; an import takes
+/// it.
 fn is_committable(state: &State, actions: &[Action]) -> bool {
     let removed = |path: &str| actions.iter().any(|action| matches!(action, Action::Remove(old) if old.path == path));
+    let is_known = |path: &str| state.files.keys().any(|(known, _)| known == path);
     !actions.is_empty()
         && actions.iter().all(|action| match action {
             Action::Remove(remove) => state.files.contains_key(&(remove.path.clone(), remove.dv_id())),
             Action::Add(add) => {
                 add.base_row_id.is_none()
                     && (add.path != ODD_PATH || removed(ODD_PATH))
+                    && (!add.path.contains("://") || is_known(&add.path))
                     && (add.deletion_vector.is_none() || add.num_records().is_some())
             }
             Action::Txn(txn) => state.txns.get(&txn.app_id).is_none_or(|last| last.version < txn.version),

@@ -107,6 +107,12 @@ fn ids(path: &str, base_row_id: i64, version: i64) -> (String, Option<i64>, Opti
     (path.to_owned(), Some(base_row_id), Some(version))
 }
 
+fn enabled() -> Value {
+    json!({ "delta.enableRowTracking": "true",
+            "delta.rowTracking.materializedRowIdColumnName": "_row-id",
+            "delta.rowTracking.materializedRowCommitVersionColumnName": "_row-version" })
+}
+
 async fn row_ids_are_assigned_in_the_batch(limits: Limits) {
     let first =
         [protocol(&["rowTracking", "domainMetadata"]), metadata(json!({ "delta.enableDeletionVectors": "true" }))];
@@ -186,22 +192,130 @@ async fn suspended_row_tracking_assigns_nothing() {
 
 #[tokio::test]
 async fn row_tracking_is_enabled_when_every_file_has_ids() {
-    let enabled = json!({ "delta.enableRowTracking": "true",
-                          "delta.rowTracking.materializedRowIdColumnName": "_row-id",
-                          "delta.rowTracking.materializedRowCommitVersionColumnName": "_row-version" });
     let mut table = table(Limits::SQLITE, &[protocol(&[]), metadata(json!({})), add("a", 10)]).await;
     let features = protocol(&["rowTracking", "domainMetadata"]);
     table.commit(&[features, add("b", 5)]).await;
     assert_eq!(table.row_ids().await, [ids("b", 0, 1)]);
-    let error = table.try_commit(1, &[metadata(enabled.clone())]).await.unwrap_err();
+    let error = table.try_commit(1, &[metadata(enabled())]).await.unwrap_err();
     assert!(error.to_string().contains("`a`"), "{error}");
     let mut again = add("a", 10);
     again["add"]["dataChange"] = json!(false);
-    table.commit(&[again, metadata(enabled)]).await;
+    table.commit(&[again, metadata(enabled())]).await;
     assert_eq!(table.row_ids().await, [ids("a", 5, 2)]);
     table.commit(&[add("c", 1)]).await;
     let info = table.state().await.commit_info.unwrap().fields();
     assert_eq!(info["tags"].text(), r#"{"delta.rowTracking.preserved":"true"}"#);
+}
+
+fn domain(configuration: &str, removed: bool) -> Value {
+    json!({ "domainMetadata": { "domain": "delta.rowTracking", "removed": removed, "configuration": configuration } })
+}
+
+fn with_ids(path: &str, row_count: i64, base_row_id: Option<i64>, version: Option<i64>) -> Value {
+    let mut action = add(path, row_count);
+    action["add"]["baseRowId"] = json!(base_row_id);
+    action["add"]["defaultRowCommitVersion"] = json!(version);
+    action
+}
+
+/// A table whose only file `a` has the ids 0 to 9.
+fn tracked(properties: Value) -> [Value; 4] {
+    let features = protocol(&["rowTracking", "domainMetadata"]);
+    [features, metadata(properties), domain(r#"{"rowIdHighWaterMark":9}"#, false), with_ids("a", 10, Some(0), Some(0))]
+}
+
+async fn refused<D: Database>(table: &mut Table<D>, actions: &[Value], part: &str) {
+    let before = table.state().await.version;
+    let error = table.try_commit(1, actions).await.unwrap_err();
+    assert!(error.to_string().contains(part), "{error}");
+    assert_eq!(table.state().await.version, before);
+}
+
+/// A path keeps its ids, and those after them are other rows'.
+#[tokio::test]
+async fn a_path_does_not_come_again_with_more_rows() {
+    for limits in [Limits::SQLITE, Limits::D1] {
+        let mut table = table(limits, &tracked(json!({ "delta.enableDeletionVectors": "true" }))).await;
+        table.commit(&[add("b", 5)]).await;
+        refused(&mut table, &[add("b", 5), add("a", 11)], "`a` comes again with more rows").await;
+        refused(&mut table, &[remove("a"), with_vector("a", 11)], "`a` comes again with more rows").await;
+        // Deleted rows count, and so do those that it had before.
+        table.commit(&[remove("a"), with_vector("a", 10)]).await;
+        let mut as_before = remove("a");
+        as_before["remove"]["deletionVector"] = with_vector("a", 10)["add"]["deletionVector"].clone();
+        table.commit(&[as_before, add("a", 3)]).await;
+        table.commit(&[add("a", 10)]).await;
+        assert_eq!(table.row_ids().await, [ids("a", 0, 0)]);
+        table.commit(&[remove("a")]).await;
+        refused(&mut table, &[add("a", 1000)], "`a` comes again with more rows").await;
+    }
+}
+
+#[tokio::test]
+async fn no_ids_are_given_while_row_tracking_is_suspended() {
+    let suspended = json!({ "delta.rowTrackingSuspended": "true" });
+    let mut table = table(Limits::SQLITE, &tracked(suspended)).await;
+    let not_own = "row ids that are not its own";
+    refused(&mut table, &[with_ids("b", 10, Some(5), Some(1))], not_own).await;
+    refused(&mut table, &[with_ids("b", 10, None, Some(1))], not_own).await;
+    refused(&mut table, &[with_ids("a", 10, Some(1), Some(0))], not_own).await;
+    table.commit(&[with_ids("a", 10, Some(0), Some(0))]).await;
+    table.commit(&[add("b", 10)]).await;
+    refused(&mut table, &[domain(r#"{"rowIdHighWaterMark":8}"#, false)], "goes down to 8").await;
+    table.commit(&[domain(r#"{"rowIdHighWaterMark":11}"#, false)]).await;
+    // Whoever takes the mark away gives no ids back.
+    table.commit(&[domain("", true)]).await;
+    table.commit(&[domain(r#"{"rowIdHighWaterMark":3}"#, false)]).await;
+    table.commit(&[metadata(json!({})), add("c", 1)]).await;
+    let version = table.state().await.version;
+    assert_eq!(table.row_ids().await, [ids("c", 10, version)]);
+    assert_eq!(table.high_water_mark().await, Some(json!(10)));
+}
+
+/// What an import brought is not given again, whatever the mark says.
+#[tokio::test]
+async fn the_mark_is_raised_above_the_ids_that_are_there() {
+    let [features, _, _, a] = tracked(json!({}));
+    let suspended = metadata(json!({ "delta.rowTrackingSuspended": "true" }));
+    let mut table = table(Limits::SQLITE, &[features, suspended, domain("", true), a]).await;
+    table.commit(&[metadata(json!({}))]).await;
+    assert_eq!(table.high_water_mark().await, Some(json!(9)));
+    table.commit(&[add("b", 1)]).await;
+    assert_eq!(table.row_ids().await, [ids("b", 10, 2)]);
+}
+
+#[tokio::test]
+async fn a_mark_that_is_none_does_not_block_a_table() {
+    for (configuration, removed) in
+        [("", true), ("hello", false), ("{}", false), (r#"{"rowIdHighWaterMark":"x"}"#, false)]
+    {
+        let [features, metadata, ..] = tracked(json!({}));
+        let mut table = table(Limits::SQLITE, &[features, metadata, domain(configuration, removed)]).await;
+        table.commit(&[add("a", 10)]).await;
+        assert_eq!(table.row_ids().await, [ids("a", 0, 1)]);
+        assert_eq!(table.high_water_mark().await, Some(json!(9)));
+    }
+}
+
+#[tokio::test]
+async fn row_tracking_is_enabled_when_every_file_has_a_row_commit_version() {
+    let suspended = metadata(json!({ "delta.rowTrackingSuspended": "true" }));
+    let [features, _, mark, _] = tracked(json!({}));
+    let mut table = table(Limits::SQLITE, &[features, suspended, mark, with_ids("a", 10, Some(0), None)]).await;
+    refused(&mut table, &[metadata(enabled())], "`a` lacks row ids or their version").await;
+    table.commit(&[metadata(enabled()), add("a", 10)]).await;
+    assert_eq!(table.row_ids().await, [ids("a", 0, 1)]);
+}
+
+#[tokio::test]
+async fn row_tracking_is_enabled_when_no_ids_overlap() {
+    let suspended = metadata(json!({ "delta.rowTrackingSuspended": "true" }));
+    let [features, _, mark, a] = tracked(json!({}));
+    let last_id_again = with_ids("b", 1, Some(9), Some(0));
+    let mut table = table(Limits::SQLITE, &[features, suspended, mark, a, last_id_again]).await;
+    refused(&mut table, &[metadata(enabled())], "rows of `a` have the ids of others").await;
+    table.commit(&[remove("a"), add("c", 10), metadata(enabled())]).await;
+    assert_eq!(table.row_ids().await, [ids("c", 10, 1)]);
 }
 
 #[tokio::test]

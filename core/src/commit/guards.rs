@@ -4,6 +4,7 @@
 //! decides exactly, and the commit is tried again on top of what it may ignore.
 
 use crate::action::Metadata;
+use crate::schema::ColumnMapping;
 use crate::sql::{Limits, RowSource, Statement, Value, with_rows};
 
 use super::intent::Intent;
@@ -56,13 +57,41 @@ SELECT CASE WHEN f.removed_version IS NULL THEN 'path_added_again' ELSE 'concurr
 FROM rows r CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path
 WHERE f.removed_version > ?2 OR (f.removed_version IS NULL AND f.dv_id <> r.dv_id)";
 
+/// What a schema says, in whatever order and with whatever blanks. Identities go on where they were: their high-water
+/// marks are no part of what is restored.
+macro_rules! schema_parts {
+    ($schema:literal) => {
+        concat!(
+            "SELECT fullkey, type, atom FROM json_tree(CASE WHEN json_valid(",
+            $schema,
+            ") THEN ",
+            $schema,
+            " END) WHERE type NOT IN ('object', 'array') AND key IS NOT 'delta.identity.highWaterMark'"
+        )
+    };
+}
+
 /// A commit that restores a schema must not bring one that the table never had. ?1 table, ?2 schema, ?3 partition columns,
 /// ?4 column mapping mode.
-const GUARD_HAD_SCHEMA: &str = r#"
+const GUARD_HAD_SCHEMA: &str = concat!(
+    r#"
 INSERT INTO dl_guard (guard) SELECT 'schema_not_restored' WHERE NOT EXISTS (
-  SELECT 1 FROM dl_metadata_updates m WHERE m.table_id = ?1 AND json_extract(m.metadata, '$.schemaString') IS ?2
+  SELECT 1 FROM dl_metadata_updates m WHERE m.table_id = ?1
     AND json_extract(m.metadata, '$.partitionColumns') IS json(?3)
-    AND json_extract(m.metadata, '$.configuration."delta.columnMapping.mode"') IS ?4)"#;
+    AND lower(coalesce(json_extract(m.metadata, '$.configuration."delta.columnMapping.mode"'), 'none')) = lower(?4)
+    AND NOT EXISTS ("#,
+    schema_parts!("json_extract(m.metadata, '$.schemaString')"),
+    "
+      EXCEPT ",
+    schema_parts!("?2"),
+    ")
+    AND NOT EXISTS (",
+    schema_parts!("?2"),
+    "
+      EXCEPT ",
+    schema_parts!("json_extract(m.metadata, '$.schemaString')"),
+    "))"
+);
 
 const GUARD_TXNS: &str = "
 WITH rows (app_id, txn_version) AS ({rows})
@@ -77,11 +106,28 @@ WITH rows (domain) AS ({rows})
 INSERT INTO dl_guard (guard) SELECT 'concurrent_transaction' WHERE EXISTS (
   SELECT 1 FROM rows r CROSS JOIN dl_domain_metadata d ON d.table_id = ?1 AND d.domain = r.domain AND d.version > ?2)";
 
-/// Where rows can be tracked, each file tells their ids. Runs after the version's files were written.
+/// Where rows are tracked, each file tells their ids and version. Runs after the version's files were written.
 pub(super) const GUARD_ROW_IDS: &str = "
 INSERT INTO dl_guard (guard) SELECT 'row_ids_missing' WHERE EXISTS (
   SELECT 1 FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40
-    AND f.base_row_id IS NULL AND f.removed_version IS NULL)";
+    AND (f.base_row_id IS NULL OR f.default_row_commit_version IS NULL) AND f.removed_version IS NULL)";
+
+/// The first of two files of a table whose rows have the same ids. ?1 table.
+macro_rules! overlapping_row_ids {
+    () => {
+        "SELECT path FROM (
+           SELECT f.path, f.base_row_id + f.row_count + coalesce(json_extract(f.deletion_vector, '$.cardinality'), 0) AS next,
+             lead(f.base_row_id) OVER (ORDER BY f.base_row_id) AS following
+           FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40 AND f.removed_version IS NULL)
+         WHERE following < next"
+    };
+}
+
+/// Where rows are tracked, no two have one id. Imports bring in what other writers gave. Runs as the one before.
+pub(super) const GUARD_ROW_IDS_DIFFER: &str =
+    concat!("INSERT INTO dl_guard (guard) SELECT 'row_ids_overlap' WHERE EXISTS (", overlapping_row_ids!(), ")");
+
+pub(super) const OVERLAPPING_ROW_IDS: &str = concat!(overlapping_row_ids!(), " LIMIT 1");
 
 /// The guards of a commit, the first of which must follow the statement that takes the version.
 pub(super) fn guards(key: i64, intent: &Intent, limits: &Limits) -> Vec<Statement> {
@@ -122,7 +168,7 @@ pub(super) fn had_schema(key: i64, metadata: &Metadata) -> Statement {
         key.into(),
         metadata.schema_string.clone().into(),
         partition_columns.to_string().into(),
-        metadata.configuration.value("delta.columnMapping.mode").map(str::to_owned).into(),
+        metadata.configuration.value(ColumnMapping::PROPERTY).unwrap_or("none").into(),
     ];
     Statement::new(GUARD_HAD_SCHEMA, params)
 }

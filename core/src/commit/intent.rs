@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::action::Action;
+use crate::action::{Action, Metadata};
 use crate::predicate::Predicate;
 use crate::snapshot::Snapshot;
 use crate::sql::{Rows, Value};
-use crate::table_features::{ROW_TRACKING_DOMAIN, has_writer_feature};
+use crate::table_features::{CLUSTERING_DOMAIN, ROW_TRACKING_DOMAIN, assigns_row_ids, has_writer_feature};
 use crate::{Error, Result};
 
-use super::check::{Assumptions, Past, assumptions};
+use super::check::{Assumptions, Past, assumptions, ends_column_mapping};
 use super::large::Staged;
 use super::request::{CommitRequest, Isolation};
 
@@ -57,11 +57,12 @@ impl Intent {
             || actions.iter().any(|action| matches!(action, Action::Remove(remove) if remove.data_change));
         let removes = staged.is_some_and(|staged| staged.totals.removed_count > 0)
             || actions.iter().any(|action| matches!(action, Action::Remove(_)));
-        let has_metadata = actions.iter().any(|action| matches!(action, Action::Metadata(_)));
+        let new_metadata = new_metadata(actions);
+        let has_metadata = new_metadata.is_some();
         // Who removes data on the ground of a version looked at it as a whole, if nothing else is said.
         let looked_at_all = removes_data && !read.has_files() && read.version.is_some();
         let assumed = match has_metadata {
-            true => assumptions(state, actions, request.operation.as_deref(), past_of(state, staged)),
+            true => assumptions(state, actions, request.operation.as_deref(), past_of(state, actions, staged)),
             false => Assumptions::default(),
         };
         let mut whole_table = read.whole_table || looked_at_all || assumed.no_new_files;
@@ -95,11 +96,18 @@ impl Intent {
                 && staged.is_none()
                 && keeps_data(actions),
         };
+        let metadata = new_metadata.unwrap_or(&state.metadata);
+        if has_metadata && has_writer_feature(&state.protocol, "clustering") {
+            // What it clusters by must fit the metadata.
+            intent.domains.push(CLUSTERING_DOMAIN.to_owned());
+        }
         for action in actions {
             match action {
                 Action::Txn(txn) => _ = intent.apps.insert(txn.app_id.clone(), Some(txn.version)),
-                // Row ids are assigned when the commit happens; no two commits can want the same ones.
-                Action::DomainMetadata(domain) if domain.domain != ROW_TRACKING_DOMAIN => {
+                // Where row ids are assigned, they are when the commit happens; no two commits can want the same ones.
+                Action::DomainMetadata(domain)
+                    if domain.domain != ROW_TRACKING_DOMAIN || !assigns_row_ids(metadata, &state.protocol) =>
+                {
                     intent.domains.push(domain.domain.clone());
                 }
                 Action::Protocol(_) => intent.has_protocol = true,
@@ -149,15 +157,20 @@ pub(super) fn rows<const N: usize>(values: impl Iterator<Item = [Value; N]>) -> 
 }
 
 /// What a large commit does to the table's files.
-pub(super) fn past_of(state: &Snapshot, staged: Option<&Staged>) -> Past {
-    match staged {
-        Some(staged)
-            if staged.count() > 0 && staged.totals.removed_count == state.file_count && staged.removes_only_data =>
-        {
-            Past::Replaced
-        }
+pub(super) fn past_of(state: &Snapshot, actions: &[Action], staged: Option<&Staged>) -> Past {
+    let metadata = new_metadata(actions).unwrap_or(&state.metadata);
+    let removes_all = |staged: &Staged| staged.count() > 0 && staged.totals.removed_count == state.file_count;
+    match staged.filter(|staged| removes_all(staged)) {
+        Some(staged) if staged.removes_only_data || ends_column_mapping(&state.metadata, metadata) => Past::Replaced,
         _ => Past::Stays,
     }
+}
+
+fn new_metadata(actions: &[Action]) -> Option<&Metadata> {
+    actions.iter().find_map(|action| match action {
+        Action::Metadata(metadata) => Some(metadata),
+        _ => None,
+    })
 }
 
 /// Whether actions only rearrange rows, as a compaction does.

@@ -16,6 +16,7 @@
 //! | move an application on (`txn`) | it read that application's version or moves it, too |
 //! | change a metadata domain | it changes it, too |
 
+mod added_files;
 mod attempts;
 mod check;
 mod conflict;

@@ -9,9 +9,11 @@ use crate::snapshot::Snapshot;
 use crate::sql::{Batch, Database, DatabaseError, ResultSet, Row, RowSource, Statement, with_rows};
 use crate::{Error, ErrorKind, Result};
 
+use super::added_files::check_added;
 use super::attempts::latest;
 use super::check::added_and_removed;
 use super::conflict::Conflict;
+use super::guards::OVERLAPPING_ROW_IDS;
 use super::intent::Intent;
 use super::large::statements::{ADDED_AND_REMOVED, KEPT_PATH};
 use super::plan::Part;
@@ -43,16 +45,17 @@ SELECT r.path FROM rows r WHERE NOT EXISTS (SELECT 1 FROM dl_add_files f
     AND (f.removed_version IS NULL OR f.removed_version > ?2))
 LIMIT 1";
 
-/// Files without row ids; ?1 table, ?2 so many.
+/// Files without row ids or their version; ?1 table, ?2 so many.
 const WITHOUT_ROW_IDS: &str = "
 SELECT f.path FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40
-  AND f.base_row_id IS NULL AND f.removed_version IS NULL ORDER BY f.file_id LIMIT ?2";
+  AND (f.base_row_id IS NULL OR f.default_row_commit_version IS NULL) AND f.removed_version IS NULL ORDER BY f.file_id LIMIT ?2";
 
 /// Guards that nobody else's commit makes fail.
 pub(super) async fn check_guard(database: &impl Database, part: &Part<'_>, error: &DatabaseError) -> Result<()> {
     let DatabaseError::Guard(guard) = error else { return Ok(()) };
     match (guard.as_str(), &part.staged) {
-        ("row_ids_missing", _) => check_row_ids(database, part).await,
+        ("row_ids_missing", _) if part.gets_row_tracking() => check_row_ids(database, part).await,
+        ("row_ids_overlap", _) if part.gets_row_tracking() => check_overlap(database, part).await,
         ("schema_not_restored", _) => {
             let name = &part.state.table.name;
             Err(Error::invalid(format!(
@@ -96,7 +99,7 @@ pub(super) async fn check_guard(database: &impl Database, part: &Part<'_>, error
             let name = &part.state.table.name;
             Err(added_and_removed(&path).context(format!("committing to table {}", quoted(name))).table(name))
         }
-        _ => Ok(()),
+        _ => check_added(database, part, guard).await,
     }
 }
 
@@ -169,7 +172,7 @@ async fn check_row_ids(database: &impl Database, part: &Part<'_>) -> Result<()> 
         if !added.contains(path.as_str()) {
             let name = &table.name;
             return Err(Error::invalid(format!(
-                "committing to table {}: row tracking cannot be enabled, {} has no row ids",
+                "committing to table {}: row tracking cannot be enabled, {} lacks row ids or their version",
                 quoted(name),
                 quoted(&path)
             ))
@@ -179,6 +182,22 @@ async fn check_row_ids(database: &impl Database, part: &Part<'_>) -> Result<()> 
         }
     }
     Ok(())
+}
+
+/// No two rows may have one id in a table that promises so from now on.
+async fn check_overlap(database: &impl Database, part: &Part<'_>) -> Result<()> {
+    let table = &part.state.table;
+    let query = Statement::new(OVERLAPPING_ROW_IDS, [table.key.into()]);
+    let Some(mut row) = table.read_rows(database, query).await?.pop() else { return Ok(()) };
+    let path = row.text(0)?;
+    Err(Error::invalid(format!(
+        "committing to table {}: row tracking cannot be enabled, rows of {} have the ids of others",
+        quoted(&table.name),
+        quoted(&path)
+    ))
+    .table(&table.name)
+    .path(path)
+    .hint("write its rows to a file of another name, and remove this one"))
 }
 
 async fn first_row(

@@ -10,9 +10,10 @@ use crate::sql::{Batch, Limits, RowSource, Statement, Value};
 use crate::table_features::{ROW_TRACKING_DOMAIN, assigns_row_ids, in_commit_timestamps_enabled, row_tracking_enabled};
 use crate::{Error, Result};
 
-use super::check::{Past, check, check_rest, refuses_vectors};
+use super::added_files::{added_guards, unusual_among};
+use super::check::{Past, check, check_rest, operation_of, refuses_vectors, unusual_path};
 use super::digest::Digest;
-use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, file_guards, guards, had_schema};
+use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, GUARD_ROW_IDS_DIFFER, file_guards, guards, had_schema};
 use super::info::commit_info;
 use super::intent::{Intent, past_of, rows};
 use super::large::{Staged, statements as large};
@@ -35,17 +36,32 @@ pub(super) struct Part<'a> {
     pub loses_row_ids: bool,
     /// File actions that are in the catalog already.
     pub staged: Option<Staged>,
+    /// Those of their paths that no commit may bring in.
+    pub unusual_staged: Vec<String>,
     /// Whether the commit is to other tables, too, as one transaction.
     pub is_transaction: bool,
 }
 
 impl<'a> Part<'a> {
     pub(super) fn new(state: &'a mut Snapshot, request: &'a CommitRequest) -> Self {
-        Part { request, state, examined_version: None, loses_row_ids: false, staged: None, is_transaction: false }
+        Part {
+            request,
+            state,
+            examined_version: None,
+            loses_row_ids: false,
+            staged: None,
+            unusual_staged: Vec::new(),
+            is_transaction: false,
+        }
     }
 
-    pub(super) fn large(state: &'a mut Snapshot, request: &'a CommitRequest, staged: Staged) -> Self {
-        Part { staged: Some(staged), ..Part::new(state, request) }
+    pub(super) fn large(
+        state: &'a mut Snapshot,
+        request: &'a CommitRequest,
+        staged: Staged,
+        unusual_staged: Vec<String>,
+    ) -> Self {
+        Part { staged: Some(staged), unusual_staged, ..Part::new(state, request) }
     }
 
     pub(super) fn in_transaction(state: &'a mut Snapshot, request: &'a CommitRequest) -> Self {
@@ -70,7 +86,7 @@ impl<'a> Part<'a> {
         let operation = self.request.operation.as_deref();
         match &self.staged {
             Some(staged) if staged.count() > 0 => {
-                check_rest(self.state, actions, operation, past_of(self.state, Some(staged)))
+                check_rest(self.state, actions, operation, past_of(self.state, actions, Some(staged)))
             }
             _ => check(self.state, actions, operation),
         }
@@ -110,6 +126,23 @@ impl<'a> Part<'a> {
         rows(added).into()
     }
 
+    /// Paths that the commit may bring in only where the table has or had them.
+    pub(super) fn unusual_paths(&self) -> Vec<&str> {
+        if self.staged.is_some() {
+            return self.unusual_staged.iter().map(String::as_str).collect();
+        }
+        unusual_among(&self.request.actions, &self.state.table.location, &self.operation())
+    }
+
+    /// What is wrong with such a path.
+    pub(super) fn unusual(&self, path: &str) -> Option<Error> {
+        unusual_path(path, &self.state.table.location, &self.operation())
+    }
+
+    fn operation(&self) -> String {
+        operation_of(&self.request.actions, self.request.operation.as_deref())
+    }
+
     /// The actions to write: what only the catalog knows is not taken from the writer.
     fn actions(&self) -> Vec<Action> {
         let mut actions = self.request.actions.clone();
@@ -123,8 +156,14 @@ impl<'a> Part<'a> {
         actions
     }
 
+    /// Whether the commit enables row tracking.
+    pub(super) fn gets_row_tracking(&self) -> bool {
+        let (metadata, protocol) = self.leaves();
+        row_tracking_enabled(metadata, protocol) && !row_tracking_enabled(&self.state.metadata, &self.state.protocol)
+    }
+
     /// Metadata and protocol after the commit.
-    fn leaves(&self) -> (&Metadata, &Protocol) {
+    pub(super) fn leaves(&self) -> (&Metadata, &Protocol) {
         let (mut metadata, mut protocol) = (&self.state.metadata, &self.state.protocol);
         for action in &self.request.actions {
             match action {
@@ -217,10 +256,15 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     }
     if let Some(staged) = &part.staged {
         check_row_counts(staged, row_ids)?;
-        let replaces = intent.has_metadata && past_of(state, Some(staged)) == Past::Replaced;
+        let replaces = intent.has_metadata && past_of(state, &request.actions, Some(staged)) == Past::Replaced;
         statements.extend(staged.guards(replaces, refuses_vectors(state, &request.actions)));
     }
     statements.extend(file_guards(key, &intent, part.removed(), part.added_paths(), limits));
+    statements.extend(added_guards(part, limits));
+    let gets_ids = row_ids != RowIds::AsGiven && !assigns_row_ids(&state.metadata, &state.protocol);
+    if gets_ids || part.gets_row_tracking() {
+        statements.push(writer.raise_high_water_mark());
+    }
     statements.extend(writer.actions(part.actions(), |_, _| true));
     if let Some(staged) = &part.staged {
         statements.extend(writer.staged(staged));
@@ -231,9 +275,8 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     if in_commit_timestamps_enabled(metadata, protocol) && !had_timestamps {
         statements.push(writer.in_commit_timestamps_enabled());
     }
-    let was_tracked = row_tracking_enabled(&state.metadata, &state.protocol);
-    if row_tracking_enabled(metadata, protocol) && !was_tracked {
-        statements.push(Statement::new(GUARD_ROW_IDS, [key.into()]));
+    if part.gets_row_tracking() {
+        statements.extend([GUARD_ROW_IDS, GUARD_ROW_IDS_DIFFER].map(|guard| Statement::new(guard, [key.into()])));
     }
     statements.push(Statement::new(COMMITTED, [key.into()]));
     Ok(statements)

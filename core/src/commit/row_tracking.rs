@@ -5,12 +5,34 @@
 
 use super::statements::latest_version;
 
-/// The high-water mark before the version; -1 when no id was assigned. ?1 table.
+/// The high-water mark; -1 when no id was assigned. Whoever removes the domain gives no ids back, and what is no mark
+/// sets none. ?1 table.
 macro_rules! high_water_mark {
     () => {
         "coalesce((SELECT json_extract(json_extract(d.domain_metadata, '$.configuration'), '$.rowIdHighWaterMark')
-           FROM dl_domain_metadata d WHERE d.table_id = ?1 AND d.domain = 'delta.rowTracking'
+           FROM dl_domain_metadata d WHERE d.table_id = ?1 AND d.domain = 'delta.rowTracking' AND d.removed = 0
+             AND CASE WHEN json_valid(json_extract(d.domain_metadata, '$.configuration'))
+               THEN json_type(json_extract(d.domain_metadata, '$.configuration'), '$.rowIdHighWaterMark') END = 'integer'
            ORDER BY d.version DESC LIMIT 1), -1)"
+    };
+}
+
+/// Sets the version's high-water mark: to what, and from where that comes.
+macro_rules! set_high_water_mark {
+    ($mark:expr, $from:expr) => {
+        concat!(
+            "INSERT INTO dl_domain_metadata (table_id, domain, version, removed, domain_metadata)
+     SELECT v.table_id, 'delta.rowTracking', v.version, 0, json_object('domain', 'delta.rowTracking',
+       'configuration', '{\"rowIdHighWaterMark\":' || ",
+            $mark,
+            " || '}', 'removed', json('false'))
+     FROM dl_table_versions v",
+            $from,
+            " WHERE v.table_id = ?1 AND v.version = ",
+            latest_version!(),
+            " ON CONFLICT (table_id, domain, version) DO UPDATE
+       SET removed = excluded.removed, domain_metadata = excluded.domain_metadata"
+        )
     };
 }
 
@@ -52,14 +74,20 @@ pub(super) const INSERT_REMOVES_WITH_ROW_IDS: &str = concat!(
 );
 
 /// ?1 table, ?2 rows of the version's files, ?3 the highest id that the writer reserved or NULL.
-pub(super) const SET_HIGH_WATER_MARK: &str = concat!(
-    "INSERT INTO dl_domain_metadata (table_id, domain, version, removed, domain_metadata)
-     SELECT v.table_id, 'delta.rowTracking', v.version, 0, json_object('domain', 'delta.rowTracking',
-       'configuration', '{\"rowIdHighWaterMark\":' || max(",
-    high_water_mark!(),
-    " + ?2, coalesce(?3, -1)) || '}', 'removed', json('false'))
-     FROM dl_table_versions v WHERE v.table_id = ?1 AND v.version = ",
-    latest_version!()
+pub(super) const SET_HIGH_WATER_MARK: &str =
+    set_high_water_mark!(concat!("max(", high_water_mark!(), " + ?2, coalesce(?3, -1))"), "");
+
+/// Where ids begin to be assigned, or to be relied upon, the mark is not below those of the files that the table has or
+/// had, whoever gave them; an id beyond 64 bits is the last one. ?1 table.
+pub(super) const RAISE_HIGH_WATER_MARK: &str = set_high_water_mark!(
+    "ids.last",
+    concat!(
+        " JOIN (
+       SELECT CAST(max(f.base_row_id - 1
+         + coalesce(f.row_count + coalesce(json_extract(f.deletion_vector, '$.cardinality'), 0), 1)) AS INTEGER) AS last
+       FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40) ids ON ids.last > ",
+        high_water_mark!()
+    )
 );
 
 /// ?1 table, ?2 rows of the version's files.

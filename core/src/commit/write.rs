@@ -12,7 +12,8 @@ use crate::table_features::ROW_TRACKING_DOMAIN;
 
 use super::large::{Staged, statements as large};
 use super::row_tracking::{
-    GUARD_ROW_IDS_IN_RANGE, INSERT_ADDS_WITH_ROW_IDS, INSERT_REMOVES_WITH_ROW_IDS, SET_HIGH_WATER_MARK,
+    GUARD_ROW_IDS_IN_RANGE, INSERT_ADDS_WITH_ROW_IDS, INSERT_REMOVES_WITH_ROW_IDS, RAISE_HIGH_WATER_MARK,
+    SET_HIGH_WATER_MARK,
 };
 use super::statements::{
     BEGIN, CLOSE, DESCRIBE, ENABLE_IN_COMMIT_TIMESTAMPS, END, INSERT_ADDS, INSERT_CDC, INSERT_DOMAIN_METADATA,
@@ -223,6 +224,11 @@ impl VersionWriter {
     /// Closes an import's version.
     pub(crate) fn end(&self) -> Statement {
         Statement::new(END, vec![self.table_id.into(), self.adds.into(), self.removes.into()])
+    }
+
+    /// Before ids are given by a table that gave none, or did not promise to: those of its files are not given again.
+    pub(super) fn raise_high_water_mark(&self) -> Statement {
+        Statement::new(RAISE_HIGH_WATER_MARK, [self.table_id.into()])
     }
 
     /// Notes the row ids that were given to the version's files.

@@ -131,6 +131,26 @@ fn only_an_earlier_schema_is_restored() {
     home.commit(&restored, &["--operation", "RESTORE"]).fails("invalid", "never had the schema");
 }
 
+/// Under two spellings a file would be read twice. What a table has already under an odd one it may keep.
+#[test]
+fn a_file_has_one_spelling() {
+    let home = Home::with_table(&[lines(&[protocol(), metadata(), add("./odd.parquet"), add("d/a.parquet")])]);
+    let folder = format!("{}", home.path("t").canonicalize().unwrap().display());
+    for path in [format!("file://{folder}/d/a.parquet"), format!("file:{folder}/d/a.parquet")] {
+        for args in [&[][..], &["--operation", "CLONE"]] {
+            let error = home.commit(&lines(&[add(&path)]), args).fails("invalid", "in the table's own folder");
+            assert_eq!(error["hint"], "write it relative to that: `d/a.parquet`");
+            assert_eq!(error["path"], path);
+        }
+    }
+    let error = home.commit(&lines(&[add("d/%61.parquet")]), &[]).fails("invalid", "odd spelling");
+    assert_eq!(error["hint"], "write `d/a.parquet`");
+    home.commit(&lines(&[add("new"), add("./odd.parquet")]), &[]).ok();
+    home.commit(&lines(&[remove("./odd.parquet")]), &[]).ok();
+    home.commit(&lines(&[add("./odd.parquet")]), &[]).ok();
+    home.commit(&lines(&[add("./other.parquet")]), &[]).fails("invalid", "odd spelling");
+}
+
 #[test]
 fn files_that_were_read_were_there() {
     let home = Home::with_table(&[first_commit(), lines(&[add("second")])]);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::action::{Action, Metadata, Protocol};
+use crate::schema::ColumnMapping;
 use crate::snapshot::Snapshot;
 
 /// What becomes of the table's files, as far as its schema is concerned.
@@ -54,8 +55,8 @@ impl<'a> Change<'a> {
                 _ => {}
             }
         }
-        let operation = operation.map_or_else(|| named_operation(actions), str::to_ascii_uppercase);
-        let past = if replaces(state, actions, &removed, &operation) {
+        let operation = operation_of(actions, operation);
+        let past = if replaces(state, metadata, actions, &removed, &operation) {
             Past::Replaced
         } else if operation == "RESTORE" {
             Past::Restored
@@ -66,28 +67,46 @@ impl<'a> Change<'a> {
     }
 }
 
-/// The operation that a `commitInfo` names, in upper case.
-fn named_operation(actions: &[Action]) -> String {
-    let named = actions.iter().find_map(|action| match action {
-        Action::CommitInfo(info) => info.operation(),
-        _ => None,
-    });
-    named.unwrap_or_default().to_ascii_uppercase()
+/// What a commit is said to be, in upper case: `given`, or what its `commitInfo` says.
+pub(in crate::commit) fn operation_of(actions: &[Action], given: Option<&str>) -> String {
+    let named = || {
+        actions.iter().find_map(|action| match action {
+            Action::CommitInfo(info) => info.operation(),
+            _ => None,
+        })
+    };
+    given.map(str::to_owned).or_else(named).unwrap_or_default().to_ascii_uppercase()
 }
 
 /// A commit replaces a table when it removes each of its files, and adds none of them again with a deletion vector.
-/// Of an empty table it is known by what the commit says that it does, or by the files that it adds.
-fn replaces(state: &Snapshot, actions: &[Action], removed: &HashSet<&str>, operation: &str) -> bool {
+/// Of an empty table it is known by what the commit says that it does, or by the files that it adds. Its rows go, too,
+/// unless column mapping ends: then they are in files that know their columns by name.
+fn replaces(
+    state: &Snapshot,
+    metadata: &Metadata,
+    actions: &[Action],
+    removed: &HashSet<&str>,
+    operation: &str,
+) -> bool {
     if removed.len() as i64 != state.file_count {
         return false;
     }
     let stays = |action: &Action| match action {
         Action::Add(add) => removed.contains(add.path.as_str()),
-        Action::Remove(remove) => !remove.data_change,
+        Action::Remove(remove) => !remove.data_change && !ends_column_mapping(&state.metadata, metadata),
         _ => false,
     };
     let adds = actions.iter().any(|action| matches!(action, Action::Add(_)));
     !actions.iter().any(stays) && (state.file_count > 0 || adds || names_a_replacement(operation))
+}
+
+/// Whether files know their columns by name from now on.
+pub(in crate::commit) fn ends_column_mapping(current: &Metadata, new: &Metadata) -> bool {
+    let is_none = |metadata: &Metadata| {
+        let mode = metadata.configuration.value(ColumnMapping::PROPERTY);
+        mode.is_none_or(|mode| mode.eq_ignore_ascii_case("none"))
+    };
+    is_none(new) && !is_none(current)
 }
 
 /// `CREATE OR REPLACE TABLE`, `REPLACE TABLE AS SELECT`, or a write that overwrites.

@@ -2,26 +2,25 @@
 
 use serde_json::Value;
 
-use crate::action::{DomainMetadata, Metadata, Protocol};
+use crate::action::{Action, DomainMetadata, Metadata};
 use crate::catalog::quoted;
 use crate::schema::Schema;
-use crate::table_features::has_writer_feature;
+use crate::table_features::{CLUSTERING_DOMAIN, ROW_TRACKING_DOMAIN, assigns_row_ids, has_writer_feature};
 use crate::{Error, ErrorKind, Result};
 
+use super::change::Change;
 use super::needed_features::lacks_feature;
 use super::placed::placed_fields;
 
 const SYSTEM: &str = "delta.";
-const CLUSTERING: &str = "delta.clustering";
-const ROW_TRACKING: &str = "delta.rowTracking";
 
-/// Checks a domain that a commit sets or removes; `metadata` and `protocol` are those after the commit.
+/// Checks a domain that a commit sets or removes.
 ///
 /// # Errors
 /// [`Invalid`](ErrorKind::Invalid), naming the domain; [`Unsupported`](ErrorKind::Unsupported) for one of Delta's that
 /// this release does not know.
-pub(super) fn check_domain(domain: &DomainMetadata, metadata: &Metadata, protocol: &Protocol) -> Result<()> {
-    let name = &domain.domain;
+pub(super) fn check_domain(domain: &DomainMetadata, change: &Change) -> Result<()> {
+    let (name, metadata, protocol) = (&domain.domain, change.metadata, change.protocol);
     if name.is_empty() {
         return Err(Error::invalid("a `domainMetadata` action has an empty `domain`"));
     }
@@ -31,19 +30,38 @@ pub(super) fn check_domain(domain: &DomainMetadata, metadata: &Metadata, protoco
     };
     needs("domainMetadata")?;
     match name.as_str() {
-        CLUSTERING => {
+        CLUSTERING_DOMAIN => {
             needs("clustering")?;
             if domain.removed { Ok(()) } else { check_clustering(domain, metadata) }
         }
-        ROW_TRACKING => {
+        ROW_TRACKING_DOMAIN => {
             needs("rowTracking")?;
-            if domain.removed { Ok(()) } else { check_high_water_mark(domain) }
+            if domain.removed { Ok(()) } else { check_high_water_mark(domain, change) }
         }
         _ if name.starts_with(SYSTEM) => Err(Error::new(
             ErrorKind::Unsupported,
             format!("the domain {} is one of Delta's that this release does not know", quoted(name)),
         )
         .hint("only who knows such a domain may change it; give a domain of your own another prefix")),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that a domain that stays fits the metadata that come, if it fitted those before.
+pub(super) fn check_live_domains(change: &Change, actions: &[Action]) -> Result<()> {
+    let changes =
+        |action: &Action| matches!(action, Action::DomainMetadata(domain) if domain.domain == CLUSTERING_DOMAIN);
+    let (current, new) = (&change.state.metadata, change.metadata);
+    let live = change.state.domain_metadata.iter().find(|domain| domain.domain == CLUSTERING_DOMAIN);
+    match live {
+        Some(domain) if new != current && !actions.iter().any(changes) => {
+            check_clustering(domain, new).or_else(|error| match check_clustering(domain, current) {
+                Ok(()) => Err(error
+                    .context(format!("checking the domain {}, which stays", quoted(CLUSTERING_DOMAIN)))
+                    .hint("change or remove the domain in the same commit")),
+                Err(_) => Ok(()),
+            })
+        }
         _ => Ok(()),
     }
 }
@@ -79,9 +97,15 @@ fn path(column: &Value) -> Option<Vec<&str>> {
     }
 }
 
-fn check_high_water_mark(domain: &DomainMetadata) -> Result<()> {
-    let mark = configuration(domain).and_then(|json| json.get("rowIdHighWaterMark")?.as_i64());
-    match mark {
+fn check_high_water_mark(domain: &DomainMetadata, change: &Change) -> Result<()> {
+    let mark = |domain: &DomainMetadata| configuration(domain)?.get("rowIdHighWaterMark")?.as_i64();
+    let known = change.state.domain_metadata.iter().find(|known| known.domain == ROW_TRACKING_DOMAIN).and_then(mark);
+    match mark(domain) {
+        // Where ids are assigned, the mark is raised and not set.
+        Some(mark) if Some(mark) < known && !assigns_row_ids(change.metadata, change.protocol) => {
+            Err(Error::invalid(format!("the high-water mark of row ids goes down to {mark}"))
+                .hint("it is at least the highest row id that a file has or had, and never goes down"))
+        }
         Some(-1..=HIGHEST_RESERVED_ROW_ID) => Ok(()),
         Some(mark) => Err(Error::invalid(format!("the row id {mark} may not be reserved"))
             .hint(format!("reserve ids from -1 to {HIGHEST_RESERVED_ROW_ID}"))),

@@ -15,6 +15,7 @@ use super::needed_features::lacks_feature;
 use super::partition::PartitionColumns;
 use super::path::{check_length, check_path, spelled_plainly};
 use super::stats::check_stats;
+use super::unusual_path::unusual_path;
 use super::vector::check_vector;
 
 const CHANGE_DATA_FEED: &str = "delta.enableChangeDataFeed";
@@ -149,6 +150,9 @@ impl<'a> FileRules<'a> {
     fn check_cdc(&self, cdc: &Cdc) -> Result<()> {
         let file = || format!("the change data file {}", quoted(&cdc.path));
         check_path(&cdc.path)?;
+        if let Some(error) = unusual_path(&cdc.path, &self.change.state.table.location, "") {
+            return Err(error);
+        }
         check_size(cdc.size, file)?;
         check_tags(cdc.tags.as_ref(), file)?;
         self.needs("changeDataFeed", file)?;

@@ -8,6 +8,7 @@ use crate::{Error, Result};
 use super::change::{Change, Past};
 use super::columns::{check_columns, check_fields, check_partition_columns};
 use super::evolution::Evolution;
+use super::identity::check_identities;
 use super::joined;
 use super::mapping::check_mapping;
 use super::properties::check_properties;
@@ -49,6 +50,9 @@ fn check_schema(change: &Change, schema: &str) -> Result<()> {
         same_partition_columns(current, new)?;
     }
     check_mapping(current, new, change.past)?;
+    if change.past != Past::Replaced {
+        check_identities(&current_schema, &new_schema, change.past)?;
+    }
     if change.past != Past::Stays {
         return Ok(());
     }

@@ -6,6 +6,7 @@ mod commit_info;
 mod domains;
 mod evolution;
 mod files;
+mod identity;
 mod mapping;
 mod metadata;
 mod needed_features;
@@ -17,6 +18,7 @@ mod protocol;
 mod row_tracking;
 mod size;
 mod stats;
+mod unusual_path;
 mod vector;
 mod widening;
 
@@ -29,9 +31,9 @@ use crate::table_features::{check_writable, is_append_only};
 use crate::{Error, Result};
 
 use change::Change;
-pub(super) use change::Past;
+pub(super) use change::{Past, ends_column_mapping, operation_of};
 use commit_info::check_commit_info;
-use domains::check_domain;
+use domains::{check_domain, check_live_domains};
 pub(super) use files::Spellings;
 use files::{FileRules, check_spellings};
 use metadata::check_metadata;
@@ -39,6 +41,7 @@ use needed_features::check_needed_features;
 use protocol::check_protocol;
 use row_tracking::{check_row_counts, check_row_tracking};
 use size::check_size;
+pub(super) use unusual_path::unusual_path;
 
 /// Checks that a table's rules allow a commit of `actions`, where `state` is the table's latest version. Whether the
 /// files that it removes are live only the commit's own batch can tell.
@@ -92,6 +95,7 @@ pub(super) fn check_rest(state: &Snapshot, actions: &[Action], operation: Option
         check_needed_features(&state.metadata, change.metadata, change.protocol)?;
     }
     check_row_tracking(&change)?;
+    check_live_domains(&change, actions)?;
     actions.iter().try_for_each(|action| check_other(&change, action))
 }
 
@@ -116,7 +120,7 @@ fn check_file_rules(state: &Snapshot, actions: &[Action], files: &[Action]) -> R
 fn check_other(change: &Change, action: &Action) -> Result<()> {
     match action {
         Action::CommitInfo(info) => check_commit_info(info),
-        Action::DomainMetadata(domain) => check_domain(domain, change.metadata, change.protocol),
+        Action::DomainMetadata(domain) => check_domain(domain, change),
         Action::Txn(txn) if txn.app_id.is_empty() => Err(Error::invalid("a `txn` action has an empty `appId`")),
         Action::Sidecar(_) | Action::CheckpointMetadata(_) => {
             Err(Error::invalid(format!("`{}` belongs to checkpoints, not to commits", action.name())))

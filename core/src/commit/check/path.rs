@@ -65,7 +65,11 @@ pub(super) fn spelled_plainly(path: &str) -> String {
     while let Some(rest) = plain.strip_prefix("./") {
         plain = rest.trim_start_matches('/');
     }
-    plain.replace("/./", "/")
+    let mut plain = plain.replace("/./", "/");
+    while plain.contains("//") {
+        plain = plain.replace("//", "/");
+    }
+    plain
 }
 
 pub(super) fn check_length(path: &str) -> Result<()> {
@@ -87,7 +91,8 @@ fn decode(path: &str) -> String {
     percent_decode_str(path).decode_utf8_lossy().into_owned()
 }
 
-fn place(path: &str) -> Result<Place> {
+/// Whether a path is relative or absolute.
+pub(super) fn place(path: &str) -> Result<Place> {
     if path.starts_with('/') {
         return Err(Error::invalid(format!(
             "the path {} begins with `/`, which leads out of the table to a file system that it does not name",
@@ -234,8 +239,9 @@ mod tests {
 
     #[test]
     fn spellings() {
-        for path in ["a b/c", "a%20b/c", "./a%20b/c", "a%20b/./%63", "././/a b/c"] {
+        for path in ["a b/c", "a%20b/c", "./a%20b/c", "a%20b/./%63", "././/a b/c", "a b///c"] {
             assert_eq!(spelled_plainly(path), "a b/c", "{path}");
         }
+        assert_eq!(spelled_plainly("file:///a"), spelled_plainly("file:/a"));
     }
 }

@@ -6,7 +6,7 @@ use crate::schema::Schema;
 use crate::table_features::{assigns_row_ids, row_tracking_enabled};
 use crate::{Error, Result};
 
-use super::change::Change;
+use super::change::{Change, Past};
 
 /// No file has more rows.
 const MOST_ROWS: i64 = 1 << 53;
@@ -40,10 +40,19 @@ pub(super) fn check_row_counts(change: &Change, actions: &[Action]) -> Result<()
 }
 
 fn check_enabled(change: &Change) -> Result<()> {
-    let metadata = change.metadata;
+    let (metadata, state) = (change.metadata, change.state);
     if metadata.is_enabled("delta.rowTrackingSuspended") {
         return Err(Error::invalid("delta.enableRowTracking and delta.rowTrackingSuspended are both true")
             .hint("take delta.rowTrackingSuspended out of the properties"));
+    }
+    let [row_ids, versions] = MATERIALIZED_COLUMNS.map(|property| metadata.configuration.value(property));
+    let is_same = |(row_ids, versions): (&str, &str)| !row_ids.is_empty() && row_ids.eq_ignore_ascii_case(versions);
+    if row_ids.zip(versions).is_some_and(is_same) {
+        return Err(Error::invalid(format!(
+            "the properties {} and {} name one column",
+            MATERIALIZED_COLUMNS[0], MATERIALIZED_COLUMNS[1]
+        ))
+        .hint("rows' ids and their versions are kept in columns of their own"));
     }
     let schema = Schema::of(metadata)?;
     for property in MATERIALIZED_COLUMNS {
@@ -51,6 +60,16 @@ fn check_enabled(change: &Change) -> Result<()> {
             return Err(Error::invalid(format!("delta.enableRowTracking needs the property {property}"))
                 .hint("name a column that the table has not and will not have, such as `_row-id-` and a UUID"));
         };
+        let former = state.metadata.configuration.value(property);
+        let was_enabled = row_tracking_enabled(&state.metadata, &state.protocol);
+        if was_enabled && former != Some(name) && change.past == Past::Stays {
+            return Err(Error::invalid(format!(
+                "the property {property} may not change from {} to {} while row tracking is enabled",
+                quoted(former.unwrap_or_default()),
+                quoted(name)
+            ))
+            .hint("the files that are there keep their rows' ids and versions in a column of the former name"));
+        }
         let mode = schema.column_mapping();
         let is_taken = |field: &crate::schema::Field| {
             field.name.eq_ignore_ascii_case(name) || field.physical_name(mode).eq_ignore_ascii_case(name)

@@ -5,6 +5,7 @@ use crate::catalog::quoted;
 use crate::{Error, Result};
 
 use super::path::{Place, check_path};
+use super::unusual_path::has_known_scheme;
 
 /// The characters of Z85, by value.
 const Z85: &[u8; 85] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
@@ -35,7 +36,11 @@ pub(super) fn check_vector(vector: &DeletionVector) -> Result<()> {
         "i" => check_inline(place, vector),
         "u" => check_uuid(place),
         "p" => match check_path(place) {
-            Ok(Place::Absolute) => Ok(()),
+            Ok(Place::Absolute) if has_known_scheme(place) => Ok(()),
+            Ok(Place::Absolute) => Err(Error::invalid(format!(
+                "the deletion vector at {} is in no file system and no object store",
+                quoted(place)
+            ))),
             Ok(Place::InTable) => {
                 Err(Error::invalid(format!("the deletion vector at {} needs an absolute path", quoted(place)))
                     .hint("`storageType` p goes with a whole URI; u names a file of the table by its UUID"))
@@ -145,6 +150,7 @@ mod tests {
             (vector("u", "é^-aqEH.-t@S}K{vb[*k^é"), "UUID"),
             (vector("p", "a/b.bin"), "absolute"),
             (vector("p", "s3://a/../b"), "`..`"),
+            (vector("p", "http://a/b"), "no file system"),
         ] {
             let error = check_vector(&vector).unwrap_err().to_string();
             assert!(error.contains(wrong), "{error}");

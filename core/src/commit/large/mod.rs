@@ -12,8 +12,9 @@ use crate::snapshot::{At, Snapshot, snapshot};
 use crate::sql::{Batch, Database, DatabaseError, Statement, Value, with_rows};
 use crate::{Error, ErrorKind, Result};
 
+use super::added_files::unusual_among;
 use super::attempts::{Ending, committed_before, find_commit, run};
-use super::check::{Past, Spellings, check_page, check_rest};
+use super::check::{Past, Spellings, check_page, check_rest, operation_of};
 use super::digest::Digest;
 use super::host::{Host, RetryPolicy};
 use super::outcome::Outcome;
@@ -134,6 +135,8 @@ pub struct LargeCommit<'a, D, H> {
     request: CommitRequest,
     staged: Staged,
     spellings: Spellings,
+    /// Paths that may come only where the table has or had them.
+    unusual_paths: Vec<String>,
     /// The page that may be written in part.
     failed: Option<FailedPage>,
     /// It happened before; what is written now is compared only.
@@ -193,6 +196,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             request,
             staged,
             spellings: Spellings::default(),
+            unusual_paths: Vec::new(),
             failed: None,
             has_happened,
         })
@@ -251,6 +255,9 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         }
         self.failed = None;
         self.spellings.insert(actions);
+        let operation = operation_of(&self.request.actions, self.request.operation.as_deref());
+        let unusual = unusual_among(actions, &self.state.table.location, &operation);
+        self.unusual_paths.extend(unusual.into_iter().map(str::to_owned));
         Ok(())
     }
 
@@ -328,7 +335,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             return Err(failed.error.clone().context("a page of the large commit was not written"));
         }
         let mut state = self.state.clone();
-        let mut parts = [Part::large(&mut state, &self.request, self.staged.clone())];
+        let mut parts = [Part::large(&mut state, &self.request, self.staged.clone(), self.unusual_paths.clone())];
         if let Some(before) = committed_before(self.database, &parts).await? {
             self.clean_up().await;
             return Ok(before.into_iter().next().map_or(Outcome::Unknown, Outcome::Committed));

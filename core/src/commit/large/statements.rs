@@ -60,6 +60,21 @@ SELECT a.path, a.dv_id FROM dl_large_commit_files a WHERE a.large_commit_id = {k
   AND NOT EXISTS (SELECT 1 FROM dl_large_commit_files r
     WHERE r.large_commit_id = {key} AND r.name = 'remove' AND r.path = a.path)";
 
+/// The rows of added files, those that a deletion vector deletes, too.
+pub(in crate::commit) const ADDED_ROWS: &str = "
+SELECT path, row_count + coalesce(json_extract(deletion_vector, '$.cardinality'), 0)
+FROM dl_large_commit_files WHERE large_commit_id = {key} AND name = 'add'";
+
+/// Added files that tell row ids.
+pub(in crate::commit) const GIVEN_ROW_IDS: &str = "
+SELECT path, base_row_id, default_row_commit_version FROM dl_large_commit_files
+WHERE large_commit_id = {key} AND name = 'add'
+  AND (base_row_id IS NOT NULL OR default_row_commit_version IS NOT NULL)";
+
+/// Added files that change data.
+pub(in crate::commit) const NEW_DATA: &str =
+    "SELECT path FROM dl_large_commit_files WHERE large_commit_id = {key} AND name = 'add' AND data_change";
+
 /// Files whose entry ends. None is named twice: a guard sees to it.
 pub(in crate::commit) const CLOSED: &str =
     "SELECT path, dv_id FROM dl_large_commit_files WHERE large_commit_id = {key} AND name IN ('add', 'remove')";

@@ -18,6 +18,27 @@ fn ids() -> Value {
     column("id", json!("long"))
 }
 
+fn identity(high_water_mark: i64) -> Value {
+    let mut identity = ids();
+    identity["metadata"] = json!({ "delta.identity.start": 1, "delta.identity.step": 1,
+        "delta.identity.highWaterMark": high_water_mark, "delta.identity.allowExplicitInsert": false });
+    identity
+}
+
+/// The schema as Spark writes it.
+fn reordered(metadata: &Value) -> Value {
+    let mut metadata = metadata.clone();
+    let schema = metadata["metaData"]["schemaString"].as_str().unwrap();
+    let columns = schema.strip_prefix(r#"{"fields":"#).unwrap().strip_suffix(r#","type":"struct"}"#).unwrap();
+    metadata["metaData"]["schemaString"] = json!(format!(r#"{{"type": "struct", "fields": {columns}}}"#));
+    metadata
+}
+
+fn rearranged(mut action: Value) -> Value {
+    action.as_object_mut().unwrap().values_mut().for_each(|fields| fields["dataChange"] = json!(false));
+    action
+}
+
 fn plain(columns: &[Value]) -> Vec<u8> {
     with_one_file(protocol(), with_columns(columns))
 }
@@ -78,6 +99,25 @@ fn schemas() -> Vec<Allowed> {
             ],
         },
         Allowed {
+            name: "a restored table has its schema in another order of keys, and goes on with its identities",
+            first: with_one_file(features(&[], &["identityColumns"]), with_columns(&[identity(10)])),
+            commits: vec![
+                lines(&[with_columns(&[identity(10), n("integer")])]),
+                lines(&[with_columns(&[identity(20), n("integer")]), add("b")]),
+                lines(&[operation("RESTORE"), reordered(&with_columns(&[identity(20)])), remove("b")]),
+            ],
+        },
+        Allowed {
+            name: "column mapping ends: all files are written anew",
+            first: with_mapping(&[a.clone(), b.clone()]),
+            commits: vec![lines(&[
+                operation("REMOVE COLUMN MAPPING"),
+                with_columns(&[column("a", json!("long")), column("b", json!("long"))]),
+                rearranged(remove("first")),
+                rearranged(add("b")),
+            ])],
+        },
+        Allowed {
             name: "column mapping, switched on; then a column is renamed, another dropped and added again",
             first: plain(&[column("a", json!("long")), column("b", json!("long"))]),
             commits: vec![
@@ -122,6 +162,8 @@ fn files() -> Vec<Allowed> {
     removed["remove"]["deletionVector"] = vector();
     let clustering = json!({ "domainMetadata": { "domain": "delta.clustering", "removed": false,
                              "configuration": r#"{"clusteringColumns":[["id"]],"domainName":"delta.clustering"}"# } });
+    let mut no_clustering = clustering.clone();
+    no_clustering["domainMetadata"]["removed"] = json!(true);
     vec![
         Allowed {
             name: "vectors that are there when they are disabled: new statistics, and a file rewritten",
@@ -139,9 +181,25 @@ fn files() -> Vec<Allowed> {
                 add("p=a%20b/part-0.parquet"),
                 add("p=a%252F..%252Fb/part-0.parquet"),
                 add("p=naïve%20日本語/part-0.parquet"),
-                add("s3://bucket/other%20table/part-0.parquet"),
-                add("file:/data/t/part-0.parquet"),
+                add("at=2024-01-01%2000%253A00%253A00/part-0.parquet"),
             ])],
+        },
+        Allowed {
+            name: "a clone's files stay elsewhere",
+            first: plain(&[ids()]),
+            commits: vec![
+                lines(&[
+                    operation("CLONE"),
+                    add("s3://bucket/other%20table/part-0.parquet"),
+                    add("file:/data/t/part-0.parquet"),
+                ]),
+                lines(&[
+                    operation("COMPUTE STATS"),
+                    add_with("file:/data/t/part-0.parquet", json!({ "dataChange": false })),
+                ]),
+                lines(&[remove("file:/data/t/part-0.parquet")]),
+                lines(&[operation("RESTORE"), add("file:/data/t/part-0.parquet")]),
+            ],
         },
         Allowed {
             name: "an append-only table is so no longer",
@@ -151,10 +209,21 @@ fn files() -> Vec<Allowed> {
         Allowed {
             name: "clustering, and a domain of one's own",
             first: with_one_file(features(&[], &["domainMetadata", "clustering"]), with_columns(&[ids()])),
-            commits: vec![lines(&[
-                clustering,
-                json!({ "domainMetadata": { "domain": "mine", "configuration": "any text", "removed": false } }),
-            ])],
+            commits: vec![
+                lines(&[
+                    clustering.clone(),
+                    json!({ "domainMetadata": { "domain": "mine", "configuration": "any text", "removed": false } }),
+                ]),
+                lines(&[with_columns(&[ids(), column("more", json!("long"))])]),
+                lines(&[
+                    operation("REPLACE TABLE AS SELECT"),
+                    metadata_with(json!({ "schemaString": schema_of(&[ids(), column("p", json!("string"))]),
+                                          "partitionColumns": ["p"] })),
+                    no_clustering,
+                    remove("first"),
+                    add_with("b", json!({ "partitionValues": { "p": "x" } })),
+                ]),
+            ],
         },
     ]
 }

@@ -1,5 +1,6 @@
 //! Hostile commits, by the table that they are for.
 
+mod features;
 mod files;
 mod schema;
 mod table;
@@ -15,7 +16,7 @@ pub(super) struct Hostile {
 }
 
 pub(super) fn hostile() -> Vec<Hostile> {
-    [table::hostile(), files::hostile(), schema::hostile()].into_iter().flatten().collect()
+    [table::hostile(), files::hostile(), schema::hostile(), features::hostile()].into_iter().flatten().collect()
 }
 
 pub(super) const ROWS: &str = "{\"numRecords\":9}";

@@ -76,6 +76,16 @@ fn paths() -> Vec<(&'static str, Vec<u8>)> {
         ("a query", of("a?b")),
         ("a fragment", of("a#b")),
         ("a folder", of("a/")),
+        ("a file of the system, by a whole URI", of("file:///etc/passwd")),
+        ("a file of another store", of("s3://other/b")),
+        ("a file of another host", of("http://evil/b")),
+        ("a file of a script", of("javascript:/b")),
+        ("a dot before a path", of("./b")),
+        ("a dot in a path", of("d/./b")),
+        ("a slash too many", of("d//b")),
+        ("a letter that is escaped", of("%62.parquet")),
+        ("an escape in lower case", of("p=%c3%a9/b")),
+        ("a clone of a web site", lines(&[json!({ "commitInfo": { "operation": "CLONE" } }), add("https://evil/b")])),
         ("the log's folder", of("_delta_log/00000000000000000009.json")),
         ("the log's folder, escaped", of("%5fdelta_log/x")),
         ("a path without end", of(&"x".repeat(9000))),
@@ -135,6 +145,10 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
             with(json!({ "storageType": "u", "pathOrInlineDv": "../^-aqEH.-t@S}K{vb[*k^" })),
         ),
         ("a vector's relative path", with(json!({ "storageType": "p", "pathOrInlineDv": "a.bin" }))),
+        (
+            "a vector of another host",
+            with(json!({ "storageType": "p", "pathOrInlineDv": "http://evil/a.bin", "offset": 1 })),
+        ),
         ("a vector's path with dots", with(json!({ "storageType": "p", "pathOrInlineDv": "s3://b/../a.bin" }))),
     ]
 }
@@ -151,6 +165,7 @@ fn on_append_only() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("a remove on an append-only table", lines(&[remove("first")])),
         ("a vector on an append-only table", lines(&[rearranged, with_vector("first", vector())])),
+        ("a live file that others take the place of", lines(&[add("new"), add("first")])),
         ("a remove in the commit that ends append-only", lines(&[with_properties(json!({})), remove_other()])),
     ]
 }

@@ -1,0 +1,189 @@
+//! What must hold of added files and only the catalog can tell: guards of the batch, and the same questions once more
+//! when one of them does not hold.
+
+use std::collections::HashSet;
+
+use crate::action::{Action, Add};
+use crate::catalog::quoted;
+use crate::sql::{Batch, Database, Limits, ResultSet, RowSource, Statement, Value, with_rows};
+use crate::table_features::{assigns_row_ids, has_writer_feature, is_append_only};
+use crate::{Error, Result};
+
+use super::check::unusual_path;
+use super::intent::rows;
+use super::large::statements as large;
+use super::plan::Part;
+
+/// A guard's name, the guard, and a query for the first path that breaks it: the columns of the rows, and what is wrong
+/// with a row `r`. ?1 table.
+macro_rules! rule {
+    ($name:literal, $columns:literal, $wrong:literal) => {
+        Rule {
+            name: $name,
+            guard: concat!(
+                "WITH rows (",
+                $columns,
+                ") AS ({rows})\nINSERT INTO dl_guard (guard) SELECT '",
+                $name,
+                "' WHERE EXISTS (\n  SELECT 1 FROM rows r WHERE ",
+                $wrong,
+                ")"
+            ),
+            broken_by: concat!(
+                "WITH rows (",
+                $columns,
+                ") AS ({rows})\nSELECT r.path FROM rows r WHERE ",
+                $wrong,
+                " LIMIT 1"
+            ),
+        }
+    };
+}
+
+struct Rule {
+    name: &'static str,
+    guard: &'static str,
+    broken_by: &'static str,
+}
+
+/// A path that no commit may bring in is one that the table has or had.
+const UNUSUAL_PATH: Rule = rule!(
+    "unusual_path",
+    "path",
+    "NOT EXISTS (SELECT 1 FROM dl_add_files f WHERE f.table_id = ?1 AND f.path = r.path)"
+);
+
+/// While row tracking is suspended no ids are assigned; a file may keep those that it has or had.
+const ROW_IDS_NOT_OWN: Rule = rule!(
+    "row_ids_not_own",
+    "path, base_row_id, default_row_commit_version",
+    "NOT EXISTS (
+       SELECT 1 FROM dl_add_files f WHERE f.table_id = ?1 AND f.path = r.path
+         AND (r.base_row_id IS NULL OR f.base_row_id = r.base_row_id)
+         AND (r.default_row_commit_version IS NULL OR f.default_row_commit_version = r.default_row_commit_version))"
+);
+
+/// A path that comes again keeps its ids: so many as rows had got them. Those after them belong to other files.
+const MORE_ROWS: Rule = rule!(
+    "more_rows",
+    "path, row_count",
+    "r.row_count > (
+       SELECT max(g.row_count + coalesce(json_extract(g.deletion_vector, '$.cardinality'), 0)) FROM dl_add_files f
+       CROSS JOIN dl_add_files g ON g.table_id = ?1 AND g.path = r.path AND g.base_row_id = f.base_row_id
+       WHERE f.file_id = (SELECT max(l.file_id) FROM dl_add_files l WHERE l.table_id = ?1 AND l.path = r.path))"
+);
+
+/// What takes the place of a live file may be without some of its rows.
+const LIVE_FILE_REPLACED: Rule = rule!(
+    "live_file_replaced",
+    "path",
+    "EXISTS (
+       SELECT 1 FROM dl_add_files f WHERE f.table_id = ?1 AND f.path = r.path AND f.removed_version IS NULL)"
+);
+
+/// The rules that a commit could break, each with the files in question.
+fn rules(part: &Part<'_>) -> Vec<(&'static Rule, RowSource)> {
+    let (metadata, protocol) = part.leaves();
+    let mut rules = vec![(&UNUSUAL_PATH, unusual_paths(part))];
+    if assigns_row_ids(metadata, protocol) {
+        rules.push((
+            &MORE_ROWS,
+            added(part, large::ADDED_ROWS, |add| Some([add.path.as_str().into(), add.num_records().into()])),
+        ));
+    } else if has_writer_feature(protocol, "rowTracking") {
+        rules.push((
+            &ROW_IDS_NOT_OWN,
+            added(part, large::GIVEN_ROW_IDS, |add| {
+                let (base_row_id, version) = (add.base_row_id, add.default_row_commit_version);
+                (base_row_id.is_some() || version.is_some())
+                    .then(|| [add.path.as_str().into(), base_row_id.into(), version.into()])
+            }),
+        ));
+    }
+    if is_append_only(&part.state.metadata, &part.state.protocol) {
+        rules.push((
+            &LIVE_FILE_REPLACED,
+            added(part, large::NEW_DATA, |add| add.data_change.then(|| [add.path.as_str().into()])),
+        ));
+    }
+    rules
+}
+
+fn added<const N: usize>(
+    part: &Part<'_>,
+    staged_rows: &'static str,
+    row: impl Fn(&Add) -> Option<[Value; N]>,
+) -> RowSource {
+    if let Some(staged) = &part.staged {
+        return RowSource::Stored { sql: staged_rows, key: staged.key };
+    }
+    let adds = part.request.actions.iter().filter_map(|action| match action {
+        Action::Add(add) => row(add),
+        _ => None,
+    });
+    rows(adds).into()
+}
+
+fn unusual_paths(part: &Part<'_>) -> RowSource {
+    rows(part.unusual_paths().into_iter().map(|path| [path.into()])).into()
+}
+
+/// The guards on added files, before they are written.
+pub(super) fn added_guards(part: &Part<'_>, limits: &Limits) -> Vec<Statement> {
+    let fixed = [part.state.table.key.into()];
+    rules(part).into_iter().flat_map(|(rule, rows)| with_rows(limits, rule.guard, &fixed, rows)).collect()
+}
+
+/// Why the guard of that name does not hold.
+///
+/// # Errors
+/// [`Invalid`](crate::ErrorKind::Invalid), naming the file; those of the database.
+pub(super) async fn check_added(database: &impl Database, part: &Part<'_>, guard: &str) -> Result<()> {
+    let table = &part.state.table;
+    for (rule, rows) in rules(part).into_iter().filter(|(rule, _)| rule.name == guard) {
+        let queries = with_rows(&database.limits(), rule.broken_by, &[table.key.into()], rows);
+        let results: Vec<ResultSet> = database.batch(Batch::read(queries)).await?;
+        if let Some(mut row) = results.into_iter().flat_map(|result| result.rows).next() {
+            let path = row.text(0)?;
+            let error = broken(part, rule, &path).path(path).table(&table.name);
+            return Err(error.context(format!("committing to table {}", quoted(&table.name))));
+        }
+    }
+    Ok(())
+}
+
+fn broken(part: &Part<'_>, rule: &Rule, path: &str) -> Error {
+    let file = quoted(path);
+    match rule.name {
+        "row_ids_not_own" => {
+            Error::invalid(format!("{file} has row ids that are not its own, while row tracking is suspended"))
+                .hint("leave out `baseRowId` and `defaultRowCommitVersion`, or take delta.rowTrackingSuspended away")
+        }
+        "more_rows" => Error::invalid(format!(
+            "{file} comes again with more rows than it had: it keeps its row ids, and those after them are of other rows"
+        ))
+        .hint("write the rows to a file of another name, and remove this one"),
+        "live_file_replaced" => Error::invalid(format!(
+            "the table is append-only (delta.appendOnly), and {file} is in it already: its rows may not be replaced"
+        ))
+        .hint("write new rows to a file of another name; new statistics or tags go with `dataChange` false"),
+        _ => part.unusual(path).unwrap_or_else(|| Error::invalid(format!("the table never had {file}"))),
+    }
+}
+
+/// Paths of a commit's actions that no commit may bring in; those that it removes are in the table.
+pub(super) fn unusual_among<'a>(actions: &'a [Action], location: &str, operation: &str) -> Vec<&'a str> {
+    let mut removed: Option<HashSet<&str>> = None;
+    let mut is_removed = |path: &str| {
+        let removes = actions.iter().filter_map(|action| match action {
+            Action::Remove(remove) => Some(remove.path.as_str()),
+            _ => None,
+        });
+        removed.get_or_insert_with(|| removes.collect()).contains(path)
+    };
+    let adds = actions.iter().filter_map(|action| match action {
+        Action::Add(add) => Some(add.path.as_str()),
+        _ => None,
+    });
+    adds.filter(|path| unusual_path(path, location, operation).is_some() && !is_removed(path)).collect()
+}

@@ -1,0 +1,73 @@
+//! What a commit takes for granted of a domain that it does not name, or may not move back, others may have changed.
+
+use deltalakedb_core::action::{Action, parse_line};
+use deltalakedb_core::commit::{CommitRequest, ConflictKind, Outcome, Writer};
+use deltalakedb_native::database::SqliteDatabase;
+use serde_json::{Value, json};
+
+use crate::catalog::{FixedHost, begin_import, named, new_catalog, run};
+
+const HOST: FixedHost = FixedHost { now_ms: 1 };
+
+fn parsed(actions: &[Value]) -> Vec<Action> {
+    actions.iter().flat_map(|action| parse_line(&action.to_string()).unwrap()).collect()
+}
+
+fn metadata(partition_columns: &[&str], configuration: Value) -> Value {
+    let column = |name: &str| json!({ "name": name, "type": "long", "nullable": true, "metadata": {} });
+    let schema = json!({ "type": "struct", "fields": [column("a"), column("b")] });
+    json!({ "metaData": { "id": "t", "format": { "provider": "parquet", "options": {} },
+        "partitionColumns": partition_columns, "schemaString": schema.to_string(), "configuration": configuration } })
+}
+
+fn domain(name: &str, configuration: &str) -> Value {
+    json!({ "domainMetadata": { "domain": name, "removed": false, "configuration": configuration } })
+}
+
+/// What becomes of a commit that was prepared before its rival was there.
+async fn second(first: Value, rival: &[Value], late: &[Value]) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let database: SqliteDatabase = new_catalog(&folder);
+    let protocol = json!({ "protocol": { "minReaderVersion": 1, "minWriterVersion": 7,
+        "writerFeatures": ["domainMetadata", "clustering", "rowTracking"] } });
+    let mut planner = begin_import(&database, "t", 0).await;
+    planner.begin_version(0, "a file", 0, false);
+    run(&database, planner.actions(parsed(&[protocol, first])).unwrap()).await;
+    run(&database, planner.end_version().unwrap()).await;
+    run(&database, Some(planner.finish())).await;
+    let mut writer = Writer::open(&database, &HOST, &named("t")).await.unwrap();
+    let mut other = Writer::open(&database, &HOST, &named("t")).await.unwrap();
+    let outcome = other.commit(&CommitRequest::new("rival", parsed(rival))).await.unwrap();
+    assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
+    writer.commit(&CommitRequest::new("late", parsed(late))).await.unwrap()
+}
+
+fn conflict(outcome: &Outcome) -> ConflictKind {
+    let Outcome::Conflicted(conflict) = outcome else { panic!("{outcome:?}") };
+    conflict.kind
+}
+
+#[tokio::test]
+async fn clustering_that_came_meanwhile() {
+    let clustering = domain("delta.clustering", r#"{"clusteringColumns":[["a"]]}"#);
+    let add = json!({ "add": { "path": "x", "partitionValues": { "b": "1" }, "size": 1, "modificationTime": 0,
+                               "dataChange": true, "stats": "{\"numRecords\":1}" } });
+    let partitioned = [metadata(&["b"], json!({})), add];
+    let outcome = second(metadata(&[], json!({})), &[clustering], &partitioned).await;
+    assert_eq!(conflict(&outcome), ConflictKind::ConcurrentTransaction);
+}
+
+#[tokio::test]
+async fn a_mark_that_was_raised_meanwhile() {
+    let mark = |mark: i64| domain("delta.rowTracking", &json!({ "rowIdHighWaterMark": mark }).to_string());
+    let suspended = || metadata(&[], json!({ "delta.rowTrackingSuspended": "true" }));
+    for late in [vec![mark(50)], vec![metadata(&[], json!({ "delta.rowTrackingSuspended": "TRUE" })), mark(50)]] {
+        let outcome = second(suspended(), &[mark(100)], &late).await;
+        assert_eq!(conflict(&outcome), ConflictKind::ConcurrentTransaction);
+    }
+    let outcome = second(metadata(&[], json!({})), &[mark(100)], &[suspended(), mark(50)]).await;
+    assert_eq!(conflict(&outcome), ConflictKind::ConcurrentTransaction);
+    // Where ids are assigned the mark is raised, whoever comes first.
+    let outcome = second(metadata(&[], json!({})), &[mark(100)], &[mark(50)]).await;
+    assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
+}
