@@ -85,12 +85,13 @@ WHERE v.table_id = ?1 AND v.version > ?2 AND v.version <= ?3 AND v.added_files >
     NOT IN ('ROW TRACKING BACKFILL', 'ROW TRACKING UNBACKFILL') IS NOT 0)
 ORDER BY v.version, f.file_id LIMIT ?6";
 
-/// Files that were removed and were there when the commit read: ?4 the version that it read; ?5 after this id; ?6 so many.
+/// Files that were removed, as they were when the commit read: ?4 the version that it read, or NULL for files of any time;
+/// ?5 after this id; ?6 so many. A file is known by its path: it may have been added again before it was removed.
 const REMOVED: &str = "
 SELECT r.remove_id, r.version, r.path, f.partition_values, f.stats FROM dl_table_versions v
 CROSS JOIN dl_remove_files r ON r.remove_id >= v.first_remove_id AND r.remove_id < v.end_remove_id
-CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.dv_id = r.dv_id
-  AND f.removed_version = r.version AND f.version <= ?4
+CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path
+  AND (?4 IS NULL OR f.version <= ?4 AND coalesce(f.removed_version > ?4, 1))
 WHERE v.table_id = ?1 AND v.version > ?2 AND v.version <= ?3 AND v.removed_files > 0 AND v.end_remove_id > ?5
   AND r.remove_id > ?5
 ORDER BY v.version, r.remove_id LIMIT ?6";
@@ -229,7 +230,7 @@ impl<D: Database> Winners<'_, D> {
             return Ok(None);
         }
         // Of the whole table the files count, too, that came and went meanwhile.
-        let there_at = if self.intent.whole_table { i64::MAX } else { self.intent.read_version };
+        let there_at = (!self.intent.whole_table).then_some(self.intent.read_version);
         self.first_match(REMOVED, there_at.into(), 5, ConflictKind::ConcurrentDeleteRead).await
     }
 
