@@ -151,7 +151,9 @@ pub(super) fn rows<const N: usize>(values: impl Iterator<Item = [Value; N]>) -> 
 /// What a large commit does to the table's files.
 pub(super) fn past_of(state: &Snapshot, staged: Option<&Staged>) -> Past {
     match staged {
-        Some(staged) if staged.count() > 0 && staged.totals.removed_count == state.file_count && staged.removes_only_data => {
+        Some(staged)
+            if staged.count() > 0 && staged.totals.removed_count == state.file_count && staged.removes_only_data =>
+        {
             Past::Replaced
         }
         _ => Past::Stays,

@@ -42,7 +42,9 @@ pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
     let mut all = Vec::new();
     for (name, synchronous) in [("no fsync", Synchronous::Off), ("fsync", Synchronous::Full)] {
         for (thread, batch_thread) in [("", BatchThread::Caller), (", on a blocking thread", BatchThread::Blocking)] {
-            if std::env::var("ONLY").is_ok_and(|only| only != format!("{name}{thread}")) { continue; }
+            if std::env::var("ONLY").is_ok_and(|only| only != format!("{name}{thread}")) {
+                continue;
+            }
             let database = SqliteOptions::default().synchronous(synchronous).batch_thread(batch_thread);
             let folder = tempfile::tempdir()?;
             let (ours, bare) = single_file(&runtime, folder.path(), database, options.commits)?;
@@ -54,7 +56,9 @@ pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
             }
         }
     }
-    if std::env::var_os("ONLY").is_some() { return print(&all, format); }
+    if std::env::var_os("ONLY").is_some() {
+        return print(&all, format);
+    }
     let folder = tempfile::tempdir()?;
     let times = runtime.block_on(transactions(folder.path(), options.commits / TABLES))?;
     all.push(Measured { what: format!("transaction over {TABLES} tables, fsync"), times, ratio: None });
