@@ -16,6 +16,24 @@ use super::request::{CommitRequest, Isolation};
 /// Operations that write rows' ids into files and change nothing else (Delta-Spark's names).
 pub(super) const ROW_TRACKING_OPERATIONS: [&str; 2] = ["ROW TRACKING BACKFILL", "ROW TRACKING UNBACKFILL"];
 
+/// Operations that change data, whatever their actions show: a MERGE that finds nothing to do (Delta-Spark's names).
+const DATA_OPERATIONS: [&str; 14] = [
+    "CLONE",
+    "CONVERT",
+    "CREATE OR REPLACE TABLE",
+    "CREATE OR REPLACE TABLE AS SELECT",
+    "CREATE TABLE AS SELECT",
+    "DELETE",
+    "MERGE",
+    "REPLACE TABLE",
+    "REPLACE TABLE AS SELECT",
+    "RESTORE",
+    "STREAMING UPDATE",
+    "TRUNCATE",
+    "UPDATE",
+    "WRITE",
+];
+
 /// What one commit read and what it is about to do.
 #[derive(Clone, Debug)]
 pub(super) struct Intent {
@@ -37,7 +55,8 @@ pub(super) struct Intent {
     /// The table must have had the commit's schema before.
     pub had_schema: bool,
     pub has_protocol: bool,
-    rewrites_row_ids: bool,
+    /// It adds files again as they are, and nothing else.
+    pub rewrites_row_ids: bool,
 }
 
 impl Intent {
@@ -55,8 +74,10 @@ impl Intent {
         let actions = &request.actions;
         let removes_data = staged.is_some_and(|staged| staged.removes_data)
             || actions.iter().any(|action| matches!(action, Action::Remove(remove) if remove.data_change));
-        let removes = staged.is_some_and(|staged| staged.totals.removed_count > 0)
-            || actions.iter().any(|action| matches!(action, Action::Remove(_)));
+        let only_adds = staged.is_none_or(|staged| staged.count() == staged.totals.added_count)
+            && !actions.iter().any(|action| matches!(action, Action::Remove(_) | Action::Cdc(_)));
+        let keeps_data = staged.is_none_or(|staged| !staged.changes_data) && keeps_data(actions);
+        let operation = operation_of(request);
         let has_metadata = actions.iter().any(|action| matches!(action, Action::Metadata(_)));
         // Who removes data on the ground of a version looked at it as a whole, if nothing else is said.
         let looked_at_all = removes_data && !read.has_files() && read.version.is_some();
@@ -77,11 +98,15 @@ impl Intent {
         let mut intent = Intent {
             read_version,
             examined_version,
-            isolation: request.isolation.unwrap_or_else(|| {
-                let keeps_data = staged.is_none_or(|staged| !staged.changes_data) && keeps_data(actions);
-                Isolation::default_of(&state.metadata, keeps_data)
+            isolation: request.isolation.unwrap_or_else(|| match Isolation::of_table(&state.metadata) {
+                // Delta-Spark lets a table that asks for more go by the actions alone.
+                Isolation::WriteSerializable if DATA_OPERATIONS.contains(&operation.as_str()) => {
+                    Isolation::WriteSerializable
+                }
+                _ if keeps_data => Isolation::Snapshot,
+                of_table => of_table,
             }),
-            is_blind_append: !read.has_files() && !removes,
+            is_blind_append: !read.has_files() && only_adds,
             whole_table,
             predicates,
             files: read.files.clone(),
@@ -90,10 +115,9 @@ impl Intent {
             has_metadata,
             had_schema: assumed.had_schema,
             has_protocol: false,
-            rewrites_row_ids: request.operation.as_deref().is_some_and(|name| ROW_TRACKING_OPERATIONS.contains(&name))
+            rewrites_row_ids: ROW_TRACKING_OPERATIONS.contains(&operation.as_str())
                 && has_writer_feature(&state.protocol, "rowTracking")
-                && staged.is_none()
-                && keeps_data(actions),
+                && keeps_data,
         };
         for action in actions {
             match action {
@@ -158,6 +182,17 @@ pub(super) fn past_of(state: &Snapshot, staged: Option<&Staged>) -> Past {
         }
         _ => Past::Stays,
     }
+}
+
+/// What a commit is said to be, in upper case; empty when it does not say.
+fn operation_of(request: &CommitRequest) -> String {
+    let named = || {
+        request.actions.iter().find_map(|action| match action {
+            Action::CommitInfo(info) => info.operation(),
+            _ => None,
+        })
+    };
+    request.operation.clone().or_else(named).unwrap_or_default().to_ascii_uppercase()
 }
 
 /// Whether actions only rearrange rows, as a compaction does.
