@@ -15,7 +15,8 @@ use super::conflict::{Conflict, ConflictKind, Subject};
 use super::intent::Intent;
 use super::metadata_rules::{drops_features, enables_row_tracking, may_follow_metadata};
 use statements::{
-    ADDED, CHANGES, DOMAINS, METADATA_BEFORE, NAMED_FILES, OPERATION, PROTOCOL_BEFORE, READ_FILES, REMOVED, TXNS,
+    ADDED, ADDED_AGAIN, CHANGES, DOMAINS, METADATA_BEFORE, NAMED_FILES, OPERATION, PROTOCOL_BEFORE, READ_FILES,
+    REMOVED, TXNS,
 };
 
 /// Files of one page, when a condition has to be asked of each.
@@ -74,14 +75,19 @@ impl<D: Database> Winners<'_, D> {
         statements.extend(with_rows(&limits, TXNS, &self.params(), self.intent.txns()));
         let txns = statements.len();
         statements.extend(with_rows(&limits, READ_FILES, &self.params(), self.intent.read_files()));
-        statements.extend(with_rows(&limits, NAMED_FILES, &self.params(), added));
+        statements.extend(with_rows(&limits, NAMED_FILES, &self.params(), added.clone()));
         let read_files = statements.len();
         statements.extend(with_rows(&limits, NAMED_FILES, &self.params(), removed));
+        let removed_files = statements.len();
+        if self.intent.rewrites_row_ids {
+            statements.extend(with_rows(&limits, ADDED_AGAIN, &self.params(), added));
+        }
         let mut results = self.database.batch(Batch::read(statements)).await?;
 
         let mut found = Vec::new();
-        found.extend(removed_files(results.split_off(read_files), 6, ConflictKind::ConcurrentDeleteDelete)?);
-        found.extend(removed_files(results.split_off(txns), 5, ConflictKind::ConcurrentDeleteRead)?);
+        found.extend(files(results.split_off(removed_files), 4, ConflictKind::ConcurrentAppend)?);
+        found.extend(files(results.split_off(read_files), 6, ConflictKind::ConcurrentDeleteDelete)?);
+        found.extend(files(results.split_off(txns), 5, ConflictKind::ConcurrentDeleteRead)?);
         found.extend(applications(results.split_off(domains))?);
         found.extend(changed_domains(results.split_off(changes))?);
         let (change, loses_row_ids) = self.changes(results)?;
@@ -228,7 +234,7 @@ impl Found {
     }
 }
 
-fn removed_files(results: Vec<ResultSet>, rank: u8, kind: ConflictKind) -> Result<Vec<Found>> {
+fn files(results: Vec<ResultSet>, rank: u8, kind: ConflictKind) -> Result<Vec<Found>> {
     let rows = results.into_iter().flat_map(|result| result.rows);
     rows.map(|mut row| Ok(Found::of(row.integer(0)?, rank, kind, Some(Subject::File(row.text(1)?))))).collect()
 }

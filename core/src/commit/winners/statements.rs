@@ -58,16 +58,36 @@ pub(super) const READ_FILES: &str = gone!("path");
 /// Of the files that the commit removes or adds again.
 pub(super) const NAMED_FILES: &str = gone!("path, dv_id");
 
+/// Whether the file `f` of the version `v` is more than an entry into which row ids were written.
+macro_rules! is_not_backfill {
+    () => {
+        "(f.data_change OR CASE WHEN json_valid(v.commit_info) THEN json_extract(v.commit_info, '$.operation') END
+          NOT IN ('ROW TRACKING BACKFILL', 'ROW TRACKING UNBACKFILL') IS NOT 0)"
+    };
+}
+
+/// The first of the rows' files that was added again.
+pub(super) const ADDED_AGAIN: &str = concat!(
+    "WITH rows (path, dv_id) AS ({rows})
+     SELECT f.version, f.path FROM rows r CROSS JOIN dl_add_files f
+       ON f.table_id = ?1 AND f.path = r.path AND f.version > ?2 AND f.version <= ?3
+     CROSS JOIN dl_table_versions v ON v.table_id = ?1 AND v.version = f.version
+     WHERE ",
+    is_not_backfill!(),
+    " ORDER BY f.version LIMIT 1"
+);
+
 /// Files that were added; ?4 whether by appends that read nothing, too; ?5 after this id; ?6 so many.
-pub(super) const ADDED: &str = "
-SELECT f.file_id, f.version, f.path, f.partition_values, f.stats FROM dl_table_versions v
-CROSS JOIN dl_add_files f ON f.file_id >= v.first_file_id AND f.file_id < v.end_file_id
-WHERE v.table_id = ?1 AND v.version > ?2 AND v.version <= ?3 AND v.added_files > 0 AND v.end_file_id > ?5
-  AND f.file_id > ?5
-  AND (?4 OR CASE WHEN json_valid(v.commit_info) THEN json_extract(v.commit_info, '$.isBlindAppend') END IS NOT 1)
-  AND (f.data_change OR CASE WHEN json_valid(v.commit_info) THEN json_extract(v.commit_info, '$.operation') END
-    NOT IN ('ROW TRACKING BACKFILL', 'ROW TRACKING UNBACKFILL') IS NOT 0)
-ORDER BY v.version, f.file_id LIMIT ?6";
+pub(super) const ADDED: &str = concat!(
+    "SELECT f.file_id, f.version, f.path, f.partition_values, f.stats FROM dl_table_versions v
+     CROSS JOIN dl_add_files f ON f.file_id >= v.first_file_id AND f.file_id < v.end_file_id
+     WHERE v.table_id = ?1 AND v.version > ?2 AND v.version <= ?3 AND v.added_files > 0 AND v.end_file_id > ?5
+       AND f.file_id > ?5
+       AND (?4 OR CASE WHEN json_valid(v.commit_info) THEN json_extract(v.commit_info, '$.isBlindAppend') END IS NOT 1)
+       AND ",
+    is_not_backfill!(),
+    " ORDER BY v.version, f.file_id LIMIT ?6"
+);
 
 /// Files that were removed, as they were when the commit read: ?4 the version that it read, or NULL for files of any time;
 /// ?5 after this id; ?6 so many. A file is known by its path: it may have been added again before it was removed.
