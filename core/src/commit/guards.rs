@@ -4,6 +4,7 @@
 //! decides exactly, and the commit is tried again on top of what it may ignore.
 
 use crate::action::Metadata;
+use crate::snapshot::Snapshot;
 use crate::sql::{Limits, RowSource, Statement, Value, with_rows};
 
 use super::intent::Intent;
@@ -64,13 +65,14 @@ INSERT INTO dl_guard (guard) SELECT 'schema_not_restored' WHERE NOT EXISTS (
     AND json_extract(m.metadata, '$.partitionColumns') IS json(?3)
     AND json_extract(m.metadata, '$.configuration."delta.columnMapping.mode"') IS ?4)"#;
 
+/// ?3: what was last updated at this time or before has expired, or NULL.
 const GUARD_TXNS: &str = "
 WITH rows (app_id, txn_version) AS ({rows})
 INSERT INTO dl_guard (guard) SELECT 'concurrent_transaction' WHERE EXISTS (
   SELECT 1 FROM rows r WHERE
     EXISTS (SELECT 1 FROM dl_txn_actions a WHERE a.table_id = ?1 AND a.app_id = r.app_id AND a.version > ?2)
-    OR r.txn_version <= (SELECT a.txn_version FROM dl_txn_actions a WHERE a.table_id = ?1 AND a.app_id = r.app_id
-      ORDER BY a.version DESC LIMIT 1))";
+    OR r.txn_version <= (SELECT CASE WHEN (json_extract(a.txn, '$.lastUpdated') <= ?3) IS NOT 1 THEN a.txn_version END
+      FROM dl_txn_actions a WHERE a.table_id = ?1 AND a.app_id = r.app_id ORDER BY a.version DESC LIMIT 1))";
 
 const GUARD_DOMAINS: &str = "
 WITH rows (domain) AS ({rows})
@@ -84,7 +86,8 @@ INSERT INTO dl_guard (guard) SELECT 'row_ids_missing' WHERE EXISTS (
     AND f.base_row_id IS NULL AND f.removed_version IS NULL)";
 
 /// The guards of a commit, the first of which must follow the statement that takes the version.
-pub(super) fn guards(key: i64, intent: &Intent, limits: &Limits) -> Vec<Statement> {
+pub(super) fn guards(state: &Snapshot, intent: &Intent, now_ms: i64, limits: &Limits) -> Vec<Statement> {
+    let key = state.table.key;
     let since = || vec![Value::from(key), intent.examined_version.into()];
     let mut statements = vec![Statement::new(GUARD_RULES, [])];
     if intent.minds_appends() {
@@ -96,7 +99,9 @@ pub(super) fn guards(key: i64, intent: &Intent, limits: &Limits) -> Vec<Statemen
         statements.push(Statement::new(GUARD_ANY_REMOVED, since()));
     }
     statements.extend(with_rows(limits, GUARD_READ_FILES, &since(), intent.read_files()));
-    statements.extend(with_rows(limits, GUARD_TXNS, &since(), intent.txns()));
+    let mut expiring = since();
+    expiring.push(state.transactions_expired_until_ms(now_ms).into());
+    statements.extend(with_rows(limits, GUARD_TXNS, &expiring, intent.txns()));
     statements.extend(with_rows(limits, GUARD_DOMAINS, &since(), intent.domains()));
     statements
 }

@@ -211,7 +211,7 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
         totals: part.totals(),
         examined_version: intent.examined_version,
     })?];
-    statements.extend(guards(key, &intent, limits));
+    statements.extend(guards(state, &intent, now_ms, limits));
     if intent.had_schema {
         statements.push(had_schema(key, metadata));
     }

@@ -39,7 +39,8 @@ struct Found {
     predicate: Option<String>,
 }
 
-/// Compares what a commit read with the versions after `intent.examined_version`, up to that of `state`.
+/// Compares what a commit, planned at `now_ms`, read with the versions after `intent.examined_version`, up to that of
+/// `state`.
 ///
 /// # Errors
 /// Those of the database; [`Corrupt`](crate::ErrorKind::Corrupt) when a row cannot be read.
@@ -49,8 +50,9 @@ pub(super) async fn examine(
     intent: &Intent,
     removed: RowSource,
     added: RowSource,
+    now_ms: i64,
 ) -> Result<Examined> {
-    let winners = Winners { database, state, intent };
+    let winners = Winners { database, state, intent, now_ms };
     winners.examine(removed, added).await
 }
 
@@ -58,6 +60,7 @@ struct Winners<'a, D> {
     database: &'a D,
     state: &'a Snapshot,
     intent: &'a Intent,
+    now_ms: i64,
 }
 
 impl<D: Database> Winners<'_, D> {
@@ -72,7 +75,9 @@ impl<D: Database> Winners<'_, D> {
         let changes = statements.len();
         statements.extend(with_rows(&limits, DOMAINS, &self.params(), self.intent.domains()));
         let domains = statements.len();
-        statements.extend(with_rows(&limits, TXNS, &self.params(), self.intent.txns()));
+        let mut expiring = self.params();
+        expiring.push(self.state.transactions_expired_until_ms(self.now_ms).into());
+        statements.extend(with_rows(&limits, TXNS, &expiring, self.intent.txns()));
         let txns = statements.len();
         statements.extend(with_rows(&limits, READ_FILES, &self.params(), self.intent.read_files()));
         statements.extend(with_rows(&limits, NAMED_FILES, &self.params(), added.clone()));

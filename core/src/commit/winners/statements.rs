@@ -20,21 +20,34 @@ SELECT min(d.version), r.domain FROM rows r
 CROSS JOIN dl_domain_metadata d ON d.table_id = ?1 AND d.domain = r.domain AND d.version > ?2 AND d.version <= ?3
 GROUP BY r.domain";
 
-/// The first `txn` of each application after ?2; and the one by which its version, or a later one, was there before.
-pub(super) const TXNS: &str = "
-WITH rows (app_id, txn_version) AS ({rows}), found AS (
-  SELECT r.app_id, r.txn_version,
-    (SELECT min(a.version) FROM dl_txn_actions a
-     WHERE a.table_id = ?1 AND a.app_id = r.app_id AND a.version > ?2 AND a.version <= ?3) AS next_version,
-    CASE WHEN r.txn_version <= (SELECT a.txn_version FROM dl_txn_actions a
-        WHERE a.table_id = ?1 AND a.app_id = r.app_id ORDER BY a.version DESC LIMIT 1)
-      THEN (SELECT min(a.version) FROM dl_txn_actions a
-        WHERE a.table_id = ?1 AND a.app_id = r.app_id AND a.txn_version >= r.txn_version) END AS done_version
-  FROM rows r
-)
-SELECT coalesce(f.done_version, f.next_version), f.app_id, a.txn_version, f.done_version IS NOT NULL
-FROM found f CROSS JOIN dl_txn_actions a
-  ON a.table_id = ?1 AND a.app_id = f.app_id AND a.version = coalesce(f.done_version, f.next_version)";
+/// Whether the transaction `a` has not expired: ?4 is the time until which they have, or NULL.
+macro_rules! is_active {
+    () => {
+        "(json_extract(a.txn, '$.lastUpdated') <= ?4) IS NOT 1"
+    };
+}
+
+/// The first `txn` of each application after ?2, be it expired; and the one by which its version, or a later one, was there
+/// before. One that has expired stands for nothing that was done.
+pub(super) const TXNS: &str = concat!(
+    "WITH rows (app_id, txn_version) AS ({rows}), found AS (
+       SELECT r.app_id, r.txn_version,
+         (SELECT min(a.version) FROM dl_txn_actions a
+          WHERE a.table_id = ?1 AND a.app_id = r.app_id AND a.version > ?2 AND a.version <= ?3) AS next_version,
+         CASE WHEN r.txn_version <= (SELECT CASE WHEN ",
+    is_active!(),
+    " THEN a.txn_version END FROM dl_txn_actions a
+             WHERE a.table_id = ?1 AND a.app_id = r.app_id ORDER BY a.version DESC LIMIT 1)
+           THEN (SELECT min(a.version) FROM dl_txn_actions a
+             WHERE a.table_id = ?1 AND a.app_id = r.app_id AND a.txn_version >= r.txn_version AND ",
+    is_active!(),
+    ") END AS done_version
+       FROM rows r
+     )
+     SELECT coalesce(f.done_version, f.next_version), f.app_id, a.txn_version, f.done_version IS NOT NULL
+     FROM found f CROSS JOIN dl_txn_actions a
+       ON a.table_id = ?1 AND a.app_id = f.app_id AND a.version = coalesce(f.done_version, f.next_version)"
+);
 
 /// The first of the rows' files that is there no more. An `add` that replaces a file's entry removes nothing.
 macro_rules! gone {
