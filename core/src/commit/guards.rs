@@ -57,13 +57,19 @@ SELECT CASE WHEN f.removed_version IS NULL THEN 'path_added_again' ELSE 'concurr
 FROM rows r CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path
 WHERE f.removed_version > ?2 OR (f.removed_version IS NULL AND f.dv_id <> r.dv_id)";
 
-/// A commit that restores a schema must not bring one that the table never had. ?1 table, ?2 schema, ?3 partition columns,
-/// ?4 column mapping mode.
-const GUARD_HAD_SCHEMA: &str = r#"
-INSERT INTO dl_guard (guard) SELECT 'schema_not_restored' WHERE NOT EXISTS (
+/// A row when the table never had a schema. ?1 table, ?2 schema, ?3 partition columns, ?4 column mapping mode.
+macro_rules! lacks_schema {
+    () => {
+        r#"SELECT 'schema_not_restored' WHERE NOT EXISTS (
   SELECT 1 FROM dl_metadata_updates m WHERE m.table_id = ?1 AND json_extract(m.metadata, '$.schemaString') IS ?2
     AND json_extract(m.metadata, '$.partitionColumns') IS json(?3)
-    AND json_extract(m.metadata, '$.configuration."delta.columnMapping.mode"') IS ?4)"#;
+    AND json_extract(m.metadata, '$.configuration."delta.columnMapping.mode"') IS ?4)"#
+    };
+}
+const LACKS_SCHEMA: &str = lacks_schema!();
+
+/// A commit that restores a schema must not bring one that the table never had.
+const GUARD_HAD_SCHEMA: &str = concat!("INSERT INTO dl_guard (guard) ", lacks_schema!());
 
 /// ?3: what was last updated at this time or before has expired, or NULL.
 const GUARD_TXNS: &str = "
@@ -122,12 +128,20 @@ pub(super) fn file_guards(
 
 /// The guard on a schema that is said to be an earlier one.
 pub(super) fn had_schema(key: i64, metadata: &Metadata) -> Statement {
+    Statement::new(GUARD_HAD_SCHEMA, schema_params(key, metadata))
+}
+
+/// A query for what that guard refuses.
+pub(super) fn lacks_schema(key: i64, metadata: &Metadata) -> Statement {
+    Statement::new(LACKS_SCHEMA, schema_params(key, metadata))
+}
+
+fn schema_params(key: i64, metadata: &Metadata) -> Vec<Value> {
     let partition_columns: serde_json::Value = metadata.partition_columns.clone().into();
-    let params: Vec<Value> = vec![
+    vec![
         key.into(),
         metadata.schema_string.clone().into(),
         partition_columns.to_string().into(),
         metadata.configuration.value("delta.columnMapping.mode").map(str::to_owned).into(),
-    ];
-    Statement::new(GUARD_HAD_SCHEMA, params)
+    ]
 }

@@ -123,8 +123,14 @@ impl<'a> Part<'a> {
         actions
     }
 
+    /// Whether the commit switches row tracking on.
+    pub(super) fn enables_row_tracking(&self) -> bool {
+        let (metadata, protocol) = self.leaves();
+        row_tracking_enabled(metadata, protocol) && !row_tracking_enabled(&self.state.metadata, &self.state.protocol)
+    }
+
     /// Metadata and protocol after the commit.
-    fn leaves(&self) -> (&Metadata, &Protocol) {
+    pub(super) fn leaves(&self) -> (&Metadata, &Protocol) {
         let (mut metadata, mut protocol) = (&self.state.metadata, &self.state.protocol);
         for action in &self.request.actions {
             match action {
@@ -231,8 +237,7 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     if in_commit_timestamps_enabled(metadata, protocol) && !had_timestamps {
         statements.push(writer.in_commit_timestamps_enabled());
     }
-    let was_tracked = row_tracking_enabled(&state.metadata, &state.protocol);
-    if row_tracking_enabled(metadata, protocol) && !was_tracked {
+    if part.enables_row_tracking() {
         statements.push(Statement::new(GUARD_ROW_IDS, [key.into()]));
     }
     statements.push(Statement::new(COMMITTED, [key.into()]));
