@@ -13,6 +13,8 @@ use super::check::{Assumptions, Past, assumptions};
 use super::large::Staged;
 use super::request::{CommitRequest, Isolation};
 
+const CLUSTERING_DOMAIN: &str = "delta.clustering";
+
 /// Operations that write rows' ids into files and change nothing else (Delta-Spark's names).
 pub(super) const ROW_TRACKING_OPERATIONS: [&str; 2] = ["ROW TRACKING BACKFILL", "ROW TRACKING UNBACKFILL"];
 
@@ -50,6 +52,7 @@ pub(super) struct Intent {
     files: Vec<String>,
     /// Applications that were read, each with the version that the commit moves it to.
     apps: BTreeMap<String, Option<i64>>,
+    /// Those that must not have changed.
     domains: Vec<String>,
     pub has_metadata: bool,
     /// The table must have had the commit's schema before.
@@ -130,6 +133,10 @@ impl Intent {
                 _ => {}
             }
         }
+        // The columns by which a table is clustered are those of the schema that the commit replaces.
+        if assumed.no_new_files && !intent.domains.iter().any(|domain| domain == CLUSTERING_DOMAIN) {
+            intent.domains.push(CLUSTERING_DOMAIN.to_owned());
+        }
         Ok(intent)
     }
 
@@ -160,7 +167,7 @@ impl Intent {
         rows(self.apps.iter().map(|(app_id, version)| [app_id.as_str().into(), (*version).into()]))
     }
 
-    /// Domains that are changed.
+    /// Domains that are changed, or that what is changed rests on.
     pub(super) fn domains(&self) -> Rows {
         rows(self.domains.iter().map(|domain| [domain.as_str().into()]))
     }
