@@ -17,7 +17,7 @@ pub struct CommitRequest {
 }
 
 impl CommitRequest {
-    /// A commit that reads nothing: with added files only, it never conflicts with other files.
+    /// A commit that reads nothing: with new files only, it never conflicts with other files.
     ///
     /// ```
     /// use deltalakedb_core::action::parse_line;

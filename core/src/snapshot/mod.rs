@@ -189,7 +189,8 @@ impl Snapshot {
     }
 
     /// The transactions that have not expired by `now_ms`, in milliseconds since the epoch: without the table's
-    /// property, or without a time of its own, one never does (`delta.setTransactionRetentionDuration` of Delta-Spark).
+    /// property, or without a time of its own, one never does (`delta.setTransactionRetentionDuration`). Delta-Spark takes
+    /// one without a time for expired where the table has the property; its batch would be written twice.
     pub fn active_transactions(&self, now_ms: i64) -> impl Iterator<Item = &Txn> {
         let expired_until = self.transactions_expired_until_ms(now_ms);
         self.transactions.iter().filter(move |txn| match (txn.last_updated, expired_until) {
