@@ -99,10 +99,7 @@ pub(super) const CLOSE: &str = concat!(
 /// What templates that insert rows end with: each row with the latest version, `v`.
 macro_rules! from_rows {
     () => {
-        concat!(
-            " FROM rows r CROSS JOIN dl_table_versions v WHERE v.table_id = ?1 AND v.version = ",
-            latest_version!()
-        )
+        concat!(" FROM rows r CROSS JOIN dl_table_versions v WHERE v.table_id = ?1 AND v.version = ", latest_version!())
     };
 }
 

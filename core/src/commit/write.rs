@@ -5,10 +5,10 @@
 
 use std::collections::HashSet;
 
+use crate::Result;
 use crate::action::{Action, Add, CommitInfo, Remove};
 use crate::sql::{Limits, RowSource, Rows, Statement, Value, with_rows};
 use crate::table_features::ROW_TRACKING_DOMAIN;
-use crate::Result;
 
 use super::large::{Staged, statements as large};
 use super::row_tracking::{
