@@ -43,6 +43,9 @@ const GUARDS: [&str; 8] = [
     "added_and_removed",
 ];
 
+/// The guard that shares its statement with another one, with its condition.
+const PATH_ADDED_AGAIN: (&str, &str) = ("path_added_again", "OR (f.removed_version IS NULL AND f.dv_id <> r.dv_id)");
+
 /// How files that were removed are found among those that a commit read.
 const REMOVED_BY_PATH: &str = "AND (?4 IS NULL OR f.version <= ?4 AND";
 
@@ -103,6 +106,9 @@ impl Mutation {
     /// Makes what is taken away do nothing; there is still a result set for each statement.
     pub(crate) fn apply(self, batch: &mut Batch) {
         let (text, instead) = match self {
+            Mutation::WithoutGuard(guard) if guard == PATH_ADDED_AGAIN.0 => {
+                (PATH_ADDED_AGAIN.1.to_owned(), "OR 0".into())
+            }
             // A statement may have several guards.
             Mutation::WithoutGuard(guard) => {
                 (format!("SELECT '{guard}' WHERE "), format!("SELECT '{guard}' WHERE 0 AND "))
