@@ -199,10 +199,10 @@ pub(crate) fn features(protocol: &Protocol) -> impl Iterator<Item = &str> {
     listed.chain(implied)
 }
 
-/// The metadata domain that holds the highest row id that was assigned (section "Row Tracking").
-/// The domain that says by what a table is clustered.
+/// The metadata domain that says by what a table is clustered (section "Clustered Table").
 pub(crate) const CLUSTERING_DOMAIN: &str = "delta.clustering";
 
+/// The metadata domain that holds the highest row id that was assigned (section "Row Tracking").
 pub(crate) const ROW_TRACKING_DOMAIN: &str = "delta.rowTracking";
 
 /// Whether writers assign row ids to the files that they add: row tracking is supported and not suspended.

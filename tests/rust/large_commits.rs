@@ -215,6 +215,30 @@ async fn what_is_wrong_is_refused() {
 }
 
 #[tokio::test]
+async fn a_large_backfill_takes_nothing_back() {
+    let (_folder, database) = catalog(Limits::SQLITE, first(&["rowTracking", "domainMetadata"])).await;
+    let again = |path: &str, tag: &str| {
+        let mut add = add(path);
+        add["add"]["dataChange"] = false.into();
+        add["add"]["tags"] = json!({ "a": tag });
+        parsed(&[add])
+    };
+    let backfill = |id: &str| CommitRequest {
+        operation: Some("ROW TRACKING BACKFILL".into()),
+        ..CommitRequest::new(id, Vec::new())
+    };
+    let mut late = begin(&database, backfill("late")).await;
+    late.write(&again("first-1", "b")).await.unwrap();
+    let mut elsewhere = begin(&database, backfill("elsewhere")).await;
+    elsewhere.write(&again("first-2", "b")).await.unwrap();
+    commit(&database, &HOST, &named("t"), &CommitRequest::new("tags", again("first-1", "c"))).await.unwrap();
+    let Outcome::Conflicted(conflict) = late.finalize().await.unwrap() else { panic!("it was committed") };
+    assert_eq!((conflict.kind, conflict.winner), (ConflictKind::ConcurrentAppend, 1));
+    let outcome = elsewhere.finalize().await.unwrap();
+    assert!(matches!(outcome, Outcome::Committed(committed) if committed.version == 2));
+}
+
+#[tokio::test]
 async fn large_commits_conflict_as_others_do() {
     let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;
     let read = ReadSet::of(0).whole_table();

@@ -174,6 +174,54 @@ async fn a_transaction_is_rebased_on_what_it_does_not_mind() {
     assert_eq!(versions(&outcome), [("t0".to_owned(), 2), ("t1".to_owned(), 2)]);
 }
 
+/// Metadata with these columns and properties.
+fn metadata(columns: &str, properties: &str) -> Vec<Action> {
+    let columns: Vec<String> = columns
+        .split_terminator(' ')
+        .map(|name| format!(r#"{{\"name\":\"{name}\",\"type\":\"long\",\"nullable\":true,\"metadata\":{{}}}}"#))
+        .collect();
+    actions(&[&format!(
+        r#"{{"metaData":{{"id":"t","format":{{"provider":"parquet","options":{{}}}},"partitionColumns":[],
+            "schemaString":"{{\"type\":\"struct\",\"fields\":[{}]}}","configuration":{properties}}}}}"#,
+        columns.join(",")
+    )])
+}
+
+/// The table that a transaction is refused for, and why.
+async fn refused(database: &Counting, parts: &[(&str, Vec<Action>, ReadSet)]) -> (String, String) {
+    let error = begin(database, "refused", parts).await.commit(database, &HOST).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    (error.to_json()["table"].as_str().unwrap().to_owned(), error.to_string())
+}
+
+#[tokio::test]
+async fn the_table_that_is_wrong_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, _) = with_tables(&folder, 3).await;
+    let nothing = ReadSet::default;
+    // All tables have a file without row ids; only the last one is to track rows.
+    let protocol = actions(&[r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":7,
+        "writerFeatures":["appendOnly","invariants","domainMetadata","rowTracking"]}}"#]);
+    let tracks = metadata(
+        "",
+        r#"{"delta.enableRowTracking":"true","delta.rowTracking.materializedRowIdColumnName":"_id",
+            "delta.rowTracking.materializedRowCommitVersionColumnName":"_version"}"#,
+    );
+    let enables = [protocol, tracks].concat();
+    let (table, error) = refused(&database, &[("t0", add("a"), nothing()), ("t1", enables, nothing())]).await;
+    assert!(table == "t1" && error.contains("lacks row ids"), "{error}");
+
+    // One goes back to a schema that it had, one to another's, and one restores nothing.
+    let restore = |columns| [actions(&[r#"{"commitInfo":{"operation":"RESTORE"}}"#]), metadata(columns, "{}")].concat();
+    for (table, columns) in [("t1", "x"), ("t2", "y")] {
+        let request = CommitRequest::new(table, metadata(columns, "{}"));
+        commit(&database, &HOST, &named(table), &request).await.unwrap();
+    }
+    let parts = [("t0", add("a"), nothing()), ("t1", restore(""), nothing()), ("t2", restore("x"), nothing())];
+    let (table, error) = refused(&database, &parts).await;
+    assert!(table == "t2" && error.contains("never had the schema"), "{error}");
+}
+
 #[tokio::test]
 async fn limits_are_kept() {
     let folder = tempfile::tempdir().unwrap();

@@ -87,20 +87,22 @@ async fn try_often(
         if wait_ms > 0 {
             host.sleep(wait_ms).await;
         }
-        match attempt(database, host, parts).await {
+        // What has expired when the batch was planned has so when its refusal is looked at.
+        let now_ms = host.now_ms();
+        match attempt(database, parts, now_ms).await {
             Ok(committed) => return Ok(Ending::Committed(committed)),
             Err(Refusal::Guarded(error)) => {
-                if let Some(ending) = resolve(database, parts, &error).await? {
+                if let Some(ending) = resolve(database, parts, &error, now_ms).await? {
                     return Ok(ending);
                 }
                 last_refusal = Some(too_many_tries(parts, number));
             }
             Err(Refusal::AnswerLost) => *is_answer_lost = true,
-            Err(Refusal::Final(error)) => match settle(database, parts).await? {
+            Err(Refusal::Final(error)) => match settle(database, parts, now_ms).await? {
                 Some(ending) => return Ok(ending),
                 None => return Err(error),
             },
-            Err(Refusal::Stale(error)) => match settle(database, parts).await? {
+            Err(Refusal::Stale(error)) => match settle(database, parts, now_ms).await? {
                 Some(ending) => return Ok(ending),
                 None => last_refusal = Some(error),
             },
@@ -112,18 +114,14 @@ async fn try_often(
     }
 }
 
-async fn attempt(
-    database: &impl Database,
-    host: &impl Host,
-    parts: &mut [Part<'_>],
-) -> Result<Vec<Committed>, Refusal> {
+async fn attempt(database: &impl Database, parts: &mut [Part<'_>], now_ms: i64) -> Result<Vec<Committed>, Refusal> {
     for part in parts.iter_mut() {
         // The writer looked at a version that this state does not know yet.
         if part.request.read.version > Some(part.state.version) {
             *part.state = latest(database, &part.state.table).await.map_err(Refusal::Final)?;
         }
     }
-    let plan = match plan(parts, host.now_ms(), &database.limits()) {
+    let plan = match plan(parts, now_ms, &database.limits()) {
         Ok(plan) => plan,
         Err(error) if catch_up(database, parts).await.map_err(Refusal::Final)? => return Err(Refusal::Stale(error)),
         Err(error) => return Err(Refusal::Final(error)),
@@ -156,16 +154,16 @@ fn committed(table: &Table, row: &Row) -> Result<Committed> {
 
 /// A commit that was refused may be one that happened before, when the table allowed it; or it was prepared for a version
 /// that others have moved on from, and does not fit for that reason.
-async fn settle(database: &impl Database, parts: &mut [Part<'_>]) -> Result<Option<Ending>> {
+async fn settle(database: &impl Database, parts: &mut [Part<'_>], now_ms: i64) -> Result<Option<Ending>> {
     if let Some(committed) = committed_before(database, parts).await? {
         return Ok(Some(Ending::Committed(committed)));
     }
     for part in parts.iter_mut() {
         let Ok(intent) = part.intent() else { continue };
         if part.state.version > intent.examined_version {
-            let removed = part.removed();
-            if let Some(conflict) = examine(database, part.state, &intent, removed, part.added_paths()).await?.conflict
-            {
+            let (removed, added) = (part.removed(), part.added_paths());
+            let examined = examine(database, part.state, &intent, removed, added, now_ms).await?;
+            if let Some(conflict) = examined.conflict {
                 return Ok(Some(Ending::Conflicted(conflict)));
             }
         }
@@ -197,7 +195,12 @@ async fn catch_up(database: &impl Database, parts: &mut [Part<'_>]) -> Result<bo
 }
 
 /// Why a guard did not hold: `None` when nothing that happened conflicts, and the parts are rebased on it.
-async fn resolve(database: &impl Database, parts: &mut [Part<'_>], error: &DatabaseError) -> Result<Option<Ending>> {
+async fn resolve(
+    database: &impl Database,
+    parts: &mut [Part<'_>],
+    error: &DatabaseError,
+    now_ms: i64,
+) -> Result<Option<Ending>> {
     if let Some(committed) = committed_before(database, parts).await? {
         return Ok(Some(Ending::Committed(committed)));
     }
@@ -209,7 +212,7 @@ async fn resolve(database: &impl Database, parts: &mut [Part<'_>], error: &Datab
         check_guard(database, part, error).await?;
         let state = latest(database, &part.state.table).await?;
         let intent = part.intent()?;
-        let examined = examine(database, &state, &intent, part.removed(), part.added_paths()).await?;
+        let examined = examine(database, &state, &intent, part.removed(), part.added_paths(), now_ms).await?;
         if let Some(conflict) = examined.conflict {
             return Ok(Some(Ending::Conflicted(conflict)));
         }

@@ -5,6 +5,7 @@
 
 use crate::action::Metadata;
 use crate::schema::ColumnMapping;
+use crate::snapshot::Snapshot;
 use crate::sql::{Limits, RowSource, Statement, Value, with_rows};
 
 use super::intent::Intent;
@@ -71,35 +72,42 @@ macro_rules! schema_parts {
     };
 }
 
-/// A commit that restores a schema must not bring one that the table never had. ?1 table, ?2 schema, ?3 partition columns,
-/// ?4 column mapping mode.
-const GUARD_HAD_SCHEMA: &str = concat!(
-    r#"
-INSERT INTO dl_guard (guard) SELECT 'schema_not_restored' WHERE NOT EXISTS (
+/// A row when the table never had a schema. ?1 table, ?2 schema, ?3 partition columns, ?4 column mapping mode.
+macro_rules! lacks_schema {
+    () => {
+        concat!(
+            r#"SELECT 'schema_not_restored' WHERE NOT EXISTS (
   SELECT 1 FROM dl_metadata_updates m WHERE m.table_id = ?1
     AND json_extract(m.metadata, '$.partitionColumns') IS json(?3)
     AND lower(coalesce(json_extract(m.metadata, '$.configuration."delta.columnMapping.mode"'), 'none')) = lower(?4)
     AND NOT EXISTS ("#,
-    schema_parts!("json_extract(m.metadata, '$.schemaString')"),
-    "
+            schema_parts!("json_extract(m.metadata, '$.schemaString')"),
+            "
       EXCEPT ",
-    schema_parts!("?2"),
-    ")
+            schema_parts!("?2"),
+            ")
     AND NOT EXISTS (",
-    schema_parts!("?2"),
-    "
+            schema_parts!("?2"),
+            "
       EXCEPT ",
-    schema_parts!("json_extract(m.metadata, '$.schemaString')"),
-    "))"
-);
+            schema_parts!("json_extract(m.metadata, '$.schemaString')"),
+            "))"
+        )
+    };
+}
+const LACKS_SCHEMA: &str = lacks_schema!();
 
+/// A commit that restores a schema must not bring one that the table never had.
+const GUARD_HAD_SCHEMA: &str = concat!("INSERT INTO dl_guard (guard) ", lacks_schema!());
+
+/// ?3: what was last updated at this time or before has expired, or NULL.
 const GUARD_TXNS: &str = "
 WITH rows (app_id, txn_version) AS ({rows})
 INSERT INTO dl_guard (guard) SELECT 'concurrent_transaction' WHERE EXISTS (
   SELECT 1 FROM rows r WHERE
     EXISTS (SELECT 1 FROM dl_txn_actions a WHERE a.table_id = ?1 AND a.app_id = r.app_id AND a.version > ?2)
-    OR r.txn_version <= (SELECT a.txn_version FROM dl_txn_actions a WHERE a.table_id = ?1 AND a.app_id = r.app_id
-      ORDER BY a.version DESC LIMIT 1))";
+    OR r.txn_version <= (SELECT CASE WHEN (json_extract(a.txn, '$.lastUpdated') <= ?3) IS NOT 1 THEN a.txn_version END
+      FROM dl_txn_actions a WHERE a.table_id = ?1 AND a.app_id = r.app_id ORDER BY a.version DESC LIMIT 1))";
 
 const GUARD_DOMAINS: &str = "
 WITH rows (domain) AS ({rows})
@@ -130,7 +138,8 @@ pub(super) const GUARD_ROW_IDS_DIFFER: &str =
 pub(super) const OVERLAPPING_ROW_IDS: &str = concat!(overlapping_row_ids!(), " LIMIT 1");
 
 /// The guards of a commit, the first of which must follow the statement that takes the version.
-pub(super) fn guards(key: i64, intent: &Intent, limits: &Limits) -> Vec<Statement> {
+pub(super) fn guards(state: &Snapshot, intent: &Intent, now_ms: i64, limits: &Limits) -> Vec<Statement> {
+    let key = state.table.key;
     let since = || vec![Value::from(key), intent.examined_version.into()];
     let mut statements = vec![Statement::new(GUARD_RULES, [])];
     if intent.minds_appends() {
@@ -142,7 +151,9 @@ pub(super) fn guards(key: i64, intent: &Intent, limits: &Limits) -> Vec<Statemen
         statements.push(Statement::new(GUARD_ANY_REMOVED, since()));
     }
     statements.extend(with_rows(limits, GUARD_READ_FILES, &since(), intent.read_files()));
-    statements.extend(with_rows(limits, GUARD_TXNS, &since(), intent.txns()));
+    let mut expiring = since();
+    expiring.push(state.transactions_expired_until_ms(now_ms).into());
+    statements.extend(with_rows(limits, GUARD_TXNS, &expiring, intent.txns()));
     statements.extend(with_rows(limits, GUARD_DOMAINS, &since(), intent.domains()));
     statements
 }
@@ -163,12 +174,20 @@ pub(super) fn file_guards(
 
 /// The guard on a schema that is said to be an earlier one.
 pub(super) fn had_schema(key: i64, metadata: &Metadata) -> Statement {
+    Statement::new(GUARD_HAD_SCHEMA, schema_params(key, metadata))
+}
+
+/// A query for what that guard refuses.
+pub(super) fn lacks_schema(key: i64, metadata: &Metadata) -> Statement {
+    Statement::new(LACKS_SCHEMA, schema_params(key, metadata))
+}
+
+fn schema_params(key: i64, metadata: &Metadata) -> Vec<Value> {
     let partition_columns: serde_json::Value = metadata.partition_columns.clone().into();
-    let params: Vec<Value> = vec![
+    vec![
         key.into(),
         metadata.schema_string.clone().into(),
         partition_columns.to_string().into(),
         metadata.configuration.value(ColumnMapping::PROPERTY).unwrap_or("none").into(),
-    ];
-    Statement::new(GUARD_HAD_SCHEMA, params)
+    ]
 }

@@ -9,12 +9,30 @@ use crate::sql::{Rows, Value};
 use crate::table_features::{CLUSTERING_DOMAIN, ROW_TRACKING_DOMAIN, assigns_row_ids, has_writer_feature};
 use crate::{Error, Result};
 
-use super::check::{Assumptions, Past, assumptions, ends_column_mapping};
+use super::check::{Assumptions, Past, assumptions, ends_column_mapping, operation_of};
 use super::large::Staged;
 use super::request::{CommitRequest, Isolation};
 
 /// Operations that write rows' ids into files and change nothing else (Delta-Spark's names).
 pub(super) const ROW_TRACKING_OPERATIONS: [&str; 2] = ["ROW TRACKING BACKFILL", "ROW TRACKING UNBACKFILL"];
+
+/// Operations that change data, whatever their actions show: a MERGE that finds nothing to do (Delta-Spark's names).
+const DATA_OPERATIONS: [&str; 14] = [
+    "CLONE",
+    "CONVERT",
+    "CREATE OR REPLACE TABLE",
+    "CREATE OR REPLACE TABLE AS SELECT",
+    "CREATE TABLE AS SELECT",
+    "DELETE",
+    "MERGE",
+    "REPLACE TABLE",
+    "REPLACE TABLE AS SELECT",
+    "RESTORE",
+    "STREAMING UPDATE",
+    "TRUNCATE",
+    "UPDATE",
+    "WRITE",
+];
 
 /// What one commit read and what it is about to do.
 #[derive(Clone, Debug)]
@@ -32,12 +50,14 @@ pub(super) struct Intent {
     files: Vec<String>,
     /// Applications that were read, each with the version that the commit moves it to.
     apps: BTreeMap<String, Option<i64>>,
+    /// Those that must not have changed.
     domains: Vec<String>,
     pub has_metadata: bool,
     /// The table must have had the commit's schema before.
     pub had_schema: bool,
     pub has_protocol: bool,
-    rewrites_row_ids: bool,
+    /// It adds files again as they are, and nothing else.
+    pub rewrites_row_ids: bool,
 }
 
 impl Intent {
@@ -55,8 +75,10 @@ impl Intent {
         let actions = &request.actions;
         let removes_data = staged.is_some_and(|staged| staged.removes_data)
             || actions.iter().any(|action| matches!(action, Action::Remove(remove) if remove.data_change));
-        let removes = staged.is_some_and(|staged| staged.totals.removed_count > 0)
-            || actions.iter().any(|action| matches!(action, Action::Remove(_)));
+        let only_adds = staged.is_none_or(|staged| staged.count() == staged.totals.added_count)
+            && !actions.iter().any(|action| matches!(action, Action::Remove(_) | Action::Cdc(_)));
+        let keeps_data = staged.is_none_or(|staged| !staged.changes_data) && keeps_data(actions);
+        let operation = operation_of(actions, request.operation.as_deref());
         let new_metadata = new_metadata(actions);
         let has_metadata = new_metadata.is_some();
         // Who removes data on the ground of a version looked at it as a whole, if nothing else is said.
@@ -78,11 +100,15 @@ impl Intent {
         let mut intent = Intent {
             read_version,
             examined_version,
-            isolation: request.isolation.unwrap_or_else(|| {
-                let keeps_data = staged.is_none_or(|staged| !staged.changes_data) && keeps_data(actions);
-                Isolation::default_of(&state.metadata, keeps_data)
+            isolation: request.isolation.unwrap_or_else(|| match Isolation::of_table(&state.metadata) {
+                // Delta-Spark lets a table that asks for more go by the actions alone.
+                Isolation::WriteSerializable if DATA_OPERATIONS.contains(&operation.as_str()) => {
+                    Isolation::WriteSerializable
+                }
+                _ if keeps_data => Isolation::Snapshot,
+                of_table => of_table,
             }),
-            is_blind_append: !read.has_files() && !removes,
+            is_blind_append: !read.has_files() && only_adds,
             whole_table,
             predicates,
             files: read.files.clone(),
@@ -91,16 +117,11 @@ impl Intent {
             has_metadata,
             had_schema: assumed.had_schema,
             has_protocol: false,
-            rewrites_row_ids: request.operation.as_deref().is_some_and(|name| ROW_TRACKING_OPERATIONS.contains(&name))
+            rewrites_row_ids: ROW_TRACKING_OPERATIONS.contains(&operation.as_str())
                 && has_writer_feature(&state.protocol, "rowTracking")
-                && staged.is_none()
-                && keeps_data(actions),
+                && keeps_data,
         };
         let metadata = new_metadata.unwrap_or(&state.metadata);
-        if has_metadata && has_writer_feature(&state.protocol, "clustering") {
-            // What it clusters by must fit the metadata.
-            intent.domains.push(CLUSTERING_DOMAIN.to_owned());
-        }
         for action in actions {
             match action {
                 Action::Txn(txn) => _ = intent.apps.insert(txn.app_id.clone(), Some(txn.version)),
@@ -113,6 +134,13 @@ impl Intent {
                 Action::Protocol(_) => intent.has_protocol = true,
                 _ => {}
             }
+        }
+        // The columns by which a table is clustered are those of the schema that the commit changes.
+        let changes_columns = metadata.schema_string != state.metadata.schema_string
+            || metadata.partition_columns != state.metadata.partition_columns;
+        if (assumed.no_new_files || changes_columns) && !intent.domains.iter().any(|domain| domain == CLUSTERING_DOMAIN)
+        {
+            intent.domains.push(CLUSTERING_DOMAIN.to_owned());
         }
         Ok(intent)
     }
@@ -144,7 +172,7 @@ impl Intent {
         rows(self.apps.iter().map(|(app_id, version)| [app_id.as_str().into(), (*version).into()]))
     }
 
-    /// Domains that are changed.
+    /// Domains that are changed, or that what is changed rests on.
     pub(super) fn domains(&self) -> Rows {
         rows(self.domains.iter().map(|domain| [domain.as_str().into()]))
     }

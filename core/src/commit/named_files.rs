@@ -13,7 +13,7 @@ use super::added_files::check_added;
 use super::attempts::latest;
 use super::check::added_and_removed;
 use super::conflict::Conflict;
-use super::guards::OVERLAPPING_ROW_IDS;
+use super::guards::{OVERLAPPING_ROW_IDS, lacks_schema};
 use super::intent::Intent;
 use super::large::statements::{ADDED_AND_REMOVED, KEPT_PATH};
 use super::plan::Part;
@@ -50,21 +50,13 @@ const WITHOUT_ROW_IDS: &str = "
 SELECT f.path FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40
   AND (f.base_row_id IS NULL OR f.default_row_commit_version IS NULL) AND f.removed_version IS NULL ORDER BY f.file_id LIMIT ?2";
 
-/// Guards that nobody else's commit makes fail.
+/// Guards that nobody else's commit makes fail; of a part that has them.
 pub(super) async fn check_guard(database: &impl Database, part: &Part<'_>, error: &DatabaseError) -> Result<()> {
     let DatabaseError::Guard(guard) = error else { return Ok(()) };
     match (guard.as_str(), &part.staged) {
-        ("row_ids_missing", _) if part.gets_row_tracking() => check_row_ids(database, part).await,
-        ("row_ids_overlap", _) if part.gets_row_tracking() => check_overlap(database, part).await,
-        ("schema_not_restored", _) => {
-            let name = &part.state.table.name;
-            Err(Error::invalid(format!(
-                "committing to table {}: the table never had the schema that the commit restores",
-                quoted(name)
-            ))
-            .table(name)
-            .hint("take `metaData` from the version that is restored; other changes are not called RESTORE"))
-        }
+        ("row_ids_missing", _) if part.enables_row_tracking() => check_row_ids(database, part).await,
+        ("row_ids_overlap", _) if part.enables_row_tracking() => check_overlap(database, part).await,
+        ("schema_not_restored", _) if part.intent()?.had_schema => check_schema(database, part).await,
         ("large_commit_not_found", Some(_)) => {
             latest(database, &part.state.table).await?;
             let name = &part.state.table.name;
@@ -101,6 +93,21 @@ pub(super) async fn check_guard(database: &impl Database, part: &Part<'_>, error
         }
         _ => check_added(database, part, guard).await,
     }
+}
+
+/// A commit to several tables may restore the schemas of more than one.
+async fn check_schema(database: &impl Database, part: &Part<'_>) -> Result<()> {
+    let table = &part.state.table;
+    if table.read_rows(database, lacks_schema(table.key, part.leaves().0)).await?.is_empty() {
+        return Ok(());
+    }
+    let name = &table.name;
+    Err(Error::invalid(format!(
+        "committing to table {}: the table never had the schema that the commit restores",
+        quoted(name)
+    ))
+    .table(name)
+    .hint("take `metaData` from the version that is restored; other changes are not called RESTORE"))
 }
 
 /// What nobody can have read protects nothing: a path that is misspelt must not go unnoticed.

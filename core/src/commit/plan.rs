@@ -156,8 +156,8 @@ impl<'a> Part<'a> {
         actions
     }
 
-    /// Whether the commit enables row tracking.
-    pub(super) fn gets_row_tracking(&self) -> bool {
+    /// Whether the commit switches row tracking on.
+    pub(super) fn enables_row_tracking(&self) -> bool {
         let (metadata, protocol) = self.leaves();
         row_tracking_enabled(metadata, protocol) && !row_tracking_enabled(&self.state.metadata, &self.state.protocol)
     }
@@ -250,7 +250,7 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
         totals: part.totals(),
         examined_version: intent.examined_version,
     })?];
-    statements.extend(guards(key, &intent, limits));
+    statements.extend(guards(state, &intent, now_ms, limits));
     if intent.had_schema {
         statements.push(had_schema(key, metadata));
     }
@@ -262,7 +262,7 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     statements.extend(file_guards(key, &intent, part.removed(), part.added_paths(), limits));
     statements.extend(added_guards(part, limits));
     let gets_ids = row_ids != RowIds::AsGiven && !assigns_row_ids(&state.metadata, &state.protocol);
-    if gets_ids || part.gets_row_tracking() {
+    if gets_ids || part.enables_row_tracking() {
         statements.push(writer.raise_high_water_mark());
     }
     statements.extend(writer.actions(part.actions(), |_, _| true));
@@ -275,7 +275,7 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     if in_commit_timestamps_enabled(metadata, protocol) && !had_timestamps {
         statements.push(writer.in_commit_timestamps_enabled());
     }
-    if part.gets_row_tracking() {
+    if part.enables_row_tracking() {
         statements.extend([GUARD_ROW_IDS, GUARD_ROW_IDS_DIFFER].map(|guard| Statement::new(guard, [key.into()])));
     }
     statements.push(Statement::new(COMMITTED, [key.into()]));

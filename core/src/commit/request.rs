@@ -17,7 +17,7 @@ pub struct CommitRequest {
 }
 
 impl CommitRequest {
-    /// A commit that reads nothing: with added files only, it never conflicts with other files.
+    /// A commit that reads nothing: with new files only, it never conflicts with other files.
     ///
     /// ```
     /// use deltalakedb_core::action::parse_line;
@@ -97,8 +97,10 @@ impl ReadSet {
 
 /// How strictly what a commit read is compared with what others committed meanwhile: Delta-Spark's levels.
 ///
-/// Without one in the request a commit that changes no data, a compaction for one, has [`Snapshot`](Self::Snapshot);
-/// any other the table's `delta.isolationLevel`, else [`WriteSerializable`](Self::WriteSerializable).
+/// Without one in the request a commit has the table's `delta.isolationLevel`, else
+/// [`WriteSerializable`](Self::WriteSerializable). One whose actions change no data, a compaction for one, has
+/// [`Snapshot`](Self::Snapshot), unless the level is [`WriteSerializable`](Self::WriteSerializable) and its operation is
+/// known as one that changes data (`MERGE`): what it found not to do rests on what it read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
     /// The commits might have happened one after the other, as the versions have them.
@@ -122,10 +124,9 @@ impl Isolation {
         }
     }
 
-    /// What a commit has that asks for none; `keeps_data`: it only rearranges rows.
-    pub(super) fn default_of(metadata: &Metadata, keeps_data: bool) -> Self {
+    /// What commits have that change data and ask for none.
+    pub(super) fn of_table(metadata: &Metadata) -> Self {
         match metadata.configuration.value(ISOLATION_LEVEL) {
-            _ if keeps_data => Isolation::Snapshot,
             Some(level) if level.eq_ignore_ascii_case("Serializable") => Isolation::Serializable,
             _ => Isolation::WriteSerializable,
         }

@@ -12,7 +12,7 @@ use super::request::CommitRequest;
 
 /// A table, opened to commit to it. As long as nobody else changes the table's metadata a commit is one batch.
 ///
-/// 1. A commit that reads nothing and only adds files never conflicts with other files' commits.
+/// 1. A commit that reads nothing and only adds new files never conflicts with other files' commits.
 /// 2. A commit is acknowledged, or it has no effect; sent again with its id it happens once.
 /// 3. After a conflict the writer looks at the table anew before its next commit; what to commit is for its user to
 ///    decide.

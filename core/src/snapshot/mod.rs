@@ -189,14 +189,20 @@ impl Snapshot {
     }
 
     /// The transactions that have not expired by `now_ms`, in milliseconds since the epoch: without the table's
-    /// property, or without a time of its own, one never does (`delta.setTransactionRetentionDuration` of Delta-Spark).
+    /// property, or without a time of its own, one never does (`delta.setTransactionRetentionDuration`). Delta-Spark takes
+    /// one without a time for expired where the table has the property; its batch would be written twice.
     pub fn active_transactions(&self, now_ms: i64) -> impl Iterator<Item = &Txn> {
-        let retention_ms = self.metadata.configuration.value(TXN_RETENTION).and_then(parse_interval_ms);
-        let expired_until = retention_ms.map(|retention_ms| now_ms.saturating_sub(retention_ms));
+        let expired_until = self.transactions_expired_until_ms(now_ms);
         self.transactions.iter().filter(move |txn| match (txn.last_updated, expired_until) {
             (Some(last_updated), Some(expired_until)) => last_updated > expired_until,
             _ => true,
         })
+    }
+
+    /// Transactions last updated at this time or before have expired by `now_ms`.
+    pub(crate) fn transactions_expired_until_ms(&self, now_ms: i64) -> Option<i64> {
+        let retention_ms = self.metadata.configuration.value(TXN_RETENTION).and_then(parse_interval_ms)?;
+        Some(now_ms.saturating_sub(retention_ms))
     }
 }
 

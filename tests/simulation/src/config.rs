@@ -52,6 +52,8 @@ parts! {
     Compactions = "writers.compactions",
     /// New statistics of live files.
     Statistics = "writers.statistics",
+    /// Row ids for live files.
+    Backfills = "writers.backfills",
     /// Deletion vectors.
     Vectors = "writers.vectors",
     /// Changes of metadata.

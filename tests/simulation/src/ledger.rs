@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::model::State;
 
+/// In the `commitInfo` of a commit that only gives row ids to files.
+pub(crate) const BACKFILL: &str = "ROW TRACKING BACKFILL";
+
 /// How a commit bears what others do at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
@@ -21,7 +24,8 @@ impl Isolation {
     /// What a commit has that asks for none.
     pub fn default_of(actions: &[Value]) -> Self {
         let keeps_data = |action: &Value| {
-            action.as_object().is_some_and(|action| action.values().all(|body| body["dataChange"] == false))
+            action.get("commitInfo").is_some()
+                || action.as_object().is_some_and(|action| action.values().all(|body| body["dataChange"] == false))
         };
         if actions.iter().all(keeps_data) { Isolation::Snapshot } else { Isolation::WriteSerializable }
     }

@@ -14,6 +14,10 @@ pub enum Mutation {
     WithoutRulesVersion,
     /// Nobody notes which row ids were given.
     WithoutHighWaterMark,
+    /// A removed file is known by its last entry, and not by its path.
+    RemovedByEntry,
+    /// A backfill may take back what was said of a file meanwhile.
+    WithoutAddedAgain,
     /// Commit ids need not be unique.
     WithoutUniqueCommitIds,
     /// A transaction is sent as a batch for each of its tables.
@@ -39,8 +43,14 @@ const GUARDS: [&str; 8] = [
     "added_and_removed",
 ];
 
-/// The condition by which a path is not live with two vectors.
-const ADDED_AGAIN: &str = "OR (f.removed_version IS NULL AND f.dv_id <> r.dv_id)";
+/// The guard that shares its statement with another one, with its condition.
+const PATH_ADDED_AGAIN: (&str, &str) = ("path_added_again", "OR (f.removed_version IS NULL AND f.dv_id <> r.dv_id)");
+
+/// How files that were removed are found among those that a commit read.
+const REMOVED_BY_PATH: &str = "AND (?4 IS NULL OR f.version <= ?4 AND";
+
+/// How files are found that were added again.
+const ADDED_AGAIN: &str = "f.path = r.path AND f.version > ?2 AND f.version <= ?3";
 
 /// What sets the high-water mark of row ids.
 const HIGH_WATER_MARK: &str = "INSERT INTO dl_domain_metadata (table_id, domain, version, removed, domain_metadata)
@@ -53,6 +63,8 @@ impl Mutation {
         guards.chain([
             Mutation::WithoutRulesVersion,
             Mutation::WithoutHighWaterMark,
+            Mutation::RemovedByEntry,
+            Mutation::WithoutAddedAgain,
             Mutation::WithoutUniqueCommitIds,
             Mutation::SplitTransactions,
             Mutation::OverwritingStore,
@@ -65,6 +77,8 @@ impl Mutation {
             Mutation::WithoutGuard(guard) => guard,
             Mutation::WithoutRulesVersion => "rules_changed",
             Mutation::WithoutHighWaterMark => "row_id_high_water_mark",
+            Mutation::RemovedByEntry => "removed_by_path",
+            Mutation::WithoutAddedAgain => "added_again",
             Mutation::WithoutUniqueCommitIds => "unique_commit_ids",
             Mutation::SplitTransactions => "split_transactions",
             Mutation::OverwritingStore => "overwriting_store",
@@ -92,14 +106,21 @@ impl Mutation {
     /// Makes what is taken away do nothing; there is still a result set for each statement.
     pub(crate) fn apply(self, batch: &mut Batch) {
         let (text, instead) = match self {
-            // One statement holds both; the parameter stays.
-            Mutation::WithoutGuard("path_added_again") => (ADDED_AGAIN.to_owned(), String::from("OR 0")),
+            Mutation::WithoutGuard(guard) if guard == PATH_ADDED_AGAIN.0 => {
+                (PATH_ADDED_AGAIN.1.to_owned(), "OR 0".into())
+            }
+            // A statement may have several guards.
             Mutation::WithoutGuard(guard) => {
                 (format!("SELECT '{guard}' WHERE "), format!("SELECT '{guard}' WHERE 0 AND "))
             }
             // The parameter stays.
             Mutation::WithoutRulesVersion => (RULES_VERSION.to_owned(), "AND ?12 IS NOT NULL".to_owned()),
             Mutation::WithoutHighWaterMark => (HIGH_WATER_MARK.to_owned(), String::new()),
+            Mutation::RemovedByEntry => (
+                REMOVED_BY_PATH.to_owned(),
+                format!("AND f.dv_id = r.dv_id AND f.removed_version = r.version {REMOVED_BY_PATH}"),
+            ),
+            Mutation::WithoutAddedAgain => (ADDED_AGAIN.to_owned(), format!("{ADDED_AGAIN} AND 0")),
             _ => return,
         };
         for statement in &mut batch.statements {

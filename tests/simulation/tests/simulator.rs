@@ -3,15 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use deltalakedb_simulation::{Config, Mutation, Report, run, shrink};
+use deltalakedb_simulation::{Config, Mutation, Part, Report, run, shrink};
 
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 20] = [
     "append",
     "delete",
     "remove by name",
     "overwrite",
     "compact",
     "statistics",
+    "backfill",
     "deletion vector",
     "property",
     "column",
@@ -65,8 +66,12 @@ fn seeds_pass() {
 
 /// The first seed that fails without a guard, with a violation that says so.
 fn failing_run(mutation: &str, says: &str, seeds: u64) -> Report {
+    failing_run_without(BTreeSet::new(), mutation, says, seeds)
+}
+
+fn failing_run_without(without: BTreeSet<Part>, mutation: &str, says: &str, seeds: u64) -> Report {
     let mutation: Mutation = mutation.parse().unwrap();
-    let config = |seed| Config { mutation: Some(mutation), ..Config::new(seed, STEPS) };
+    let config = |seed| Config { mutation: Some(mutation), without: without.clone(), ..Config::new(seed, STEPS) };
     let mut runs = (0..seeds).map(|seed| run(config(seed)));
     let failed = runs.find(|report| report.violations.iter().any(|violation| violation.contains(says)));
     failed.unwrap_or_else(|| panic!("`{says}` was said of none of {seeds} seeds without {}", mutation.name()))
@@ -100,6 +105,27 @@ mod without {
         unique_commit_ids: "is version";
         split_transactions: "and not in";
         overwriting_store: "was written again";
+    }
+}
+
+/// What takes several others on the same file between a commit's reading and its writing: found where nothing else happens.
+mod without_while_files_are_added_again {
+    use super::*;
+
+    fn failing_run_of_few(mutation: &str, says: &str) {
+        let parts = [Part::Appends, Part::Deletes, Part::Statistics, Part::Backfills, Part::RowTracking];
+        let without = Part::ALL.iter().copied().filter(|part| !parts.contains(part)).collect();
+        failing_run_without(without, mutation, says, 1_000);
+    }
+
+    #[test]
+    fn removed_by_path() {
+        failing_run_of_few("removed_by_path", "which are gone");
+    }
+
+    #[test]
+    fn added_again() {
+        failing_run_of_few("added_again", "and changes it");
     }
 }
 

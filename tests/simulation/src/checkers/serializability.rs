@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::in_commit_timestamps::{SINCE_TIME, SINCE_VERSION};
 use crate::history::{TableHistory, Version};
-use crate::ledger::{Intent, Isolation, Ledger, Scope};
+use crate::ledger::{BACKFILL, Intent, Isolation, Ledger, Scope};
 use crate::model::{State, key, rows, text};
 use crate::tables::TIMESTAMPS;
 
@@ -67,6 +67,12 @@ fn check_change(actions: &[Value], before: &State, after: &State) -> Vec<String>
     if files.peek().is_some() && files.all(|file| file["dataChange"] == false) && before.rows(|_, _| true) != live {
         wrong.push("it says that it changes no data, and the rows are others".to_owned());
     }
+    for add in bodies("add").filter(|_| bodies("commitInfo").any(|info| info["operation"] == BACKFILL)) {
+        let is = before.files.get(&key(add)).unwrap_or(&Value::Null);
+        if ["stats", "tags"].into_iter().any(|field| is[field] != add[field]) {
+            wrong.push(format!("it gives row ids to {}, and changes it", text(add, "path")));
+        }
+    }
     for txn in bodies("txn") {
         let app_id = text(txn, "appId");
         let last = before.txns.get(&app_id).and_then(|txn| txn["version"].as_i64());
@@ -107,7 +113,8 @@ fn check_reads(
         for other in between.filter(|other| is_blind_append(table, other, ledger)) {
             let added = other.actions.iter().filter_map(|action| action.get("add"));
             let added: Vec<u64> = added.flat_map(rows).collect();
-            now.retain(|row| !added.contains(row));
+            // A row that was read is there because of its first `add`, not of the last one.
+            now.retain(|row| !added.contains(row) || read.contains(row));
         }
     }
     let new: Vec<_> = now.difference(&read).collect();
@@ -197,6 +204,17 @@ mod tests {
     }
 
     #[test]
+    fn a_backfill_leaves_files_as_they_are() {
+        let info = serde_json::json!({"commitInfo": {"operation": BACKFILL}});
+        let mut again = add("f", "1");
+        let first = version(0, "a", &[again.clone()]);
+        let backfill = |add: &Value| vec![first.clone(), version(1, "b", &[info.clone(), add.clone()])];
+        assert_eq!(wrong(backfill(&again), vec![]), [""; 0]);
+        again["add"]["stats"] = "{}".into();
+        assert_eq!(wrong(backfill(&again), vec![]), ["table version 1 (b): it gives row ids to f, and changes it"]);
+    }
+
+    #[test]
     fn a_vector_replaces_the_file_without_it() {
         let mut with_vector = add("f", "2");
         with_vector["add"]["deletionVector"] = serde_json::json!({"storageType": "i", "pathOrInlineDv": "x"});
@@ -229,6 +247,8 @@ mod tests {
         assert_eq!(between(append(), Scope::Nothing, WriteSerializable).len(), 0);
         assert_eq!(between(append(), Scope::Table, WriteSerializable).len(), 1, "it is not blind");
         assert_eq!(between(append(), Scope::Table, Snapshot).len(), 0);
+        let again = || vec![add("g", "2")];
+        assert_eq!(between(again(), Scope::Nothing, WriteSerializable).len(), 0);
         let delete = || vec![remove("g")];
         assert_eq!(between(delete(), Scope::Nothing, Serializable).len(), 1);
         assert_eq!(between(delete(), Scope::Nothing, WriteSerializable).len(), 1);

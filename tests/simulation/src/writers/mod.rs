@@ -113,8 +113,9 @@ async fn prepare(client: &Client) -> Result<Option<Pending>> {
     let tables: Vec<i64> = intents.iter().map(|(_, intent)| intent.table).collect();
     client.tell(format!("means {commit_id}: {} to {tables:?} at {}", commit.kind, intents[0].1.base));
     lock(&client.world.ledger).commits.insert(commit_id.clone(), commit);
-    // Deciding takes a while, and what was read gets old.
-    client.sleep(client.below(20) as u64).await;
+    // Deciding takes a while, sometimes a long one, and what was read gets old.
+    let longest = if client.once_in(5) { 300 } else { 20 };
+    client.sleep(client.below(longest) as u64).await;
     Ok(Some(Pending { commit_id, intents }))
 }
 

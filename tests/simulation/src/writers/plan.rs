@@ -19,6 +19,7 @@ pub(super) enum Kind {
     Overwrite,
     Compact,
     Statistics,
+    Backfill,
     Vector,
     Property,
     Column,
@@ -30,7 +31,7 @@ pub(super) enum Kind {
     Transaction,
 }
 
-const KINDS: [(Kind, Part, usize); 16] = [
+const KINDS: [(Kind, Part, usize); 17] = [
     (Kind::Append, Part::Appends, 10),
     (Kind::Derive, Part::Appends, 2),
     (Kind::Delete, Part::Deletes, 5),
@@ -38,6 +39,7 @@ const KINDS: [(Kind, Part, usize); 16] = [
     (Kind::Overwrite, Part::Overwrites, 2),
     (Kind::Compact, Part::Compactions, 4),
     (Kind::Statistics, Part::Statistics, 3),
+    (Kind::Backfill, Part::Backfills, 2),
     (Kind::Vector, Part::Vectors, 4),
     (Kind::Property, Part::Metadata, 1),
     (Kind::Column, Part::Metadata, 1),
@@ -81,6 +83,7 @@ impl Kind {
             Kind::Overwrite => "overwrite",
             Kind::Compact => "compact",
             Kind::Statistics => "statistics",
+            Kind::Backfill => "backfill",
             Kind::Vector => "deletion vector",
             Kind::Property => "property",
             Kind::Column => "column",
@@ -104,6 +107,7 @@ impl Kind {
             Kind::Overwrite => rewrites::overwrite(client, view),
             Kind::Compact => rewrites::compact(client, view),
             Kind::Statistics => rewrites::statistics(client, view),
+            Kind::Backfill => rewrites::backfill(client, view),
             Kind::Vector => rewrites::vector(client, view),
             Kind::Property => blind(vec![property(client, view)]),
             Kind::Column => blind(vec![column(client, view)?]),
@@ -214,6 +218,6 @@ pub(super) fn has_vectors(view: &View) -> bool {
     has_feature(view, "deletionVectors") && view.snapshot.metadata.is_enabled(VECTORS)
 }
 
-fn has_feature(view: &View, feature: &str) -> bool {
+pub(super) fn has_feature(view: &View, feature: &str) -> bool {
     view.snapshot.protocol.writer_features.iter().flatten().any(|name| name == feature)
 }

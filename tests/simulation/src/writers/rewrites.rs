@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::View;
-use super::plan::{Planned, deletion_vector, file, has_vectors, new_file};
-use crate::ledger::Scope;
+use super::plan::{Planned, deletion_vector, file, has_feature, has_vectors, new_file};
+use crate::ledger::{BACKFILL, Scope};
 use crate::model::{rows, text};
 use crate::port::Client;
-use crate::tables::PARTITIONS;
+use crate::tables::{PARTITIONS, ROW_TRACKING_FEATURE};
 
 fn partition(add: &Value) -> String {
     text(&add["partitionValues"], "p")
@@ -36,18 +36,20 @@ fn scope(client: &Client, view: &View) -> (Scope, Vec<Value>) {
     if client.once_in(3) {
         return (Scope::Table, view.files.clone());
     }
-    let chosen = PARTITIONS[client.below(PARTITIONS.len())];
+    let newest = view.files.last().filter(|_| client.once_in(2)).map(partition);
+    let chosen = newest.unwrap_or_else(|| PARTITIONS[client.below(PARTITIONS.len())].to_owned());
     let files = view.files.iter().filter(|add| partition(add) == chosen).cloned().collect();
-    (Scope::Partition(chosen.to_owned()), files)
+    (Scope::Partition(chosen), files)
 }
 
-/// Some of the files.
+/// Some of the files; often the newest is among them, so that writers meet.
 fn some(client: &Client, files: &[Value], most: usize) -> Vec<Value> {
     let count = 1 + client.below(most.min(files.len().max(1)));
     let mut left = files.to_vec();
     let mut chosen = Vec::new();
     while chosen.len() < count && !left.is_empty() {
-        chosen.push(left.swap_remove(client.below(left.len())));
+        let number = if client.once_in(2) { left.len() - 1 } else { client.below(left.len()) };
+        chosen.push(left.swap_remove(number));
     }
     chosen
 }
@@ -77,9 +79,11 @@ pub(super) fn derive(client: &Client, view: &View) -> Planned {
     Planned { actions: vec![new_file(client)], scope }
 }
 
-/// A retention job: it knows files by their names and minds no others.
+/// A retention job: it knows files by their names and minds no others. Often it goes by their statistics.
 pub(super) fn remove_by_name(client: &Client, view: &View) -> Option<Planned> {
-    let touched = some(client, &view.files, 2);
+    let known: Vec<Value> = view.files.iter().filter(|add| text(add, "stats").contains("minValues")).cloned().collect();
+    let files = if known.is_empty() || client.once_in(3) { &view.files } else { &known };
+    let touched = some(client, files, 2);
     let actions: Vec<Value> = touched.iter().map(|add| remove(client, add, true)).collect();
     (!actions.is_empty()).then_some(Planned { actions, scope: Scope::Nothing })
 }
@@ -110,20 +114,40 @@ pub(super) fn compact(client: &Client, view: &View) -> Option<Planned> {
     Some(Planned { actions, scope: Scope::Files(paths(&touched)) })
 }
 
-/// Adds live files again, with statistics made anew.
+/// A file's `add` once more.
+fn again(add: &Value) -> Value {
+    let mut add = add.clone();
+    add["dataChange"] = false.into();
+    add
+}
+
+/// Adds live files again, with statistics made anew. Some who do so do not say that they read them.
 pub(super) fn statistics(client: &Client, view: &View) -> Option<Planned> {
     let touched = some(client, &view.files, 2);
-    let again = |add: &Value| {
-        let mut add = add.clone();
-        let mut stats: Value = serde_json::from_str(&text(&add, "stats")).unwrap_or_default();
-        stats["tightBounds"] = true.into();
-        stats["minValues"] = json!({"id": client.world.number()});
-        add["stats"] = stats.to_string().into();
-        add["dataChange"] = false.into();
-        json!({"add": add})
-    };
-    let actions: Vec<Value> = touched.iter().map(again).collect();
-    (!actions.is_empty()).then_some(Planned { actions, scope: Scope::Files(paths(&touched)) })
+    let actions: Vec<Value> = touched
+        .iter()
+        .map(|add| {
+            let mut add = again(add);
+            let mut stats: Value = serde_json::from_str(&text(&add, "stats")).unwrap_or_default();
+            stats["tightBounds"] = true.into();
+            stats["minValues"] = json!({"id": client.world.number()});
+            add["stats"] = stats.to_string().into();
+            json!({"add": add})
+        })
+        .collect();
+    let scope = if client.once_in(2) { Scope::Nothing } else { Scope::Files(paths(&touched)) };
+    (!actions.is_empty()).then_some(Planned { actions, scope })
+}
+
+/// Adds live files again as they are, so that they get row ids.
+pub(super) fn backfill(client: &Client, view: &View) -> Option<Planned> {
+    let touched = some(client, &view.files, 3);
+    if !has_feature(view, ROW_TRACKING_FEATURE) || touched.is_empty() {
+        return None;
+    }
+    let mut actions = vec![json!({"commitInfo": {"operation": BACKFILL}})];
+    actions.extend(touched.iter().map(|add| json!({"add": again(add)})));
+    Some(Planned { actions, scope: Scope::Files(paths(&touched)) })
 }
 
 /// Deletes a row of a file by a deletion vector, in the place of the one that it has.

@@ -3,6 +3,8 @@
 //! The earliest version that conflicts wins; within one version protocol comes before metadata, domains, applications,
 //! added files, files that were read and files that are removed, in that order.
 
+mod statements;
+
 use crate::Result;
 use crate::action::{CommitInfo, Metadata, Protocol};
 use crate::predicate::{FileView, PartitionValues, Predicate};
@@ -12,90 +14,13 @@ use crate::sql::{Batch, Database, ResultSet, Row, RowSource, Statement, Value, w
 use super::conflict::{Conflict, ConflictKind, Subject};
 use super::intent::Intent;
 use super::metadata_rules::{drops_features, enables_row_tracking, may_follow_metadata};
+use statements::{
+    ADDED, ADDED_AGAIN, CHANGES, DOMAINS, METADATA_BEFORE, NAMED_FILES, OPERATION, PROTOCOL_BEFORE, READ_FILES,
+    REMOVED, TXNS,
+};
 
 /// Files of one page, when a condition has to be asked of each.
 const PAGE: usize = 4096;
-
-/// ?1 table, ?2 the last version that was looked at; in the other queries also ?3, the last one to look at.
-const METADATA_BEFORE: &str = "
-SELECT metadata FROM dl_metadata_updates WHERE table_id = ?1 AND version <= ?2 ORDER BY version DESC LIMIT 1";
-const PROTOCOL_BEFORE: &str = "
-SELECT protocol FROM dl_protocol_updates WHERE table_id = ?1 AND version <= ?2 ORDER BY version DESC LIMIT 1";
-const CHANGES: &str = "
-SELECT v.version, v.commit_info, p.protocol, m.metadata FROM (
-  SELECT version FROM dl_metadata_updates WHERE table_id = ?1 AND version > ?2 AND version <= ?3
-  UNION SELECT version FROM dl_protocol_updates WHERE table_id = ?1 AND version > ?2 AND version <= ?3
-) c CROSS JOIN dl_table_versions v ON v.table_id = ?1 AND v.version = c.version
-LEFT JOIN dl_protocol_updates p ON p.table_id = ?1 AND p.version = c.version
-LEFT JOIN dl_metadata_updates m ON m.table_id = ?1 AND m.version = c.version
-ORDER BY c.version";
-
-const DOMAINS: &str = "
-WITH rows (domain) AS ({rows})
-SELECT min(d.version), r.domain FROM rows r
-CROSS JOIN dl_domain_metadata d ON d.table_id = ?1 AND d.domain = r.domain AND d.version > ?2 AND d.version <= ?3
-GROUP BY r.domain";
-
-/// The first `txn` of each application after ?2; and the one by which its version, or a later one, was there before.
-const TXNS: &str = "
-WITH rows (app_id, txn_version) AS ({rows}), found AS (
-  SELECT r.app_id, r.txn_version,
-    (SELECT min(a.version) FROM dl_txn_actions a
-     WHERE a.table_id = ?1 AND a.app_id = r.app_id AND a.version > ?2 AND a.version <= ?3) AS next_version,
-    CASE WHEN r.txn_version <= (SELECT a.txn_version FROM dl_txn_actions a
-        WHERE a.table_id = ?1 AND a.app_id = r.app_id ORDER BY a.version DESC LIMIT 1)
-      THEN (SELECT min(a.version) FROM dl_txn_actions a
-        WHERE a.table_id = ?1 AND a.app_id = r.app_id AND a.txn_version >= r.txn_version) END AS done_version
-  FROM rows r
-)
-SELECT coalesce(f.done_version, f.next_version), f.app_id, a.txn_version, f.done_version IS NOT NULL
-FROM found f CROSS JOIN dl_txn_actions a
-  ON a.table_id = ?1 AND a.app_id = f.app_id AND a.version = coalesce(f.done_version, f.next_version)";
-
-/// The first of the rows' files that is there no more. An `add` that replaces a file's entry removes nothing.
-macro_rules! gone {
-    ($columns:literal) => {
-        concat!(
-            "WITH rows (",
-            $columns,
-            ") AS ({rows})
-             SELECT f.removed_version, f.path FROM rows r CROSS JOIN dl_add_files f
-               ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2 AND f.removed_version <= ?3
-             WHERE NOT EXISTS (SELECT 1 FROM dl_add_files g WHERE g.table_id = ?1 AND g.path = f.path
-               AND g.dv_id = f.dv_id AND g.version = f.removed_version)
-             ORDER BY f.removed_version LIMIT 1"
-        )
-    };
-}
-
-/// Of the files that were read.
-const READ_FILES: &str = gone!("path");
-
-/// Of the files that the commit removes or adds again.
-const NAMED_FILES: &str = gone!("path, dv_id");
-
-/// Files that were added; ?4 whether by appends that read nothing, too; ?5 after this id; ?6 so many.
-const ADDED: &str = "
-SELECT f.file_id, f.version, f.path, f.partition_values, f.stats FROM dl_table_versions v
-CROSS JOIN dl_add_files f ON f.file_id >= v.first_file_id AND f.file_id < v.end_file_id
-WHERE v.table_id = ?1 AND v.version > ?2 AND v.version <= ?3 AND v.added_files > 0 AND v.end_file_id > ?5
-  AND f.file_id > ?5
-  AND (?4 OR CASE WHEN json_valid(v.commit_info) THEN json_extract(v.commit_info, '$.isBlindAppend') END IS NOT 1)
-  AND (f.data_change OR CASE WHEN json_valid(v.commit_info) THEN json_extract(v.commit_info, '$.operation') END
-    NOT IN ('ROW TRACKING BACKFILL', 'ROW TRACKING UNBACKFILL') IS NOT 0)
-ORDER BY v.version, f.file_id LIMIT ?6";
-
-/// Files that were removed and were there when the commit read: ?4 the version that it read; ?5 after this id; ?6 so many.
-const REMOVED: &str = "
-SELECT r.remove_id, r.version, r.path, f.partition_values, f.stats FROM dl_table_versions v
-CROSS JOIN dl_remove_files r ON r.remove_id >= v.first_remove_id AND r.remove_id < v.end_remove_id
-CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path AND f.dv_id = r.dv_id
-  AND f.removed_version = r.version AND f.version <= ?4
-WHERE v.table_id = ?1 AND v.version > ?2 AND v.version <= ?3 AND v.removed_files > 0 AND v.end_remove_id > ?5
-  AND r.remove_id > ?5
-ORDER BY v.version, r.remove_id LIMIT ?6";
-
-const OPERATION: &str = "SELECT commit_info FROM dl_table_versions WHERE table_id = ?1 AND version = ?2";
 
 /// What became of a commit's claim on what it read.
 #[derive(Debug, Default)]
@@ -114,7 +39,8 @@ struct Found {
     predicate: Option<String>,
 }
 
-/// Compares what a commit read with the versions after `intent.examined_version`, up to that of `state`.
+/// Compares what a commit, planned at `now_ms`, read with the versions after `intent.examined_version`, up to that of
+/// `state`.
 ///
 /// # Errors
 /// Those of the database; [`Corrupt`](crate::ErrorKind::Corrupt) when a row cannot be read.
@@ -124,8 +50,9 @@ pub(super) async fn examine(
     intent: &Intent,
     removed: RowSource,
     added: RowSource,
+    now_ms: i64,
 ) -> Result<Examined> {
-    let winners = Winners { database, state, intent };
+    let winners = Winners { database, state, intent, now_ms };
     winners.examine(removed, added).await
 }
 
@@ -133,6 +60,7 @@ struct Winners<'a, D> {
     database: &'a D,
     state: &'a Snapshot,
     intent: &'a Intent,
+    now_ms: i64,
 }
 
 impl<D: Database> Winners<'_, D> {
@@ -147,17 +75,24 @@ impl<D: Database> Winners<'_, D> {
         let changes = statements.len();
         statements.extend(with_rows(&limits, DOMAINS, &self.params(), self.intent.domains()));
         let domains = statements.len();
-        statements.extend(with_rows(&limits, TXNS, &self.params(), self.intent.txns()));
+        let mut expiring = self.params();
+        expiring.push(self.state.transactions_expired_until_ms(self.now_ms).into());
+        statements.extend(with_rows(&limits, TXNS, &expiring, self.intent.txns()));
         let txns = statements.len();
         statements.extend(with_rows(&limits, READ_FILES, &self.params(), self.intent.read_files()));
-        statements.extend(with_rows(&limits, NAMED_FILES, &self.params(), added));
+        statements.extend(with_rows(&limits, NAMED_FILES, &self.params(), added.clone()));
         let read_files = statements.len();
         statements.extend(with_rows(&limits, NAMED_FILES, &self.params(), removed));
+        let removed_files = statements.len();
+        if self.intent.rewrites_row_ids {
+            statements.extend(with_rows(&limits, ADDED_AGAIN, &self.params(), added));
+        }
         let mut results = self.database.batch(Batch::read(statements)).await?;
 
         let mut found = Vec::new();
-        found.extend(removed_files(results.split_off(read_files), 6, ConflictKind::ConcurrentDeleteDelete)?);
-        found.extend(removed_files(results.split_off(txns), 5, ConflictKind::ConcurrentDeleteRead)?);
+        found.extend(files(results.split_off(removed_files), 4, ConflictKind::ConcurrentAppend)?);
+        found.extend(files(results.split_off(read_files), 6, ConflictKind::ConcurrentDeleteDelete)?);
+        found.extend(files(results.split_off(txns), 5, ConflictKind::ConcurrentDeleteRead)?);
         found.extend(applications(results.split_off(domains))?);
         found.extend(changed_domains(results.split_off(changes))?);
         let (change, loses_row_ids) = self.changes(results)?;
@@ -229,7 +164,7 @@ impl<D: Database> Winners<'_, D> {
             return Ok(None);
         }
         // Of the whole table the files count, too, that came and went meanwhile.
-        let there_at = if self.intent.whole_table { i64::MAX } else { self.intent.read_version };
+        let there_at = (!self.intent.whole_table).then_some(self.intent.read_version);
         self.first_match(REMOVED, there_at.into(), 5, ConflictKind::ConcurrentDeleteRead).await
     }
 
@@ -304,7 +239,7 @@ impl Found {
     }
 }
 
-fn removed_files(results: Vec<ResultSet>, rank: u8, kind: ConflictKind) -> Result<Vec<Found>> {
+fn files(results: Vec<ResultSet>, rank: u8, kind: ConflictKind) -> Result<Vec<Found>> {
     let rows = results.into_iter().flat_map(|result| result.rows);
     rows.map(|mut row| Ok(Found::of(row.integer(0)?, rank, kind, Some(Subject::File(row.text(1)?))))).collect()
 }
