@@ -166,8 +166,8 @@ pub(crate) struct Commit {
     /// It looked at how far this application has come; may be given several times.
     #[arg(long, value_name = "APP_ID")]
     pub(crate) read_app: Vec<String>,
-    /// How strictly what it looked at is compared with what others committed; by default the table's, and for commits that
-    /// change no data snapshot.
+    /// How strictly what it looked at is compared with what others committed; by default the table's, and snapshot
+    /// for actions that change no data, unless the operation is one that does.
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub(crate) isolation: Option<IsolationLevel>,
     /// How often it is tried, when others commit meanwhile and it does not conflict with them.
