@@ -9,7 +9,7 @@ use deltalakedb_core::commit::{
     CommitRequest, ConflictKind, Outcome, ReadSet, Transaction, TransactionLimits, TransactionOutcome, Writer, commit,
 };
 use deltalakedb_core::snapshot::{At, snapshot};
-use deltalakedb_core::sql::{Batch, Database, DatabaseError, Limits, MaybeSend, ResultSet};
+use deltalakedb_core::sql::{Access, Batch, Database, DatabaseError, Limits, MaybeSend, ResultSet};
 use deltalakedb_native::database::SqliteDatabase;
 
 use crate::catalog::{FixedHost, begin_import, dump, named, new_catalog, run};
@@ -251,4 +251,37 @@ async fn limits_are_kept() {
     other.stage(state("t0").await, request(&["a"])).unwrap();
     other.stage(state("t2").await, request(&["a"])).unwrap();
     refused(other.commit(&database, &HOST).await.map(drop), "the commit id was used for other tables");
+}
+
+/// A database that loses its first batch on the way.
+struct LosesFirst {
+    database: SqliteDatabase,
+    is_lost: AtomicUsize,
+}
+
+impl Database for LosesFirst {
+    async fn batch(&self, batch: Batch) -> Result<Vec<ResultSet>, DatabaseError> {
+        let is_write = batch.access == Access::Write;
+        if is_write && self.is_lost.swap(1, Ordering::Relaxed) == 0 {
+            return Err(DatabaseError::AnswerLost("the connection broke".into()));
+        }
+        self.database.batch(batch).await
+    }
+
+    fn limits(&self) -> Limits {
+        self.database.limits()
+    }
+}
+
+/// While a batch may still arrive, what is wrong with it now says nothing of then.
+#[tokio::test]
+async fn a_refusal_after_a_lost_answer_is_not_final() {
+    let folder = tempfile::tempdir().unwrap();
+    let (counting, _) = with_tables(&folder, 1).await;
+    let removes_nothing = actions(&[r#"{"remove":{"path":"gone","deletionTimestamp":0,"dataChange":true}}"#]);
+    let request = CommitRequest::new("lost", removes_nothing);
+    let refused = commit(&counting.database, &HOST, &named("t0"), &request).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
+    let losing = LosesFirst { database: counting.database.clone(), is_lost: AtomicUsize::new(0) };
+    assert_eq!(commit(&losing, &HOST, &named("t0"), &request).await.unwrap(), Outcome::Unknown);
 }

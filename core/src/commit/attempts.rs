@@ -62,6 +62,10 @@ pub(super) async fn run(
     // An earlier sending may have arrived while we looked, and be what stands in the way.
     match committed_before(database, parts).await {
         Ok(Some(committed)) => Ok(Ending::Committed(committed)),
+        // It may still be under way, and what is wrong gone when it arrives.
+        Ok(None) if is_answer_lost && matches!(&ending, Err(error) if error.kind() == ErrorKind::Invalid) => {
+            Ok(Ending::Unknown)
+        }
         Ok(None) => ending,
         Err(error) if is_final(&error) => Err(error),
         Err(_) => Ok(Ending::Unknown),
