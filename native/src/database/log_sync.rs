@@ -5,62 +5,87 @@
 //! written before it. Two things make that as safe: nothing is answered before a sync that began after it was written or
 //! seen, not even to a reader; and SQLite syncs the log before it moves pages from it into the file
 //! (`PRAGMA synchronous = NORMAL`), so the file stays sound.
+//!
+//! After a sync that failed nobody knows what is on the disk, and the system tells it once. Then all of the log is moved
+//! into the file, which writes it anew; when that fails, too, this process does nothing more with the database.
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rusqlite::Connection;
+
 /// The log of one database. Its file stays the same one as long as a connection to the database is open.
+#[derive(Default)]
 pub(super) struct LogSync {
-    path: PathBuf,
     file: OnceLock<File>,
-    /// What was written before a sync that failed may be lost, and a later sync does not tell.
     has_failed: AtomicBool,
 }
 
 impl LogSync {
-    pub(super) fn new(database: &Path) -> Self {
-        let mut path: OsString = database.into();
-        path.push("-wal");
-        LogSync { path: path.into(), file: OnceLock::new(), has_failed: AtomicBool::new(false) }
+    /// Opens the log of a connection before it is used: a sync tells of failures since then only. False: there is none.
+    pub(super) fn open(&self, connection: &Connection) -> io::Result<bool> {
+        if self.file.get().is_some() {
+            return Ok(true);
+        }
+        let Some(path) = path(connection) else { return Ok(false) };
+        // Windows syncs only what may be written.
+        match File::options().read(true).write(cfg!(windows)).open(path) {
+            Ok(file) => {
+                self.file.get_or_init(|| file);
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Whether there is a log with something in it.
-    pub(super) fn is_there(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|log| log.len() > 0)
+    /// # Errors
+    /// A text for people, when a sync failed and nothing has made up for it.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match self.has_failed.load(Ordering::Acquire) {
+            true => Err("a sync of the log beside the database failed: what was written last may be lost".into()),
+            false => Ok(()),
+        }
     }
 
-    /// Waits until everything in the log is on the disk.
+    /// Waits until everything in the log is on the disk. Without a log all of it is in the database. `make_up` is for
+    /// a sync that fails: whether it brought what is in the log to the disk in another way.
     ///
     /// # Errors
-    /// A text for people, when it is not known whether it is; from then on always.
-    pub(super) fn sync(&self) -> Result<(), String> {
-        if self.has_failed.load(Ordering::Acquire) {
-            return Err("an earlier sync of the log beside the database failed: what was written may be lost".into());
+    /// A text for people, when it is not known whether it is there.
+    pub(super) fn sync(&self, make_up: impl FnOnce() -> bool) -> Result<(), String> {
+        let synced = self.file.get().map_or(Ok(()), File::sync_data);
+        let Err(error) = synced else { return self.check() };
+        self.has_failed.store(true, Ordering::Release);
+        if make_up() {
+            self.has_failed.store(false, Ordering::Release);
+            return Ok(());
         }
-        let synced = match self.file() {
-            Ok(file) => file.sync_data(),
-            // All that was in it is in the database.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        };
-        synced.map_err(|error| {
-            self.has_failed.store(true, Ordering::Release);
-            format!("the log beside the database could not be synced: {error}")
-        })
+        Err(format!("the log beside the database could not be synced: {error}"))
     }
+}
 
-    fn file(&self) -> io::Result<&File> {
-        match self.file.get() {
-            Some(file) => Ok(file),
-            None => {
-                // Windows syncs only what may be written.
-                let file = File::options().read(true).write(cfg!(windows)).open(&self.path)?;
-                Ok(self.file.get_or_init(|| file))
-            }
-        }
-    }
+/// Moves all of the log into the file, and syncs that; whether it could.
+pub(super) fn move_into_file(connection: &Connection) -> bool {
+    let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        let (busy, pages, moved): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(busy == 0 && pages == moved)
+    });
+    moved.unwrap_or(false)
+}
+
+/// Whether there is a log with something in it.
+pub(super) fn has_log(connection: &Connection) -> bool {
+    path(connection).is_some_and(|path| std::fs::metadata(path).is_ok_and(|log| log.len() > 0))
+}
+
+/// Beside the file that SQLite has opened, which a link may name otherwise.
+fn path(connection: &Connection) -> Option<PathBuf> {
+    let mut path = OsString::from(connection.path().filter(|path| !path.is_empty())?);
+    path.push("-wal");
+    Some(path.into())
 }

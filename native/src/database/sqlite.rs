@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::connection::{check_ours, data_version, in_transaction, run_all, set_up, use_wal};
 use super::convert::{is_cannot_open, translate};
-use super::log_sync::LogSync;
+use super::log_sync::{LogSync, has_log, move_into_file};
 use super::options::{BatchThread, SqliteOptions, Synchronous};
 
 type Result<T> = std::result::Result<T, DatabaseError>;
@@ -124,18 +124,19 @@ impl Database for SqliteDatabase {
 
 impl Shared {
     fn new(path: PathBuf, options: SqliteOptions) -> Self {
-        let log = LogSync::new(&path);
-        Shared { path, options, log, readers: Mutex::default(), writer: Mutex::default() }
+        Shared { path, options, log: LogSync::default(), readers: Mutex::default(), writer: Mutex::default() }
     }
 
     fn read<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.log.check().map_err(DatabaseError::Unavailable)?;
         let idle = lock(&self.readers).pop();
         let mut reader = idle.map_or_else(|| self.open_reader(), Ok)?;
+        self.log.open(&reader.connection).map_err(no_log)?;
         let result =
             in_transaction(&reader.connection, "BEGIN", |connection| Ok((run(connection)?, data_version(connection)?)));
         let result = result.and_then(|(value, version)| {
             if self.options.synchronous == Synchronous::Full && reader.synced != Some(version) {
-                self.log.sync().map_err(DatabaseError::Unavailable)?;
+                self.sync().map_err(DatabaseError::Unavailable)?;
                 reader.synced = Some(version);
             }
             Ok(value)
@@ -148,19 +149,31 @@ impl Shared {
     }
 
     fn write<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.log.check().map_err(DatabaseError::Unavailable)?;
         let mut writer = lock(&self.writer);
         let connection = match writer.take() {
             Some(connection) => connection,
             None => self.open_writer(OpenFlags::empty())?,
         };
-        let result = in_transaction(&connection, "BEGIN IMMEDIATE", run);
+        let result = in_transaction(&connection, "BEGIN IMMEDIATE", |connection| {
+            if !self.log.open(connection).map_err(no_log)? {
+                return Err(DatabaseError::Unavailable("SQLite has no log beside the file".into()));
+            }
+            run(connection)
+        });
         *writer = Some(connection);
         drop(writer);
-        let value = result?;
-        if self.options.synchronous == Synchronous::Full {
-            self.log.sync().map_err(DatabaseError::AnswerLost)?;
+        // A refusal, too, rests on what others wrote.
+        let is_told = matches!(result, Ok(_) | Err(DatabaseError::Guard(_) | DatabaseError::Unique(_)));
+        if is_told && self.options.synchronous == Synchronous::Full {
+            self.sync().map_err(DatabaseError::AnswerLost)?;
         }
-        Ok(value)
+        result
+    }
+
+    /// Without the writer's lock, so that other threads write on meanwhile.
+    fn sync(&self) -> std::result::Result<(), String> {
+        self.log.sync(|| lock(&self.writer).as_ref().is_some_and(move_into_file))
     }
 
     fn open_writer(&self, create: OpenFlags) -> Result<Connection> {
@@ -190,7 +203,7 @@ impl Shared {
             Ok(()) => Ok(connection),
             // A folder that may not be written cannot hold the file that readers share in WAL mode. Without
             // a log left over, nobody is writing and the database may be read as it is.
-            Err(error) if is_cannot_open(&error) && !self.log.is_there() => self.open_immutable(),
+            Err(error) if is_cannot_open(&error) && !has_log(&connection) => self.open_immutable(),
             Err(error) => Err(translate(error)),
         }
     }
@@ -205,6 +218,10 @@ impl Shared {
         set_up(&mut connection)?;
         Ok(connection)
     }
+}
+
+fn no_log(error: std::io::Error) -> DatabaseError {
+    DatabaseError::Unavailable(format!("the log beside the database cannot be opened: {error}"))
 }
 
 /// A thread that panicked while it held a connection left it in a state that SQLite itself keeps sound.

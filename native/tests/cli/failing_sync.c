@@ -1,5 +1,5 @@
-/* Makes it fail to bring a SQLite log to the disk, for LD_PRELOAD: all syncs after the first few, of
-   which FAILING_SYNC_AFTER tells the number. */
+/* Makes it fail to bring a SQLite log to the disk, for LD_PRELOAD: the syncs from FAILING_SYNC_FROM on and before
+   FAILING_SYNC_TO, counted from 0. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -18,10 +18,12 @@ static int is_log(int fd) {
 
 static int failing(const char *name, int fd) {
     static int count = 0;
-    const char *after = getenv("FAILING_SYNC_AFTER");
-    if (is_log(fd) && count++ >= (after ? atoi(after) : 0)) {
-        errno = EIO;
-        return -1;
+    if (is_log(fd)) {
+        int number = count++;
+        if (number >= atoi(getenv("FAILING_SYNC_FROM")) && number < atoi(getenv("FAILING_SYNC_TO"))) {
+            errno = EIO;
+            return -1;
+        }
     }
     return ((int (*)(int))dlsym(RTLD_NEXT, name))(fd);
 }

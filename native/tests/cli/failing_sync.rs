@@ -5,13 +5,14 @@ use std::process::Command;
 
 use rusqlite::Connection;
 
-use crate::support::{Home, add, first_commit, lines, run_with};
+use crate::support::{Home, add, dl, first_commit, lines, run_with};
 
 const ID: &str = "5f7c1a4e-2f8b-4c06-9d1e-000000000002";
 
-/// Lets the syncs of a SQLite log fail in a command, all after the first few.
-fn fail_syncs(home: &Home, command: &mut Command, after: u32) {
-    command.env("LD_PRELOAD", library(home)).env("FAILING_SYNC_AFTER", after.to_string());
+/// Lets some of the syncs of a SQLite log fail in a command.
+fn fail_syncs(home: &Home, command: &mut Command, which: std::ops::Range<u32>) {
+    command.env("LD_PRELOAD", library(home));
+    command.env("FAILING_SYNC_FROM", which.start.to_string()).env("FAILING_SYNC_TO", which.end.to_string());
 }
 
 /// Made by the compiler that Rust links by.
@@ -43,7 +44,7 @@ fn a_commit_whose_sync_failed_is_not_refused_and_happens_once() {
 
     let mut commit = home.command("commit", &["--table", "t", "--actions", "-", "--commit-id", ID]);
     // What the command reads at first is synced.
-    fail_syncs(&home, &mut commit, 1);
+    fail_syncs(&home, &mut commit, 1..1000);
     let error = run_with(commit, &lines(&[add("unsure")])).fails("unavailable", "answer");
     assert!(error["hint"].as_str().unwrap().contains(ID), "{error}");
 
@@ -65,7 +66,35 @@ fn what_a_crash_may_take_back_is_not_shown() {
     other.query_row("SELECT count(*) FROM dl_tables", [], |_| Ok(())).unwrap();
     home.commit(&lines(&[add("a")]), &[]).ok();
     let mut files = home.command("files", &[]);
-    fail_syncs(&home, &mut files, 0);
+    fail_syncs(&home, &mut files, 0..1000);
     run_with(files, b"").fails("unavailable", "synced");
     assert_eq!(home.file_paths().len(), 2);
+}
+
+/// What the log could not keep is moved into the file: the commit is as safe there.
+#[cfg(target_os = "linux")]
+#[test]
+fn one_failed_sync_is_made_up_for() {
+    let home = Home::with_table(&[first_commit()]);
+    let other = Connection::open(home.database()).unwrap();
+    other.query_row("SELECT count(*) FROM dl_tables", [], |_| Ok(())).unwrap();
+    home.commit(&lines(&[add("a")]), &[]).ok();
+    let mut commit = home.command("commit", &["--table", "t", "--actions", "-"]);
+    fail_syncs(&home, &mut commit, 1..2);
+    assert_eq!(run_with(commit, &lines(&[add("b")])).json()["version"], 2);
+    assert_eq!(std::fs::metadata(home.path("catalog.db-wal")).unwrap().len(), 0);
+    assert_eq!(home.file_paths(), ["a", "b", "first"]);
+}
+
+/// SQLite keeps the log beside the file, and not beside a link to it.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_log_of_a_linked_database_is_synced() {
+    let home = Home::with_table(&[first_commit()]);
+    let link = home.path("link.db");
+    std::os::unix::fs::symlink(home.database(), &link).unwrap();
+    let mut commit = dl();
+    commit.args(["commit", "--format", "json", "--table", "t", "--actions", "-", "--database"]).arg(&link);
+    fail_syncs(&home, &mut commit, 0..1000);
+    run_with(commit, &lines(&[add("a")])).fails("unavailable", "synced");
 }
