@@ -14,8 +14,12 @@ fn parsed(actions: &[Value]) -> Vec<Action> {
 }
 
 fn metadata(partition_columns: &[&str], configuration: Value) -> Value {
-    let column = |name: &str| json!({ "name": name, "type": "long", "nullable": true, "metadata": {} });
-    let schema = json!({ "type": "struct", "fields": [column("a"), column("b")] });
+    metadata_of(&["a", "b"], partition_columns, configuration)
+}
+
+fn metadata_of(columns: &[&str], partition_columns: &[&str], configuration: Value) -> Value {
+    let column = |name: &&str| json!({ "name": name, "type": "long", "nullable": true, "metadata": {} });
+    let schema = json!({ "type": "struct", "fields": columns.iter().map(column).collect::<Vec<_>>() });
     json!({ "metaData": { "id": "t", "format": { "provider": "parquet", "options": {} },
         "partitionColumns": partition_columns, "schemaString": schema.to_string(), "configuration": configuration } })
 }
@@ -27,19 +31,24 @@ fn domain(name: &str, configuration: &str) -> Value {
 /// What becomes of a commit that was prepared before its rival was there.
 async fn second(first: Value, rival: &[Value], late: &[Value]) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
-    let database: SqliteDatabase = new_catalog(&folder);
+    let database = with_table(&folder, first).await;
+    let mut writer = Writer::open(&database, &HOST, &named("t")).await.unwrap();
+    let mut other = Writer::open(&database, &HOST, &named("t")).await.unwrap();
+    committed(&mut other, "rival", parsed(rival)).await;
+    writer.commit(&CommitRequest::new("late", parsed(late))).await.unwrap()
+}
+
+/// A catalog with a table that may have domains.
+async fn with_table(folder: &tempfile::TempDir, metadata: Value) -> SqliteDatabase {
+    let database = new_catalog(folder);
     let protocol = json!({ "protocol": { "minReaderVersion": 1, "minWriterVersion": 7,
         "writerFeatures": ["domainMetadata", "clustering", "rowTracking"] } });
     let mut planner = begin_import(&database, "t", 0).await;
     planner.begin_version(0, "a file", 0, false);
-    run(&database, planner.actions(parsed(&[protocol, first])).unwrap()).await;
+    run(&database, planner.actions(parsed(&[protocol, metadata])).unwrap()).await;
     run(&database, planner.end_version().unwrap()).await;
     run(&database, Some(planner.finish())).await;
-    let mut writer = Writer::open(&database, &HOST, &named("t")).await.unwrap();
-    let mut other = Writer::open(&database, &HOST, &named("t")).await.unwrap();
-    let outcome = other.commit(&CommitRequest::new("rival", parsed(rival))).await.unwrap();
-    assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
-    writer.commit(&CommitRequest::new("late", parsed(late))).await.unwrap()
+    database
 }
 
 fn conflict(outcome: &Outcome) -> ConflictKind {
@@ -69,5 +78,35 @@ async fn a_mark_that_was_raised_meanwhile() {
     assert_eq!(conflict(&outcome), ConflictKind::ConcurrentTransaction);
     // Where ids are assigned the mark is raised, whoever comes first.
     let outcome = second(metadata(&[], json!({})), &[mark(100)], &[mark(50)]).await;
+    assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
+}
+
+/// A writer that is kept knows the domains that it set itself, and those that others set before its last commit.
+#[tokio::test]
+async fn a_kept_writer_knows_the_domains() {
+    let clustering = || parsed(&[domain("delta.clustering", r#"{"clusteringColumns":[["a"]]}"#)]);
+    let append = |path: &str| {
+        parsed(&[json!({ "add": { "path": path, "partitionValues": {}, "size": 1, "modificationTime": 0,
+                                  "dataChange": true, "stats": "{\"numRecords\":1}" } })])
+    };
+    for is_own in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let database = with_table(&folder, metadata(&[], json!({}))).await;
+        let mut writer = Writer::open(&database, &HOST, &named("t")).await.unwrap();
+        let mut other = Writer::open(&database, &HOST, &named("t")).await.unwrap();
+        let first = if is_own { &mut writer } else { &mut other };
+        committed(first, "clustering", clustering()).await;
+        committed(&mut writer, "append", append("x")).await;
+        let without_column = metadata_of(&["b"], &[], json!({}));
+        let error = writer.commit(&CommitRequest::new("late", parsed(&[without_column]))).await.unwrap_err();
+        assert!(error.to_string().contains("clustering") || error.to_string().contains("column"), "{error}");
+        let partitioned = parsed(&[metadata(&["b"], json!({}))]);
+        let error = writer.commit(&CommitRequest::new("later", partitioned)).await.unwrap_err();
+        assert_eq!(error.kind(), deltalakedb_core::ErrorKind::Invalid, "{error}");
+    }
+}
+
+async fn committed(writer: &mut Writer<'_, SqliteDatabase, FixedHost>, id: &str, actions: Vec<Action>) {
+    let outcome = writer.commit(&CommitRequest::new(id, actions)).await.unwrap();
     assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
 }

@@ -54,6 +54,9 @@ pub struct Writer<'a, D, H> {
     state: Snapshot,
     /// Whether the state must be read anew before the next commit.
     is_stale: bool,
+    /// Whether others have committed since the state was read, and this writer on top of them: it may lack what they
+    /// made of the table's domains.
+    has_passed_others: bool,
 }
 
 impl<'a, D: Database, H: Host> Writer<'a, D, H> {
@@ -63,7 +66,7 @@ impl<'a, D: Database, H: Host> Writer<'a, D, H> {
     /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown table; those of the database.
     pub async fn open(database: &'a D, host: &'a H, selector: &TableSelector) -> Result<Self> {
         let state = snapshot(database, selector, At::Latest).await?;
-        Ok(Writer { database, host, retry: RetryPolicy::default(), state, is_stale: false })
+        Ok(Writer { database, host, retry: RetryPolicy::default(), state, is_stale: false, has_passed_others: false })
     }
 
     /// With another policy for tries.
@@ -109,15 +112,18 @@ impl<'a, D: Database, H: Host> Writer<'a, D, H> {
     /// table's rules forbid; [`Unavailable`](crate::ErrorKind::Unavailable) when the tries are used up;
     /// [`NotFound`](crate::ErrorKind::NotFound) when the table was dropped; those of the database.
     pub async fn commit(&mut self, request: &CommitRequest) -> Result<Outcome> {
-        if self.is_stale {
+        let changes_rules = changes_rules(request);
+        if self.is_stale || (self.has_passed_others && changes_rules) {
             self.refresh().await?;
         }
+        let known_version = self.state.version;
         // Until it is known what became of the commit, whatever ends it.
         self.is_stale = true;
         let mut parts = [Part::new(&mut self.state, request)];
         let ending = run(self.database, self.host, &self.retry, &mut parts).await;
         let ending = ending?;
-        self.is_stale = !self.has_followed(&ending) || changes_rules(request);
+        self.is_stale = !self.has_followed(&ending) || changes_rules;
+        self.has_passed_others |= self.state.version > known_version + 1;
         Ok(match ending {
             Ending::Committed(committed) => committed.into_iter().next().map_or(Outcome::Unknown, Outcome::Committed),
             Ending::Conflicted(conflict) => Outcome::Conflicted(conflict),
@@ -140,13 +146,16 @@ impl<'a, D: Database, H: Host> Writer<'a, D, H> {
     pub async fn refresh(&mut self) -> Result<()> {
         self.state = snapshot(self.database, &TableSelector::Key(self.state.table.key), At::Latest).await?;
         self.is_stale = false;
+        self.has_passed_others = false;
         Ok(())
     }
 }
 
-/// Whether metadata or protocol are others after the commit than they were known before.
+/// Whether metadata, protocol or domains are others after the commit than they were known before.
 fn changes_rules(request: &CommitRequest) -> bool {
-    request.actions.iter().any(|action| matches!(action, Action::Metadata(_) | Action::Protocol(_)))
+    let is_rule =
+        |action: &Action| matches!(action, Action::Metadata(_) | Action::Protocol(_) | Action::DomainMetadata(_));
+    request.actions.iter().any(is_rule)
 }
 
 /// Opens a table, commits to it and closes it: two batches where nobody else was first. Who commits often keeps a
