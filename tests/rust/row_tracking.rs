@@ -318,6 +318,17 @@ async fn row_tracking_is_enabled_when_no_ids_overlap() {
     assert_eq!(table.row_ids().await, [ids("c", 10, 1)]);
 }
 
+/// A file without rows shares its first id with the file after it.
+#[tokio::test]
+async fn files_without_rows_overlap_with_none() {
+    let [features, _, mark, _] = tracked(json!({}));
+    let mut table = table(Limits::SQLITE, &[features, metadata(json!({})), mark]).await;
+    table.commit(&[add("empty", 0)]).await;
+    table.commit(&[add("full", 100)]).await;
+    table.commit(&[add("empty", 0)]).await;
+    table.commit(&[metadata(enabled())]).await;
+}
+
 #[tokio::test]
 async fn in_commit_timestamps_are_switched_on() {
     let mut table = table(Limits::SQLITE, &[protocol(&["inCommitTimestamp"]), metadata(json!({}))]).await;

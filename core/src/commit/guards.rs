@@ -120,13 +120,14 @@ INSERT INTO dl_guard (guard) SELECT 'row_ids_missing' WHERE EXISTS (
   SELECT 1 FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40
     AND (f.base_row_id IS NULL OR f.default_row_commit_version IS NULL) AND f.removed_version IS NULL)";
 
-/// The first of two files of a table whose rows have the same ids. ?1 table.
+/// The first of two files of a table whose rows have the same ids; one without rows has none. ?1 table.
 macro_rules! overlapping_row_ids {
     () => {
         "SELECT path FROM (
            SELECT f.path, f.base_row_id + f.row_count + coalesce(json_extract(f.deletion_vector, '$.cardinality'), 0) AS next,
              lead(f.base_row_id) OVER (ORDER BY f.base_row_id) AS following
-           FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40 AND f.removed_version IS NULL)
+           FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40 AND f.removed_version IS NULL
+             AND coalesce(f.row_count + coalesce(json_extract(f.deletion_vector, '$.cardinality'), 0), 1) > 0)
          WHERE following < next"
     };
 }

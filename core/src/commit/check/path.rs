@@ -60,7 +60,10 @@ fn is_scheme(text: &str) -> bool {
 
 /// The file that a path names, however it is spelled.
 pub(super) fn spelled_plainly(path: &str) -> String {
-    let decoded = decode(path);
+    let mut decoded = decode(path);
+    if let Some(rest) = ["s3a:", "s3n:"].iter().find_map(|scheme| decoded.strip_prefix(scheme)) {
+        decoded = format!("s3:{rest}");
+    }
     let mut plain = decoded.as_str();
     while let Some(rest) = plain.strip_prefix("./") {
         plain = rest.trim_start_matches('/');
@@ -243,5 +246,6 @@ mod tests {
             assert_eq!(spelled_plainly(path), "a b/c", "{path}");
         }
         assert_eq!(spelled_plainly("file:///a"), spelled_plainly("file:/a"));
+        assert_eq!(spelled_plainly("s3a://b/a"), spelled_plainly("s3://b/a"));
     }
 }

@@ -12,8 +12,9 @@ use super::path::{Place, place};
 
 /// Of file systems and object stores. What is read from elsewhere is not a table's.
 const SCHEMES: &[&str] = &[
-    "abfs", "abfss", "adl", "az", "azure", "cos", "cosn", "dbfs", "file", "gs", "hdfs", "memory", "obs", "oci", "oss",
-    "r2", "s3", "s3a", "s3n", "viewfs", "wasb", "wasbs", "webhdfs",
+    "abfs", "abfss", "adl", "alluxio", "az", "azure", "cos", "cosn", "dbfs", "file", "gs", "hdfs", "lakefs", "maprfs",
+    "memory", "o3fs", "obs", "oci", "ofs", "oss", "r2", "s3", "s3a", "s3n", "swift", "tos", "viewfs", "wasb", "wasbs",
+    "webhdfs",
 ];
 
 /// Makes a table whose files are those of another one (Delta-Spark's name).
