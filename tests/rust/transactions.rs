@@ -285,3 +285,13 @@ async fn a_refusal_after_a_lost_answer_is_not_final() {
     let losing = LosesFirst { database: counting.database.clone(), is_lost: AtomicUsize::new(0) };
     assert_eq!(commit(&losing, &HOST, &named("t0"), &request).await.unwrap(), Outcome::Unknown);
 }
+
+#[tokio::test]
+async fn an_id_of_other_tables_is_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, _) = with_tables(&folder, 4).await;
+    let parts = |first, second| [(first, add("a"), ReadSet::default()), (second, add("a"), ReadSet::default())];
+    begin(&database, "id", &parts("t0", "t1")).await.commit(&database, &HOST).await.unwrap();
+    let error = begin(&database, "id", &parts("t2", "t3")).await.commit(&database, &HOST).await.unwrap_err();
+    assert!(error.to_string().contains("the commit id was used for other tables"), "{error}");
+}

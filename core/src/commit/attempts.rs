@@ -263,15 +263,15 @@ pub(super) async fn committed_before(database: &impl Database, parts: &[Part<'_>
     let id = parts.iter().find(|part| part.is_transaction).map(|part| part.request.commit_id.as_str().into());
     queries.extend(id.map(|id: Value| Statement::new(TABLES_OF_COMMIT, [id])));
     let mut results = database.batch(Batch::read(queries)).await?;
-    if let Some(count) = results.drain(parts.len()..).next().and_then(|result| result.rows.into_iter().next()) {
-        // A transaction is that of its tables, and of no others.
-        let count = count.integer(0)?;
-        if let (true, [part, ..]) = (count > 0 && count != parts.len() as i64, parts) {
-            return Err(id_is_taken(part, None));
-        }
-    }
+    let tables = results.drain(parts.len()..).next().and_then(|result| result.rows.into_iter().next());
+    let tables = tables.map_or(Ok(0), |row| row.integer(0))?;
     let rows: Vec<Option<Row>> = results.into_iter().map(|result| result.rows.into_iter().next()).collect();
-    if rows.iter().all(Option::is_none) {
+    let found = rows.iter().flatten().count() as i64;
+    // A transaction is that of its tables, and of no others.
+    if let (true, [part, ..]) = (tables > found, parts) {
+        return Err(id_is_taken(part, None));
+    }
+    if found == 0 {
         return Ok(None);
     }
     let mut before = Vec::new();

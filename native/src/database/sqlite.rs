@@ -1,6 +1,6 @@
 //! The port on SQLite: one connection that writes, a few that read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deltalakedb_core::sql::{Access, Batch, Database, DatabaseError, Limits, ResultSet};
@@ -177,6 +177,7 @@ impl Shared {
     }
 
     fn open_writer(&self, create: OpenFlags) -> Result<Connection> {
+        check_names(&self.path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
         let mut connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
         set_up(&mut connection)?;
@@ -218,6 +219,22 @@ impl Shared {
         set_up(&mut connection)?;
         Ok(connection)
     }
+}
+
+/// SQLite keeps the log beside the name by which a file was opened: writers that open it by different ones do not see each
+/// other.
+fn check_names(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if let Some(names) = std::fs::metadata(path).ok().map(|file| file.nlink()).filter(|names| *names > 1) {
+            return Err(DatabaseError::Unavailable(format!(
+                "the file has {names} names (hard links), and writers by different names would undo each other's commits; \
+                 remove all names but one"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn no_log(error: std::io::Error) -> DatabaseError {

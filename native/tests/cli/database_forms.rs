@@ -294,3 +294,15 @@ fn an_argument_that_is_not_utf8() {
     dl.args(["tables", "--format", "json", "--database"]).arg(std::ffi::OsStr::from_bytes(b"\xff.db"));
     run(dl).error(2);
 }
+
+/// SQLite keeps a log for each name: who writes by one does not see what was written by the other.
+#[cfg(unix)]
+#[test]
+fn a_database_with_two_names_is_not_written() {
+    let home = Home::with_table(&[first_commit()]);
+    std::fs::hard_link(home.database(), home.path("other.db")).unwrap();
+    home.commit(&lines(&[add("a")]), &[]).fails("unavailable", "hard links");
+    assert_eq!(home.file_paths(), ["first"]);
+    std::fs::remove_file(home.path("other.db")).unwrap();
+    home.commit(&lines(&[add("a")]), &[]).ok();
+}

@@ -1,15 +1,26 @@
 //! The statistics of a file (protocol section "Per-file Statistics").
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Checks a file's statistics; the error ends a sentence that begins with them.
 pub(super) fn check_stats(stats: &str) -> Result<(), String> {
-    let stats: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(stats).map_err(|_| "are not a JSON object")?;
-    let part = |name| stats.get(name).map(|json| json.get()).filter(|text| *text != "null");
+    let Fields(stats) = serde_json::from_str(stats).map_err(|_| "are not a JSON object")?;
+    // Readers differ in which one they take.
+    let mut names = HashSet::new();
+    if let Some((name, _)) = stats.iter().find(|(name, _)| !names.insert(name)) {
+        return Err(format!("have two values for {:?}", name.chars().take(40).collect::<String>()));
+    }
+    let part = |wanted| {
+        let found = stats.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, json)| json.get()).filter(|text| *text != "null")
+    };
     if let Some(count) = part("numRecords") {
         match serde_json::from_str::<i64>(count).ok() {
             Some(0..) => {}
@@ -31,6 +42,31 @@ pub(super) fn check_stats(stats: &str) -> Result<(), String> {
             Err(format!("have the null count {count} for {column:?}"))
         }
         None => Ok(()),
+    }
+}
+
+/// The fields of an object, also those that come twice.
+struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Fields<'de>, M::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Object)
     }
 }
 
@@ -78,6 +114,7 @@ mod tests {
             ("[]", "JSON object"),
             ("null", "JSON object"),
             ("{} {}", "JSON object"),
+            (r#"{"numRecords":1,"num\u0052ecords":10}"#, "two values for \"numRecords\""),
             (r#"{"numRecords":-1}"#, "less than no rows"),
             (r#"{"numRecords":"3"}"#, "no count"),
             (r#"{"numRecords":1.5}"#, "no count"),
