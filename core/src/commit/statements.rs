@@ -83,18 +83,30 @@ pub(super) const SUBTRACT_CLOSED: &str = concat!(
     latest_version!()
 );
 
+/// Ends the interval of live files, whose ids are compared with those of the rows.
+macro_rules! close {
+    ($is_among:literal) => {
+        concat!(
+            "WITH rows (path, dv_id) AS ({rows})
+             UPDATE dl_add_files SET removed_version = ",
+            latest_version!(),
+            " WHERE file_id ",
+            $is_among,
+            " (
+               SELECT f.file_id FROM rows r CROSS JOIN dl_add_files f
+               WHERE f.table_id = ?1 AND f.path = r.path AND f.dv_id = r.dv_id AND f.removed_version IS NULL
+                 AND f.version < ",
+            latest_version!(),
+            ")"
+        )
+    };
+}
+
 /// Ends the interval of the live files among the rows: removed, or replaced by a new add. ?1 table.
-pub(super) const CLOSE: &str = concat!(
-    "WITH rows (path, dv_id) AS ({rows})
-     UPDATE dl_add_files SET removed_version = ",
-    latest_version!(),
-    " WHERE file_id IN (
-       SELECT f.file_id FROM rows r CROSS JOIN dl_add_files f
-       WHERE f.table_id = ?1 AND f.path = r.path AND f.dv_id = r.dv_id AND f.removed_version IS NULL
-         AND f.version < ",
-    latest_version!(),
-    ")"
-);
+pub(super) const CLOSE: &str = close!("IN");
+
+/// The same for one row, for which SQLite makes no temporary table.
+pub(super) const CLOSE_ONE: &str = close!("=");
 
 /// What templates that insert rows end with: each row with the latest version, `v`.
 macro_rules! from_rows {

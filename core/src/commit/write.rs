@@ -16,9 +16,9 @@ use super::row_tracking::{
     SET_HIGH_WATER_MARK,
 };
 use super::statements::{
-    BEGIN, CLOSE, DESCRIBE, ENABLE_IN_COMMIT_TIMESTAMPS, END, INSERT_ADDS, INSERT_CDC, INSERT_DOMAIN_METADATA,
-    INSERT_METADATA, INSERT_PROTOCOL, INSERT_REMOVES, INSERT_TXNS, INSERT_UNKNOWN, SET_RULES_VERSION, SUBTRACT,
-    SUBTRACT_CLOSED, TAKE_VERSION,
+    BEGIN, CLOSE, CLOSE_ONE, DESCRIBE, ENABLE_IN_COMMIT_TIMESTAMPS, END, INSERT_ADDS, INSERT_CDC,
+    INSERT_DOMAIN_METADATA, INSERT_METADATA, INSERT_PROTOCOL, INSERT_REMOVES, INSERT_TXNS, INSERT_UNKNOWN,
+    SET_RULES_VERSION, SUBTRACT, SUBTRACT_CLOSED, TAKE_VERSION,
 };
 use super::totals::Totals;
 
@@ -180,7 +180,8 @@ impl VersionWriter {
             statements.extend(self.with_rows(SUBTRACT, rows.closed.clone()));
             statements.extend(self.with_rows(CLOSE, rows.closed));
         } else {
-            let close = self.with_rows(CLOSE, rows.closed.clone());
+            let close = if rows.closed.len() == 1 { CLOSE_ONE } else { CLOSE };
+            let close = self.with_rows(close, rows.closed.clone());
             let subtract = self.with_rows(SUBTRACT_CLOSED, rows.closed);
             statements.extend(close.into_iter().zip(subtract).flat_map(|(close, subtract)| [close, subtract]));
         }
