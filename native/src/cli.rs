@@ -155,13 +155,13 @@ pub(crate) struct Commit {
     #[arg(long, value_name = "V", allow_negative_numbers = true)]
     pub(crate) read_version: Option<i64>,
     /// It looked at the files that can hold rows of this condition, as in `dl files --where`; may be given several times.
-    #[arg(long, value_name = "EXPRESSION")]
+    #[arg(long, value_name = "EXPRESSION", requires = "read_version")]
     pub(crate) read_where: Vec<String>,
     /// It looked at the file with this path; may be given several times.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", requires = "read_version")]
     pub(crate) read_file: Vec<String>,
     /// It looked at the whole table.
-    #[arg(long)]
+    #[arg(long, requires = "read_version")]
     pub(crate) read_table: bool,
     /// It looked at how far this application has come; may be given several times.
     #[arg(long, value_name = "APP_ID")]

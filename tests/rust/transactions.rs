@@ -295,3 +295,30 @@ async fn an_id_of_other_tables_is_told_as_such() {
     let error = begin(&database, "id", &parts("t2", "t3")).await.commit(&database, &HOST).await.unwrap_err();
     assert!(error.to_string().contains("the commit id was used for other tables"), "{error}");
 }
+
+/// The keys of tables are a catalog's own: another one has another table under the same key.
+#[tokio::test]
+async fn a_table_of_another_catalog_is_refused() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (here, _) = with_tables(&folders[0], 2).await;
+    let elsewhere = Counting::new(&folders[1]);
+    register(&elsewhere, "strange").await;
+    let transaction = begin(&elsewhere, "id", &[("strange", add("a"), ReadSet::default())]).await;
+    let before = dump(&here.database).await;
+    let error = transaction.commit(&here, &HOST).await.unwrap_err();
+    assert!(error.to_string().contains("another catalog"), "{error}");
+    assert_eq!(dump(&here.database).await, before);
+}
+
+/// That one table has an application's version says nothing of the others.
+#[tokio::test]
+async fn a_transaction_is_not_done_by_one_of_its_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, _) = with_tables(&folder, 2).await;
+    let txn = || actions(&[r#"{"txn":{"appId":"app","version":1}}"#]);
+    commit(&database, &HOST, &named("t0"), &CommitRequest::new("alone", txn())).await.unwrap();
+    let parts = [("t0", txn(), ReadSet::default()), ("t1", add("a"), ReadSet::default())];
+    let outcome = begin(&database, "both", &parts).await.commit(&database, &HOST).await.unwrap();
+    let TransactionOutcome::Conflicted(conflict) = outcome else { panic!("{outcome:?}") };
+    assert!(conflict.kind == ConflictKind::ConcurrentTransaction && !conflict.is_done());
+}

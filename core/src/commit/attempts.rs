@@ -51,7 +51,10 @@ pub(super) async fn run(
     parts: &mut [Part<'_>],
 ) -> Result<Ending> {
     let mut is_answer_lost = false;
-    let ending = try_often(database, host, retry, parts, &mut is_answer_lost).await;
+    let ending = match try_often(database, host, retry, parts, &mut is_answer_lost).await {
+        Ok(Ending::Conflicted(conflict)) if parts.len() > 1 => Ok(Ending::Conflicted(conflict.of_one_of_several())),
+        ending => ending,
+    };
     match &ending {
         Ok(Ending::Conflicted(_)) => {}
         Err(error) if is_final(error) => {}
@@ -235,14 +238,18 @@ async fn resolve(
 }
 
 pub(super) async fn latest(database: &impl Database, table: &Table) -> Result<Snapshot> {
-    let state = snapshot(database, &TableSelector::Key(table.key), At::Latest).await;
-    state.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => {
-            Error::new(ErrorKind::NotFound, format!("table {} was dropped meanwhile", quoted(&table.name)))
-                .table(&table.name)
+    let name = quoted(&table.name);
+    let not_found = |text: String| Error::new(ErrorKind::NotFound, text).table(&table.name);
+    match snapshot(database, &TableSelector::Key(table.key), At::Latest).await {
+        Ok(state) if state.table.table_id != table.table_id => {
+            Err(not_found(format!("table {name} is of another catalog; nothing was committed"))
+                .hint("one commit, or transaction, is for tables of one catalog: commit to each catalog on its own"))
         }
-        _ => error,
-    })
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(not_found(format!("table {name} was dropped meanwhile")))
+        }
+        state => state,
+    }
 }
 
 /// The version and time of the commit with an id, and the digest of what was sent; if it happened.

@@ -73,6 +73,14 @@ impl Conflict {
         matches!(self.subject, Some(Subject::Application { is_done: true, .. }))
     }
 
+    /// Of one table of a transaction: what is done there says nothing of the others.
+    pub(super) fn of_one_of_several(mut self) -> Self {
+        if let Some(Subject::Application { is_done, .. }) = &mut self.subject {
+            *is_done = false;
+        }
+        self
+    }
+
     /// What the winner did, from its table's point of view.
     fn what(&self) -> String {
         let predicate = self.predicate.as_deref();

@@ -242,6 +242,7 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
 
     let mut writer = VersionWriter::of_commit(key, *limits, row_ids);
     let mut statements = vec![writer.take_version(VersionStart {
+        table_uuid: &state.table.table_id,
         timestamp_ms: now_ms,
         commit_id: &request.commit_id,
         commit_digest: part.digest().to_string(),

@@ -11,7 +11,8 @@ pub(crate) use latest_version;
 
 /// Takes the next version of a table that readers see, with all that is known of it. ?1 table, ?2 least timestamp,
 /// ?3 commit id, ?4 commit info, ?5 in-commit timestamps, ?6 commit digest, ?7 add actions, ?8 remove actions, ?9 bytes and
-/// ?10 rows of the added files, ?11 those of them whose rows are not known, ?12 the last version that was looked at.
+/// ?10 rows of the added files, ?11 those of them whose rows are not known, ?12 the last version that was looked at, ?13 the table's UUID: another catalog has
+/// another table under the key.
 pub(super) const TAKE_VERSION: &str = concat!(
     "INSERT INTO dl_table_versions (table_id, version, timestamp_ms, commit_id, commit_digest, commit_info, commit_known,
        added_files, removed_files, first_file_id, end_file_id, first_remove_id, end_remove_id,
@@ -22,7 +23,7 @@ pub(super) const TAKE_VERSION: &str = concat!(
        p.file_count + ?7, p.size_bytes + ?9, p.row_count + ?10, p.files_without_row_count + ?11
      FROM dl_tables t JOIN dl_table_versions p ON p.table_id = t.table_id AND p.version = ",
     latest_version!(),
-    " WHERE t.table_id = ?1 AND t.import_id IS NULL AND t.rules_version <= ?12"
+    " WHERE t.table_id = ?1 AND t.table_uuid = ?13 AND t.import_id IS NULL AND t.rules_version <= ?12"
 );
 
 /// Begins a version of which nothing is known yet. ?1 table, ?2 version, ?3 least timestamp, ?4 commit known.

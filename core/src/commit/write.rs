@@ -24,6 +24,7 @@ use super::totals::Totals;
 
 /// How the version of a commit begins.
 pub(super) struct VersionStart<'a> {
+    pub table_uuid: &'a str,
     /// At least this, and at least the previous version's + 1.
     pub timestamp_ms: i64,
     pub commit_id: &'a str,
@@ -85,6 +86,7 @@ impl VersionWriter {
         ];
         params.extend(start.totals.params()?);
         params.push(start.examined_version.into());
+        params.push(start.table_uuid.into());
         Ok(Statement::new(TAKE_VERSION, params))
     }
 

@@ -130,10 +130,17 @@ fn print(output: &Output, committed: &Committed, commit_id: &str) -> Result<()> 
 pub(super) fn check_names(actions: &[Action], output: &Output) -> Result<()> {
     const NAMES: [&str; 8] = ["add", "remove", "metaData", "protocol", "txn", "domainMetadata", "cdc", "commitInfo"];
     for action in actions {
-        let Action::Unknown { name, .. } = action else { continue };
+        let Action::Unknown { name, value } = action else { continue };
         if let Some(meant) = NAMES.iter().find(|known| known.eq_ignore_ascii_case(name)) {
             return Err(Error::invalid(format!("there is no action `{}`", name.escape_debug()))
                 .hint(format!("write it as `{meant}`")));
+        }
+        if !value.text().starts_with('{') {
+            return Err(Error::invalid(format!(
+                "there is no action `{}`, and its value is no object",
+                name.escape_debug()
+            ))
+            .hint("an action is an object with one field: its name, such as {\"add\": {\"path\": ...}}"));
         }
         output.note(&format!("`{}` is no action of the protocol; it is kept as it is", name.escape_debug()));
     }

@@ -89,6 +89,11 @@ async fn stage(
     check_names(&actions, output)?;
     let state = snapshot(database, &TableSelector::Named(part.table), At::Latest).await?;
     let Read { version, whole_table, r#where: predicates, files, app_ids } = part.read;
+    if version.is_none() && (whole_table || !predicates.is_empty() || !files.is_empty()) {
+        return Err(Error::invalid("`read` says what was read, but not its `version`")
+            .table(&state.table.name)
+            .hint("others' commits since that version are compared with what was read: write it down when you read"));
+    }
     let request = CommitRequest {
         read: ReadSet { version, whole_table, predicates, files, app_ids },
         isolation: part.isolation.map(Isolation::from),

@@ -165,7 +165,7 @@ fn files_that_were_read_were_there() {
 #[test]
 fn a_lost_race_names_the_winner() {
     let home = Home::with_table(&[first_commit()]);
-    home.commit(&lines(&[add("b")]), &["--operation", "MERGE", "--read-table"]).ok();
+    home.commit(&lines(&[add("b")]), &["--operation", "MERGE", "--read-version", "0", "--read-table"]).ok();
     let error = home.commit(&lines(&[remove("first")]), &["--read-version", "0"]).error(4);
     assert_eq!((&error["kind"], &error["conflict_kind"]), (&json!("conflict"), &json!("concurrentAppend")));
     assert_eq!((&error["version"], &error["table"]), (&json!(1), &json!("t")));
