@@ -14,8 +14,8 @@ type Result<T> = std::result::Result<T, DatabaseError>;
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 const STATEMENT_CACHE: usize = 128;
 
-/// One connection to a database in memory, without the threads of [`SqliteDatabase`]: for hosts with a runtime of
-/// their own.
+/// One connection to a database in memory, without the threads of [`SqliteDatabase`](super::SqliteDatabase): for hosts
+/// with a runtime of their own.
 pub struct SqliteConnection(Connection);
 
 impl SqliteConnection {
@@ -37,7 +37,7 @@ impl SqliteConnection {
         in_transaction(&self.0, "BEGIN IMMEDIATE", |connection| connection.execute_batch(sql).map_err(translate))
     }
 
-    /// Runs a batch, as [`Database::batch`] demands it.
+    /// Runs a batch, as [`Database::batch`](deltalakedb_core::sql::Database::batch) demands it.
     ///
     /// # Errors
     /// When a statement fails; nothing has changed then.

@@ -38,6 +38,11 @@ impl TableHistory {
         self.versions.iter().find(|entry| entry.version == version)
     }
 
+    /// Whether its history begins with the commit that made it, and not with a state.
+    pub fn is_known_from_its_creation(&self) -> bool {
+        self.versions.first().is_some_and(|entry| entry.is_known && entry.version == 0)
+    }
+
     /// The state after each version, for tables whose first version is a commit.
     pub fn states(&self) -> BTreeMap<i64, State> {
         let mut state = State::default();

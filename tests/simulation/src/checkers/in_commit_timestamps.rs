@@ -11,9 +11,7 @@ pub(super) const SINCE_TIME: &str = "delta.inCommitTimestampEnablementTimestamp"
 
 pub(super) fn check(tables: &[TableHistory]) -> Vec<String> {
     // Of a table that begins with a state it is not known what was before.
-    let known =
-        tables.iter().filter(|table| table.versions.first().is_some_and(|entry| entry.is_known && entry.version == 0));
-    known.flat_map(check_table).collect()
+    tables.iter().filter(|table| table.is_known_from_its_creation()).flat_map(check_table).collect()
 }
 
 fn check_table(table: &TableHistory) -> Vec<String> {

@@ -14,9 +14,7 @@ pub(super) const DOMAIN: &str = "delta.rowTracking";
 type Ids = (Option<i64>, Option<i64>);
 
 pub(super) fn check(tables: &[TableHistory]) -> Vec<String> {
-    let known =
-        tables.iter().filter(|table| table.versions.first().is_some_and(|entry| entry.is_known && entry.version == 0));
-    known.flat_map(check_table).collect()
+    tables.iter().filter(|table| table.is_known_from_its_creation()).flat_map(check_table).collect()
 }
 
 fn check_table(table: &TableHistory) -> Vec<String> {

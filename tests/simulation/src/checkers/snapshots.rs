@@ -10,7 +10,7 @@ pub(super) fn check(tables: &[TableHistory], ledger: &Ledger) -> Vec<String> {
     let mut wrong = no_reader_goes_back(ledger);
     for table in tables {
         // Of a table that begins with a state, the versions are compared with those of its source.
-        if !table.versions.first().is_some_and(|entry| entry.is_known && entry.version == 0) {
+        if !table.is_known_from_its_creation() {
             continue;
         }
         let states = table.states();
