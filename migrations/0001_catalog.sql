@@ -1,8 +1,9 @@
 -- The catalog: a Delta table's log in SQL.
 --
 -- `version` is a Delta version everywhere. Ids inside are integers; UUIDs and names stay in dl_tables.
--- A file_id or remove_id is (table_id << 40) + a counter: the rows of a table lie side by side, grow with
--- the version, and the actions of one version are one range of ids (dl_table_versions has its bounds).
+-- A version_id is (table_id << 40) + 1 + the version, which is -1 for what a checkpoint of version 0 holds; a file_id or
+-- remove_id is (table_id << 40) + a counter. So the rows of a table lie side by side and grow with the version, and the
+-- actions of one version are one range of ids (dl_table_versions has its bounds).
 -- Columns that hold JSON say so; they keep the text of the action, numbers included, as it was written.
 
 CREATE TABLE dl_migrations (
@@ -25,7 +26,8 @@ CREATE TABLE dl_tables (
 -- One row a version: what its commit said of itself, and the table's totals after it. A table is at the version of its
 -- last row, and the ids of the next version's actions begin where that row's end.
 CREATE TABLE dl_table_versions (
-  table_id                INTEGER NOT NULL REFERENCES dl_tables (table_id),
+  version_id              INTEGER PRIMARY KEY,
+  table_id                INTEGER NOT NULL,
   version                 INTEGER NOT NULL,
   timestamp_ms            INTEGER NOT NULL,  -- strictly increasing with the version
   commit_id               TEXT,
@@ -42,11 +44,11 @@ CREATE TABLE dl_table_versions (
   size_bytes              INTEGER NOT NULL,
   row_count               INTEGER NOT NULL,  -- of the files whose number of rows is known
   files_without_row_count INTEGER NOT NULL,
-  PRIMARY KEY (table_id, version),
+  CONSTRAINT version_in_range CHECK (version_id = (table_id << 40) + 1 + version AND version_id >> 40 = table_id),
   -- A sum beyond 64 bits would become a floating-point number.
   CONSTRAINT totals_in_range CHECK (file_count >= 0 AND size_bytes >= 0 AND row_count >= 0
     AND typeof(size_bytes) = 'integer' AND typeof(row_count) = 'integer' AND typeof(timestamp_ms) = 'integer')
-) WITHOUT ROWID;
+);
 CREATE UNIQUE INDEX dl_table_versions_commit_id ON dl_table_versions (commit_id, table_id) WHERE commit_id IS NOT NULL;
 
 -- One row an add action. A file is in the snapshot of version V when

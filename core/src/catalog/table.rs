@@ -40,6 +40,24 @@ impl TableSelector {
     }
 }
 
+/// The version that a table is at, that of its last row; in a batch that writes one, from its first statement on, the one
+/// that is written. The table is `?1` where nothing else is said.
+macro_rules! latest_version {
+    () => {
+        $crate::catalog::latest_version!("?1")
+    };
+    ($table:literal) => {
+        concat!(
+            "(SELECT version FROM dl_table_versions WHERE version_id >= ",
+            $table,
+            " << 40 AND version_id < (",
+            $table,
+            " + 1) << 40 ORDER BY version_id DESC LIMIT 1)"
+        )
+    };
+}
+pub(crate) use latest_version;
+
 /// The key of the table that `?1` means.
 macro_rules! chosen_table {
     () => {
@@ -54,16 +72,18 @@ pub(crate) use chosen_table;
 /// The chosen table, and whether there are others. ?1 as in [`chosen_table!`].
 pub(crate) const MATCHING_TABLE: &str = concat!(
     "SELECT table_id, table_uuid, name, location, earliest_version,
-       (SELECT max(v.version) FROM dl_table_versions v WHERE v.table_id = dl_tables.table_id),
-       (SELECT count(*) FROM (SELECT 1 FROM dl_tables WHERE import_id IS NULL LIMIT 2)) > 1
+       ",
+    latest_version!("dl_tables.table_id"),
+    ", (SELECT count(*) FROM (SELECT 1 FROM dl_tables WHERE import_id IS NULL LIMIT 2)) > 1
      FROM dl_tables WHERE import_id IS NULL AND table_id = ",
     chosen_table!()
 );
 
-const ALL_TABLES: &str = "
-SELECT table_id, table_uuid, name, location, earliest_version,
-  (SELECT max(v.version) FROM dl_table_versions v WHERE v.table_id = dl_tables.table_id) FROM dl_tables
-WHERE import_id IS NULL ORDER BY name";
+const ALL_TABLES: &str = concat!(
+    "SELECT table_id, table_uuid, name, location, earliest_version, ",
+    latest_version!("dl_tables.table_id"),
+    " FROM dl_tables WHERE import_id IS NULL ORDER BY name"
+);
 
 /// Forgetting a table: children before their parent. ?1 table.
 const DROP: [&str; 12] = [
@@ -79,7 +99,7 @@ const DROP: [&str; 12] = [
     "DELETE FROM dl_cdc_files WHERE table_id = ?1",
     "DELETE FROM dl_unknown_actions WHERE table_id = ?1",
     "DELETE FROM dl_mirror_status WHERE table_id = ?1",
-    "DELETE FROM dl_table_versions WHERE table_id = ?1",
+    "DELETE FROM dl_table_versions WHERE version_id >= ?1 << 40 AND version_id < (?1 + 1) << 40",
 ];
 
 const DROP_TABLE: &str = "DELETE FROM dl_tables WHERE table_id = ?1";

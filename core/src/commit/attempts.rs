@@ -2,7 +2,7 @@
 
 use crate::catalog::{Table, TableSelector, quoted};
 use crate::snapshot::{At, Snapshot, snapshot};
-use crate::sql::{Batch, Database, DatabaseError, Row, Statement, Value};
+use crate::sql::{Batch, Database, DatabaseError, Row, Statement, Value, no_version_left};
 use crate::{Error, ErrorKind, Result};
 
 use super::conflict::Conflict;
@@ -178,11 +178,16 @@ async fn settle(database: &impl Database, parts: &mut [Part<'_>], now_ms: i64) -
     Ok(None)
 }
 
-fn is_out_of_range(error: &DatabaseError) -> bool {
+/// What a row cannot hold stays so, however often it is tried.
+fn beyond_range(error: &DatabaseError) -> Option<Error> {
     match error {
-        DatabaseError::OutOfRange(_) => true,
-        DatabaseError::Guard(guard) => guard == "totals_in_range" || guard == "row_ids_in_range",
-        _ => false,
+        DatabaseError::OutOfRange(_) => Some(out_of_range()),
+        DatabaseError::Guard(guard) => match guard.as_str() {
+            "totals_in_range" | "row_ids_in_range" => Some(out_of_range()),
+            "version_in_range" => Some(no_version_left()),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -211,8 +216,8 @@ async fn resolve(
     if let Some(committed) = committed_before(database, parts).await? {
         return Ok(Some(Ending::Committed(committed)));
     }
-    if is_out_of_range(error) {
-        return Err(at(out_of_range(), parts));
+    if let Some(refusal) = beyond_range(error) {
+        return Err(at(refusal, parts));
     }
     let mut has_moved = false;
     for part in parts.iter_mut() {

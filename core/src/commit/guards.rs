@@ -9,7 +9,7 @@ use crate::snapshot::Snapshot;
 use crate::sql::{Limits, RowSource, Statement, Value, with_rows};
 
 use super::intent::Intent;
-use super::statements::latest_version;
+use super::statements::latest_version_id;
 
 /// A transaction's id was used in no table yet. ?1 commit id.
 pub(super) const GUARD_COMMIT_ID: &str = "
@@ -21,8 +21,8 @@ const GUARD_RULES: &str = "INSERT INTO dl_guard (guard) SELECT 'rules_changed' W
 /// ?1 table, ?2 the last version that was looked at, so in all guards; ?3 whether appends that read nothing matter, too.
 const GUARD_APPEND: &str = concat!(
     "INSERT INTO dl_guard (guard) SELECT 'concurrent_append' WHERE EXISTS (
-       SELECT 1 FROM dl_table_versions v WHERE v.table_id = ?1 AND v.version > ?2 AND v.version < ",
-    latest_version!(),
+       SELECT 1 FROM dl_table_versions v WHERE v.version_id > (?1 << 40) + 1 + ?2 AND v.version_id < ",
+    latest_version_id!(),
     " AND v.added_files > 0
       AND (?3 OR CASE WHEN json_valid(v.commit_info) THEN json_extract(v.commit_info, '$.isBlindAppend') END IS NOT 1))"
 );
@@ -30,8 +30,8 @@ const GUARD_APPEND: &str = concat!(
 /// ?1 table, ?2 as above.
 const GUARD_ANY_REMOVED: &str = concat!(
     "INSERT INTO dl_guard (guard) SELECT 'concurrent_delete_read' WHERE EXISTS (
-       SELECT 1 FROM dl_table_versions v WHERE v.table_id = ?1 AND v.version > ?2 AND v.version < ",
-    latest_version!(),
+       SELECT 1 FROM dl_table_versions v WHERE v.version_id > (?1 << 40) + 1 + ?2 AND v.version_id < ",
+    latest_version_id!(),
     " AND v.removed_files > 0)"
 );
 

@@ -50,6 +50,5 @@ pub use large::{LargeCommit, SweptCommits, sweep_large_commits};
 pub use outcome::{Committed, Outcome, TransactionOutcome};
 pub use plan::plan_commit;
 pub use request::{CommitRequest, Isolation, ReadSet};
-pub(crate) use statements::latest_version;
 pub use transaction::{Transaction, TransactionLimits};
 pub use writer::{Writer, commit};

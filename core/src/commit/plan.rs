@@ -22,7 +22,8 @@ use super::totals::Totals;
 use super::write::{RowIds, VersionStart, VersionWriter};
 
 const COMMITTED: &str = "
-SELECT version, timestamp_ms, file_count FROM dl_table_versions WHERE table_id = ?1 ORDER BY version DESC LIMIT 1";
+SELECT version, timestamp_ms, file_count FROM dl_table_versions
+WHERE version_id >= ?1 << 40 AND version_id < (?1 + 1) << 40 ORDER BY version_id DESC LIMIT 1";
 
 /// One table's part of a commit: the request and what is known of the table.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 //! A path that the table has or had keeps the ids of its last `add`; any other file gets fresh ones above the
 //! high-water mark. What the writer gave is not used: it cannot know what others commit meanwhile.
 
-use super::statements::latest_version;
+use super::statements::latest_version_id;
 
 /// The high-water mark; -1 when no id was assigned. Whoever removes the domain gives no ids back, and what is no mark
 /// sets none. ?1 table.
@@ -28,8 +28,8 @@ macro_rules! set_high_water_mark {
             " || '}', 'removed', json('false'))
      FROM dl_table_versions v",
             $from,
-            " WHERE v.table_id = ?1 AND v.version = ",
-            latest_version!(),
+            " WHERE v.version_id = ",
+            latest_version_id!(),
             " ON CONFLICT (table_id, domain, version) DO UPDATE
        SET removed = excluded.removed, domain_metadata = excluded.domain_metadata"
         )
@@ -54,8 +54,8 @@ pub(super) const INSERT_ADDS_WITH_ROW_IDS: &str = concat!(
      FROM rows r CROSS JOIN mark CROSS JOIN dl_table_versions v
      LEFT JOIN dl_add_files f ON f.file_id = (
        SELECT max(g.file_id) FROM dl_add_files g WHERE g.table_id = ?1 AND g.path = r.path)
-     WHERE v.table_id = ?1 AND v.version = ",
-    latest_version!(),
+     WHERE v.version_id = ",
+    latest_version_id!(),
     " ON CONFLICT (table_id, path, dv_id, version) DO NOTHING"
 );
 
@@ -69,8 +69,8 @@ pub(super) const INSERT_REMOVES_WITH_ROW_IDS: &str = concat!(
      FROM rows r CROSS JOIN dl_table_versions v
      LEFT JOIN dl_add_files f ON f.file_id = (
        SELECT max(g.file_id) FROM dl_add_files g WHERE g.table_id = ?1 AND g.path = r.path)
-     WHERE v.table_id = ?1 AND v.version = ",
-    latest_version!()
+     WHERE v.version_id = ",
+    latest_version_id!()
 );
 
 /// ?1 table, ?2 rows of the version's files, ?3 the highest id that the writer reserved or NULL.

@@ -1,38 +1,41 @@
 //! The statements that write one version.
 
-/// The version that a table is at; in a batch that writes one, from its first statement on, the one that is written.
-/// ?1 table.
-macro_rules! latest_version {
+use crate::catalog::latest_version;
+
+/// The id of the row of [`latest_version!`]. ?1 table.
+macro_rules! latest_version_id {
     () => {
-        "(SELECT max(version) FROM dl_table_versions WHERE table_id = ?1)"
+        "(SELECT max(version_id) FROM dl_table_versions WHERE version_id >= ?1 << 40 AND version_id < (?1 + 1) << 40)"
     };
 }
-pub(crate) use latest_version;
+pub(super) use latest_version_id;
 
 /// Takes the next version of a table that readers see, with all that is known of it. ?1 table, ?2 least timestamp,
 /// ?3 commit id, ?4 commit info, ?5 in-commit timestamps, ?6 commit digest, ?7 add actions, ?8 remove actions, ?9 bytes and
 /// ?10 rows of the added files, ?11 those of them whose rows are not known, ?12 the last version that was looked at, ?13 the table's UUID: another catalog has
 /// another table under the key.
 pub(super) const TAKE_VERSION: &str = concat!(
-    "INSERT INTO dl_table_versions (table_id, version, timestamp_ms, commit_id, commit_digest, commit_info, commit_known,
+    "INSERT INTO dl_table_versions (version_id, table_id, version, timestamp_ms, commit_id, commit_digest, commit_info, commit_known,
        added_files, removed_files, first_file_id, end_file_id, first_remove_id, end_remove_id,
        file_count, size_bytes, row_count, files_without_row_count)
-     SELECT p.table_id, p.version + 1, max(?2, p.timestamp_ms + 1), ?3, ?6,
+     SELECT p.version_id + 1, p.table_id, p.version + 1, max(?2, p.timestamp_ms + 1), ?3, ?6,
        CASE WHEN ?5 THEN json_set(?4, '$.inCommitTimestamp', max(?2, p.timestamp_ms + 1)) ELSE ?4 END, 1,
        ?7, ?8, p.end_file_id, p.end_file_id + ?7, p.end_remove_id, p.end_remove_id + ?8,
        p.file_count + ?7, p.size_bytes + ?9, p.row_count + ?10, p.files_without_row_count + ?11
-     FROM dl_tables t JOIN dl_table_versions p ON p.table_id = t.table_id AND p.version = ",
-    latest_version!(),
+     FROM dl_tables t JOIN dl_table_versions p ON p.version_id = ",
+    latest_version_id!(),
     " WHERE t.table_id = ?1 AND t.table_uuid = ?13 AND t.import_id IS NULL AND t.rules_version <= ?12"
 );
 
 /// Begins a version of which nothing is known yet. ?1 table, ?2 version, ?3 least timestamp, ?4 commit known.
 pub(super) const BEGIN: &str = "
-WITH previous AS (SELECT * FROM dl_table_versions WHERE table_id = ?1 ORDER BY version DESC LIMIT 1)
-INSERT INTO dl_table_versions (table_id, version, timestamp_ms, commit_known,
+WITH previous AS (
+  SELECT * FROM dl_table_versions WHERE version_id >= ?1 << 40 AND version_id < (?1 + 1) << 40
+  ORDER BY version_id DESC LIMIT 1)
+INSERT INTO dl_table_versions (version_id, table_id, version, timestamp_ms, commit_known,
   added_files, removed_files, first_file_id, end_file_id, first_remove_id, end_remove_id,
   file_count, size_bytes, row_count, files_without_row_count)
-SELECT t.table_id, ?2, max(?3, coalesce(p.timestamp_ms + 1, ?3)), ?4,
+SELECT (t.table_id << 40) + 1 + ?2, t.table_id, ?2, max(?3, coalesce(p.timestamp_ms + 1, ?3)), ?4,
   0, 0, coalesce(p.end_file_id, ?1 << 40), coalesce(p.end_file_id, ?1 << 40),
   coalesce(p.end_remove_id, ?1 << 40), coalesce(p.end_remove_id, ?1 << 40),
   coalesce(p.file_count, 0), coalesce(p.size_bytes, 0), coalesce(p.row_count, 0), coalesce(p.files_without_row_count, 0)
@@ -42,9 +45,10 @@ FROM dl_tables t LEFT JOIN previous p WHERE t.table_id = ?1";
 pub(super) const DESCRIBE: &str = concat!(
     "UPDATE dl_table_versions SET commit_info = ?3, timestamp_ms = max(?2, coalesce((
        SELECT p.timestamp_ms + 1 FROM dl_table_versions p
-       WHERE p.table_id = ?1 AND p.version < dl_table_versions.version ORDER BY p.version DESC LIMIT 1), ?2))
-     WHERE table_id = ?1 AND version = ",
-    latest_version!()
+       WHERE p.version_id >= ?1 << 40 AND p.version_id < dl_table_versions.version_id
+       ORDER BY p.version_id DESC LIMIT 1), ?2))
+     WHERE version_id = ",
+    latest_version_id!()
 );
 
 /// Takes `closed` out of the latest version's totals.
@@ -67,8 +71,8 @@ pub(super) const SUBTRACT: &str = concat!(
     latest_version!(),
     ") ",
     subtract_closed!(),
-    "table_id = ?1 AND version = ",
-    latest_version!()
+    "version_id = ",
+    latest_version_id!()
 );
 
 /// Takes the files among the rows out of the version's totals that [`CLOSE`], the statement before, has closed: mostly
@@ -80,8 +84,8 @@ pub(super) const SUBTRACT_CLOSED: &str = concat!(
     latest_version!(),
     ") ",
     subtract_closed!(),
-    "changes() > 0 AND table_id = ?1 AND version = ",
-    latest_version!()
+    "changes() > 0 AND version_id = ",
+    latest_version_id!()
 );
 
 /// Ends the interval of live files, whose ids are compared with those of the rows.
@@ -112,7 +116,7 @@ pub(super) const CLOSE_ONE: &str = close!("=");
 /// What templates that insert rows end with: each row with the latest version, `v`.
 macro_rules! from_rows {
     () => {
-        concat!(" FROM rows r CROSS JOIN dl_table_versions v WHERE v.table_id = ?1 AND v.version = ", latest_version!())
+        concat!(" FROM rows r CROSS JOIN dl_table_versions v WHERE v.version_id = ", latest_version_id!())
     };
 }
 
@@ -154,7 +158,7 @@ pub(super) const ENABLE_IN_COMMIT_TIMESTAMPS: &str = concat!(
          SELECT json_set(metadata,
            '$.configuration."delta.inCommitTimestampEnablementVersion"', CAST(v.version AS TEXT),
            '$.configuration."delta.inCommitTimestampEnablementTimestamp"', CAST(v.timestamp_ms AS TEXT))
-         FROM dl_table_versions v WHERE v.table_id = ?1 AND v.version = dl_metadata_updates.version)
+         FROM dl_table_versions v WHERE v.version_id = (?1 << 40) + 1 + dl_metadata_updates.version)
        WHERE table_id = ?1 AND version > 0 AND version = "#,
     latest_version!()
 );
@@ -202,8 +206,8 @@ pub(super) const END: &str = concat!(
     "WITH added AS (
        SELECT f.size, f.row_count FROM dl_table_versions v
        JOIN dl_add_files f ON f.file_id >= v.first_file_id AND f.file_id < v.first_file_id + ?2
-       WHERE v.table_id = ?1 AND v.version = ",
-    latest_version!(),
+       WHERE v.version_id = ",
+    latest_version_id!(),
     ")
      UPDATE dl_table_versions SET
        added_files = ?2,
@@ -214,6 +218,6 @@ pub(super) const END: &str = concat!(
          SELECT dl_table_versions.file_count + count(*), dl_table_versions.size_bytes + coalesce(sum(size), 0),
            dl_table_versions.row_count + coalesce(sum(row_count), 0),
            dl_table_versions.files_without_row_count + count(*) - count(row_count) FROM added)
-     WHERE table_id = ?1 AND version = ",
-    latest_version!()
+     WHERE version_id = ",
+    latest_version_id!()
 );

@@ -1,6 +1,6 @@
 //! The statements of an import.
 
-use crate::commit::latest_version;
+use crate::catalog::latest_version;
 use crate::sql::{Batch, Statement};
 
 /// ?1 table, ?2 import.
@@ -15,9 +15,10 @@ pub(super) const GUARD_IMPORT: &str = "INSERT INTO dl_guard (guard) SELECT 'impo
 /// stays, and the current version comes after it. ?1 table, ?2 current version, ?3 its time.
 pub(super) const GIVE_WAY: &str = "
 UPDATE dl_table_versions SET timestamp_ms = min(timestamp_ms, ?3 - (?2 - version))
-WHERE table_id = ?1 AND version < ?2 AND commit_info ->> '$.inCommitTimestamp' IS NULL
+WHERE version_id >= ?1 << 40 AND version_id < (?1 << 40) + 1 + ?2 AND commit_info ->> '$.inCommitTimestamp' IS NULL
   AND NOT EXISTS (
-    SELECT 1 FROM dl_table_versions own WHERE own.table_id = ?1 AND own.version < ?2 AND own.commit_id IS NOT NULL)";
+    SELECT 1 FROM dl_table_versions own
+    WHERE own.version_id >= ?1 << 40 AND own.version_id < (?1 << 40) + 1 + ?2 AND own.commit_id IS NOT NULL)";
 
 pub(super) const GUARD_VERSION: &str = concat!(
     "INSERT INTO dl_guard (guard) SELECT 'version_moved'
@@ -31,7 +32,7 @@ pub(super) const GUARD_VERSION: &str = concat!(
 pub(super) const FORGET: [&str; 6] = [
     "DELETE FROM dl_add_files
      WHERE file_id >= ?1 << 40 AND file_id < (?1 + 1) << 40 AND removed_version <= ?2",
-    "DELETE FROM dl_table_versions WHERE table_id = ?1 AND version < ?2",
+    "DELETE FROM dl_table_versions WHERE version_id >= ?1 << 40 AND version_id < (?1 << 40) + 1 + ?2",
     "DELETE FROM dl_cdc_files WHERE table_id = ?1 AND version < ?2",
     "DELETE FROM dl_unknown_actions WHERE table_id = ?1 AND version < ?2 AND version >= ?3",
     "DELETE FROM dl_metadata_updates WHERE table_id = ?1 AND version < (

@@ -8,7 +8,7 @@ use crate::{Error, ErrorKind, Result};
 
 const VERSION: &str = "
 SELECT timestamp_ms, commit_known, commit_info, first_file_id, end_file_id, first_remove_id, end_remove_id
-FROM dl_table_versions WHERE table_id = ?1 AND version = ?2";
+FROM dl_table_versions WHERE version_id = (?1 << 40) + 1 + ?2";
 
 const PROTOCOL: &str = "SELECT protocol FROM dl_protocol_updates WHERE table_id = ?1 AND version = ?2";
 const METADATA: &str = "SELECT metadata FROM dl_metadata_updates WHERE table_id = ?1 AND version = ?2";

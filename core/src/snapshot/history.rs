@@ -9,9 +9,9 @@ use super::{parse_stored, target};
 const HISTORY: &str = target!(
     " SELECT v.version, v.timestamp_ms, v.commit_info, v.added_files, v.removed_files, v.commit_known, v.commit_id
      FROM target JOIN dl_tables t ON t.table_id = target.table_id
-     JOIN dl_table_versions v ON v.table_id = t.table_id
-       AND v.version >= t.earliest_version AND v.version <= target.version
-     ORDER BY v.version DESC LIMIT ?4"
+     JOIN dl_table_versions v ON v.version_id >= (t.table_id << 40) + 1 + t.earliest_version
+       AND v.version_id <= (t.table_id << 40) + 1 + min(target.version, 0xfffffffffe)
+     ORDER BY v.version_id DESC LIMIT ?4"
 );
 
 /// What one version did.

@@ -44,8 +44,9 @@ macro_rules! target {
     ($query:literal) => {
         concat!(
             "WITH RECURSIVE chosen (table_id, first, last) AS (
-               SELECT t.table_id, t.earliest_version,
-                 (SELECT max(v.version) FROM dl_table_versions v WHERE v.table_id = t.table_id) FROM dl_tables t
+               SELECT t.table_id, t.earliest_version, ",
+            $crate::catalog::latest_version!("t.table_id"),
+            " FROM dl_tables t
                WHERE import_id IS NULL AND table_id = ",
             $crate::catalog::chosen_table!(),
             "), bisection (low, high) AS (
@@ -54,14 +55,14 @@ macro_rules! target {
                SELECT CASE WHEN m.version <= b.high AND m.timestamp_ms <= ?3 THEN m.version ELSE b.low END,
                  CASE WHEN m.version <= b.high AND m.timestamp_ms <= ?3 THEN b.high ELSE (b.low + b.high + 1) / 2 - 1 END
                FROM bisection b CROSS JOIN chosen c CROSS JOIN dl_table_versions m
-                 ON m.table_id = c.table_id AND m.version = (
-                   SELECT min(v.version) FROM dl_table_versions v
-                   WHERE v.table_id = c.table_id AND v.version >= (b.low + b.high + 1) / 2)
+                 ON m.version_id = (
+                   SELECT min(v.version_id) FROM dl_table_versions v
+                   WHERE v.version_id >= (c.table_id << 40) + 1 + (b.low + b.high + 1) / 2)
                WHERE b.low < b.high
              ), target (table_id, version) AS (
                SELECT c.table_id, CASE WHEN ?2 IS NOT NULL THEN ?2 WHEN ?3 IS NULL THEN c.last ELSE (
                  SELECT v.version FROM bisection b CROSS JOIN dl_table_versions v
-                   ON v.table_id = c.table_id AND v.version = b.low AND v.timestamp_ms <= ?3
+                   ON v.version_id = (c.table_id << 40) + 1 + b.low AND v.timestamp_ms <= ?3
                  WHERE b.low >= b.high) END
                FROM chosen c)",
             $query
@@ -73,7 +74,8 @@ pub(crate) use target;
 const VERSION: &str = target!(
     " SELECT v.version, v.timestamp_ms, v.file_count, v.size_bytes, v.row_count, v.files_without_row_count,
        v.end_file_id, v.commit_info
-     FROM target JOIN dl_table_versions v ON v.table_id = target.table_id AND v.version = target.version"
+     FROM target JOIN dl_table_versions v ON v.version_id = (target.table_id << 40) + 1 + target.version
+       AND v.table_id = target.table_id"
 );
 
 const METADATA: &str = target!(
@@ -122,9 +124,10 @@ const DOMAINS: &str = target!(
 /// The times of the first and last version that can be read.
 const TIME_RANGE: &str = target!(
     " SELECT (SELECT v.timestamp_ms FROM dl_table_versions v
-             WHERE v.table_id = t.table_id AND v.version = t.earliest_version),
+             WHERE v.version_id = (t.table_id << 40) + 1 + t.earliest_version),
             (SELECT v.timestamp_ms FROM dl_table_versions v
-             WHERE v.table_id = t.table_id ORDER BY v.version DESC LIMIT 1)
+             WHERE v.version_id >= t.table_id << 40 AND v.version_id < (t.table_id + 1) << 40
+             ORDER BY v.version_id DESC LIMIT 1)
      FROM target JOIN dl_tables t ON t.table_id = target.table_id"
 );
 

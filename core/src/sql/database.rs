@@ -91,12 +91,16 @@ pub enum DatabaseError {
     Other(String),
 }
 
+/// The last version of a table: its key in `dl_table_versions` has 40 bits for version + 1.
+const LAST_VERSION: i64 = (1 << 40) - 2;
+
 impl From<DatabaseError> for Error {
     fn from(error: DatabaseError) -> Self {
         use DatabaseError::*;
         match error {
             Guard(guard) if guard == "totals_in_range" => out_of_range(),
             OutOfRange(_) => out_of_range(),
+            Guard(guard) if guard == "version_in_range" => no_version_left(),
             Guard(guard) => Error::new(ErrorKind::Conflict, format!("the catalog's guard `{guard}` did not hold")),
             Unique(columns) => Error::new(ErrorKind::Conflict, format!("{columns} must be unique")),
             Busy(text) => Error::new(ErrorKind::Unavailable, format!("the catalog is busy: {text}"))
@@ -120,6 +124,13 @@ impl From<DatabaseError> for Error {
             Other(text) => Error::new(ErrorKind::Internal, format!("the catalog's database: {text}")),
         }
     }
+}
+
+pub(crate) fn no_version_left() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("the table's versions go beyond {LAST_VERSION}, the last one that a catalog has room for"),
+    )
 }
 
 fn out_of_range() -> Error {

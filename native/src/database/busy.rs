@@ -15,6 +15,9 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_micros(500);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
+const BRIEF_PAUSE: Duration = Duration::from_micros(100);
+const BRIEF_PAUSES: i32 = 50;
+
 thread_local! {
     /// A connection is used by one thread at a time, and that one waits for one thing at a time.
     static WAITING_SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
@@ -27,6 +30,14 @@ thread_local! {
 /// Those of SQLite.
 pub fn wait_as_the_catalog(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.busy_handler(Some(pause))
+}
+
+/// Lets a connection that holds the lock on the file wait for readers: others wait for it meanwhile.
+pub(super) fn wait_briefly(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.busy_handler(Some(|number| {
+        sleep(BRIEF_PAUSE);
+        number < BRIEF_PAUSES
+    }))
 }
 
 /// Before try `number`, which counts from 0; false: gives up.

@@ -69,9 +69,25 @@ impl LogSync {
     }
 }
 
+/// How the log is moved into the file, in SQLite's terms.
+#[derive(Clone, Copy)]
+pub(super) enum Move {
+    /// While others write and read on.
+    Passive,
+    /// The next one to write begins the log anew.
+    Restart,
+    /// The log is empty afterwards.
+    Truncate,
+}
+
 /// Moves all of the log into the file, and syncs that; whether it could.
-pub(super) fn move_into_file(connection: &Connection) -> bool {
-    let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+pub(super) fn move_into_file(connection: &Connection, how: Move) -> bool {
+    let pragma = match how {
+        Move::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+        Move::Restart => "PRAGMA wal_checkpoint(RESTART)",
+        Move::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
+    };
+    let moved = connection.query_row(pragma, [], |row| {
         let (busy, pages, moved): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(busy == 0 && pages == moved)
     });

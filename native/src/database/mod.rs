@@ -3,6 +3,7 @@
 mod busy;
 mod connection;
 mod convert;
+mod log_length;
 mod log_sync;
 mod options;
 mod sqlite;

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::connection::{check_ours, data_version, in_transaction, run_all, set_up, use_wal};
 use super::convert::{is_cannot_open, translate};
-use super::log_sync::{LogSync, has_log, move_into_file};
+use super::log_length::LogLength;
+use super::log_sync::{LogSync, Move, has_log, move_into_file};
 use super::options::{BatchThread, SqliteOptions, Synchronous};
 
 type Result<T> = std::result::Result<T, DatabaseError>;
@@ -16,7 +17,7 @@ type Result<T> = std::result::Result<T, DatabaseError>;
 /// A commit writes few rows to each of several pages: larger ones make imports a fifth faster, and commits slower by as
 /// much. 64 MiB of cache hold the index of paths.
 const WRITER_SETTINGS: &str = "
-PRAGMA page_size = 4096; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;";
+PRAGMA page_size = 4096; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536;";
 
 /// Idle connections that are kept for readers.
 const READERS: usize = 4;
@@ -45,7 +46,12 @@ struct Shared {
     log: LogSync,
     // Closed in this order: the writer, as the last one, moves what is in the log beside the file into the file.
     readers: Mutex<Vec<Reader>>,
-    writer: Mutex<Option<Connection>>,
+    writer: Mutex<Option<Writer>>,
+}
+
+struct Writer {
+    connection: Connection,
+    log_length: LogLength,
 }
 
 struct Reader {
@@ -151,17 +157,18 @@ impl Shared {
     fn write<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.log.check().map_err(DatabaseError::Unavailable)?;
         let mut writer = lock(&self.writer);
-        let connection = match writer.take() {
-            Some(connection) => connection,
+        let mut open = match writer.take() {
+            Some(open) => open,
             None => self.open_writer(OpenFlags::empty())?,
         };
-        let result = in_transaction(&connection, "BEGIN IMMEDIATE", |connection| {
+        let result = in_transaction(&open.connection, "BEGIN IMMEDIATE", |connection| {
             if !self.log.open(connection).map_err(no_log)? {
                 return Err(DatabaseError::Unavailable("SQLite has no log beside the file".into()));
             }
             run(connection)
         });
-        *writer = Some(connection);
+        open.log_length.shorten(&mut open.connection);
+        *writer = Some(open);
         drop(writer);
         // A refusal, too, rests on what others wrote.
         let is_told = matches!(result, Ok(_) | Err(DatabaseError::Guard(_) | DatabaseError::Unique(_)));
@@ -173,10 +180,12 @@ impl Shared {
 
     /// Without the writer's lock, so that other threads write on meanwhile.
     fn sync(&self) -> std::result::Result<(), String> {
-        self.log.sync(|| lock(&self.writer).as_ref().is_some_and(move_into_file))
+        self.log.sync(|| {
+            lock(&self.writer).as_ref().is_some_and(|writer| move_into_file(&writer.connection, Move::Truncate))
+        })
     }
 
-    fn open_writer(&self, create: OpenFlags) -> Result<Connection> {
+    fn open_writer(&self, create: OpenFlags) -> Result<Writer> {
         check_names(&self.path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
         let mut connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
@@ -189,7 +198,8 @@ impl Shared {
         };
         connection.execute_batch(synchronous).map_err(translate)?;
         use_wal(&connection)?;
-        Ok(connection)
+        let log_length = LogLength::watch(&mut connection).map_err(translate)?;
+        Ok(Writer { connection, log_length })
     }
 
     fn open_reader(&self) -> Result<Reader> {

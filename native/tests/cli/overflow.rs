@@ -55,3 +55,27 @@ fn row_counts_beyond_64_bits_are_unknown() {
     let snapshot = home.run("snapshot", &[]).json();
     assert_eq!((&snapshot["file_count"], &snapshot["row_count"]), (&json!(5), &Value::Null));
 }
+
+/// The key of a version is made of the table's and its number.
+#[test]
+fn a_version_beyond_40_bits_is_not_another_tables() {
+    let home = Home::with_table(&[first_commit(), lines(&[add("b")])]);
+    home.write_log("u", &[first_commit(), lines(&[add("c")]), lines(&[add("d")])]);
+    home.import("u").ok();
+    for version in [-1, 1 << 40, (1 << 40) + 1, (2 << 40) + 1, i64::MAX] {
+        let version = format!("--version={version}");
+        for command in ["files", "history", "snapshot", "schema"] {
+            home.run(command, &["--table", "t", &version]).fails("not_found", "has no version");
+        }
+    }
+
+    let last = (1_i64 << 40) - 2;
+    home.query(&format!(
+        "UPDATE dl_table_versions SET version = {last}, version_id = (table_id << 40) + 1 + {last}
+         WHERE version = 1 AND table_id = (SELECT table_id FROM dl_tables WHERE name = 't')"
+    ));
+    let refused = home.commit(&lines(&[add("e")]), &[]);
+    refused.fails("unsupported", &last.to_string());
+    assert_eq!(home.run("snapshot", &["--table", "t"]).json()["version"], last);
+    assert_eq!(home.run("snapshot", &["--table", "u"]).json()["version"], 2);
+}

@@ -9,7 +9,7 @@ pub(super) const CHANGES: &str = "
 SELECT v.version, v.commit_info, p.protocol, m.metadata FROM (
   SELECT version FROM dl_metadata_updates WHERE table_id = ?1 AND version > ?2 AND version <= ?3
   UNION SELECT version FROM dl_protocol_updates WHERE table_id = ?1 AND version > ?2 AND version <= ?3
-) c CROSS JOIN dl_table_versions v ON v.table_id = ?1 AND v.version = c.version
+) c CROSS JOIN dl_table_versions v ON v.version_id = (?1 << 40) + 1 + c.version
 LEFT JOIN dl_protocol_updates p ON p.table_id = ?1 AND p.version = c.version
 LEFT JOIN dl_metadata_updates m ON m.table_id = ?1 AND m.version = c.version
 ORDER BY c.version";
@@ -84,7 +84,7 @@ pub(super) const ADDED_AGAIN: &str = concat!(
     "WITH rows (path, dv_id) AS ({rows})
      SELECT f.version, f.path FROM rows r CROSS JOIN dl_add_files f
        ON f.table_id = ?1 AND f.path = r.path AND f.version > ?2 AND f.version <= ?3
-     CROSS JOIN dl_table_versions v ON v.table_id = ?1 AND v.version = f.version
+     CROSS JOIN dl_table_versions v ON v.version_id = (?1 << 40) + 1 + f.version
      WHERE ",
     is_not_backfill!(),
     " ORDER BY f.version LIMIT 1"
@@ -94,12 +94,12 @@ pub(super) const ADDED_AGAIN: &str = concat!(
 pub(super) const ADDED: &str = concat!(
     "SELECT f.file_id, f.version, f.path, f.partition_values, f.stats FROM dl_table_versions v
      CROSS JOIN dl_add_files f ON f.file_id >= v.first_file_id AND f.file_id < v.end_file_id
-     WHERE v.table_id = ?1 AND v.version > ?2 AND v.version <= ?3 AND v.added_files > 0 AND v.end_file_id > ?5
+     WHERE v.version_id > (?1 << 40) + 1 + ?2 AND v.version_id <= (?1 << 40) + 1 + ?3 AND v.added_files > 0 AND v.end_file_id > ?5
        AND f.file_id > ?5
        AND (?4 OR CASE WHEN json_valid(v.commit_info) THEN json_extract(v.commit_info, '$.isBlindAppend') END IS NOT 1)
        AND ",
     is_not_backfill!(),
-    " ORDER BY v.version, f.file_id LIMIT ?6"
+    " ORDER BY v.version_id, f.file_id LIMIT ?6"
 );
 
 /// Files that were removed, as they were when the commit read: ?4 the version that it read, or NULL for files of any time;
@@ -109,9 +109,9 @@ SELECT r.remove_id, r.version, r.path, f.partition_values, f.stats FROM dl_table
 CROSS JOIN dl_remove_files r ON r.remove_id >= v.first_remove_id AND r.remove_id < v.end_remove_id
 CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path
   AND (?4 IS NULL OR f.version <= ?4 AND coalesce(f.removed_version > ?4, 1))
-WHERE v.table_id = ?1 AND v.version > ?2 AND v.version <= ?3 AND v.removed_files > 0 AND v.end_remove_id > ?5
+WHERE v.version_id > (?1 << 40) + 1 + ?2 AND v.version_id <= (?1 << 40) + 1 + ?3 AND v.removed_files > 0 AND v.end_remove_id > ?5
   AND r.remove_id > ?5
-ORDER BY v.version, r.remove_id LIMIT ?6";
+ORDER BY v.version_id, r.remove_id LIMIT ?6";
 
 /// ?1 table, ?2 version.
-pub(super) const OPERATION: &str = "SELECT commit_info FROM dl_table_versions WHERE table_id = ?1 AND version = ?2";
+pub(super) const OPERATION: &str = "SELECT commit_info FROM dl_table_versions WHERE version_id = (?1 << 40) + 1 + ?2";
