@@ -140,6 +140,18 @@ async fn a_large_commit_is_visible_at_once_with_rows_in_json() {
 }
 
 #[tokio::test]
+async fn a_file_of_a_large_commit_has_the_spelling_of_its_first_add() {
+    let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;
+    let mut large = begin(&database, CommitRequest::new("large", Vec::new())).await;
+    large.write(&parsed(&[add("p=é/a")])).await.unwrap();
+    large.write(&parsed(&[add("p=é/b")])).await.unwrap();
+    commit(&database, &HOST, &named("t"), &CommitRequest::new("other", parsed(&[add("p=%C3%A9/b")]))).await.unwrap();
+    let error = large.finalize().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("`p=é/b` is one file with `p=%C3%A9/b`"), "{error}");
+}
+
+#[tokio::test]
 async fn a_dead_client_leaves_nothing_visible() {
     let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;
     let before = dump_without_large(&database).await;

@@ -151,6 +151,33 @@ fn a_file_has_one_spelling() {
     home.commit(&lines(&[add("./other.parquet")]), &[]).fails("invalid", "odd spelling");
 }
 
+/// Engines differ in what they escape: what one has brought in comes a second time from no other.
+#[test]
+fn a_file_has_the_spelling_of_its_first_add() {
+    let home = Home::with_table(&[lines(&[protocol(), metadata(), add("p=é/a"), add("./odd"), add("p=ä/a")])]);
+    home.commit(&lines(&[add("p=ö/b"), add("c~d"), add("p=%C3%9F/b"), add("p=1/a,b")]), &[]).ok();
+    for (path, known) in [
+        ("p=%C3%A9/a", "p=é/a"),
+        ("p=%C3%B6/b", "p=ö/b"),
+        ("p=ß/b", "p=%C3%9F/b"),
+        ("c%7Ed", "c~d"),
+        ("p=1/a%2Cb", "p=1/a,b"),
+    ] {
+        let error =
+            home.commit(&lines(&[add("new"), add(path)]), &[]).fails("invalid", &format!("is one file with `{known}`"));
+        assert_eq!(error["path"], path);
+    }
+    // Again under its own path, and in another spelling when it is gone.
+    home.commit(&lines(&[add("p=ö/b"), add("p=%C3%A4/b")]), &[]).ok();
+    home.commit(&lines(&[remove("p=é/a")]), &[]).ok();
+    home.commit(&lines(&[add("p=%C3%A9/a")]), &[]).ok();
+    home.commit(&lines(&[add("p=é/a")]), &[]).fails("invalid", "is one file with `p=%C3%A9/a`");
+    // What the table had once under an odd path may come back, unless the file is there under its plain one.
+    home.commit(&lines(&[remove("./odd")]), &[]).ok();
+    home.commit(&lines(&[add("odd")]), &[]).ok();
+    home.commit(&lines(&[add("./odd")]), &[]).fails("invalid", "is one file with `odd`");
+}
+
 #[test]
 fn files_that_were_read_were_there() {
     let home = Home::with_table(&[first_commit(), lines(&[add("second")])]);

@@ -1,8 +1,6 @@
 //! What a table asks of the actions on its files.
 
-use std::collections::{BTreeMap, HashMap};
-
-use twox_hash::XxHash3_64;
+use std::collections::BTreeMap;
 
 use crate::action::{Action, Add, Cdc, Json, Protocol, Remove};
 use crate::catalog::quoted;
@@ -13,7 +11,7 @@ use crate::{Error, Result};
 use super::change::Change;
 use super::needed_features::lacks_feature;
 use super::partition::PartitionColumns;
-use super::path::{check_length, check_path, spelled_plainly};
+use super::path::{check_length, check_path};
 use super::stats::check_stats;
 use super::unusual_path::unusual_path;
 use super::vector::check_vector;
@@ -182,55 +180,4 @@ fn check_tags(tags: Option<&Json>, file: impl FnOnce() -> String) -> Result<()> 
         }
         _ => Ok(()),
     }
-}
-
-/// A file has one spelling in a commit: under two it would be read twice, or a tombstone would take a live file away.
-pub(super) fn check_spellings(actions: &[Action]) -> Result<()> {
-    let mut spellings = Spellings::default();
-    actions.chunks(1).try_for_each(|action| {
-        spellings.check(action)?;
-        spellings.insert(action);
-        Ok(())
-    })
-}
-
-/// The spellings of the files that a commit names: sixteen bytes a file.
-#[derive(Clone, Debug, Default)]
-pub(in crate::commit) struct Spellings(HashMap<u64, u64>);
-
-impl Spellings {
-    /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) when one of the files has another spelling already.
-    pub(in crate::commit) fn check(&self, actions: &[Action]) -> Result<()> {
-        for path in actions.iter().filter_map(named_path) {
-            let (plain, hash) = hashes(path);
-            if self.0.get(&plain).is_some_and(|known| *known != hash) {
-                return Err(Error::invalid(format!(
-                    "the path {} is one file with another spelling of it",
-                    quoted(path)
-                ))
-                .path(path)
-                .hint("spell a file as in its first `add`; `dl files` shows it"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes in more actions.
-    pub(in crate::commit) fn insert(&mut self, actions: &[Action]) {
-        self.0.extend(actions.iter().filter_map(named_path).map(hashes));
-    }
-}
-
-fn named_path(action: &Action) -> Option<&str> {
-    match action {
-        Action::Add(add) => Some(&add.path),
-        Action::Remove(remove) => Some(&remove.path),
-        _ => None,
-    }
-}
-
-/// Of the path as it would be spelled plainly, and as it is.
-fn hashes(path: &str) -> (u64, u64) {
-    (XxHash3_64::oneshot(spelled_plainly(path).as_bytes()), XxHash3_64::oneshot(path.as_bytes()))
 }

@@ -17,6 +17,7 @@ mod properties;
 mod protocol;
 mod row_tracking;
 mod size;
+mod spelling;
 mod stats;
 mod unusual_path;
 mod vector;
@@ -34,13 +35,14 @@ use change::Change;
 pub(super) use change::{Past, ends_column_mapping, operation_of};
 use commit_info::check_commit_info;
 use domains::{check_domain, check_live_domains};
-pub(super) use files::Spellings;
-use files::{FileRules, check_spellings};
+use files::FileRules;
 use metadata::check_metadata;
 use needed_features::check_needed_features;
 use protocol::check_protocol;
 use row_tracking::{check_row_counts, check_row_tracking};
 use size::check_size;
+use spelling::check_spellings;
+pub(super) use spelling::{Spellings, other_spellings};
 pub(super) use unusual_path::unusual_path;
 
 /// Checks that a table's rules allow a commit of `actions`, where `state` is the table's latest version. Whether the

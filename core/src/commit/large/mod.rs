@@ -12,7 +12,7 @@ use crate::snapshot::{At, Snapshot, snapshot};
 use crate::sql::{Batch, Database, DatabaseError, Statement, Value, with_rows};
 use crate::{Error, ErrorKind, Result};
 
-use super::added_files::unusual_among;
+use super::added_files::Questions;
 use super::attempts::{Ending, committed_before, find_commit, run};
 use super::check::{Past, Spellings, check_page, check_rest, operation_of};
 use super::digest::Digest;
@@ -135,8 +135,7 @@ pub struct LargeCommit<'a, D, H> {
     request: CommitRequest,
     staged: Staged,
     spellings: Spellings,
-    /// Paths that may come only where the table has or had them.
-    unusual_paths: Vec<String>,
+    questions: Questions,
     /// The page that may be written in part.
     failed: Option<FailedPage>,
     /// It happened before; what is written now is compared only.
@@ -196,7 +195,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             request,
             staged,
             spellings: Spellings::default(),
-            unusual_paths: Vec::new(),
+            questions: Questions::default(),
             failed: None,
             has_happened,
         })
@@ -256,8 +255,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         self.failed = None;
         self.spellings.insert(actions);
         let operation = operation_of(&self.request.actions, self.request.operation.as_deref());
-        let unusual = unusual_among(actions, &self.state.table.location, &operation);
-        self.unusual_paths.extend(unusual.into_iter().map(str::to_owned));
+        self.questions.extend(Questions::of(actions, &self.state.table.location, &operation));
         Ok(())
     }
 
@@ -335,7 +333,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             return Err(failed.error.clone().context("a page of the large commit was not written"));
         }
         let mut state = self.state.clone();
-        let mut parts = [Part::large(&mut state, &self.request, self.staged.clone(), self.unusual_paths.clone())];
+        let mut parts = [Part::large(&mut state, &self.request, self.staged.clone(), self.questions.clone())];
         if let Some(before) = committed_before(self.database, &parts).await? {
             self.clean_up().await;
             return Ok(before.into_iter().next().map_or(Outcome::Unknown, Outcome::Committed));
