@@ -55,6 +55,8 @@ pub(super) struct Intent {
     pub has_metadata: bool,
     /// The table must have had the commit's schema before.
     pub had_schema: bool,
+    /// Physical paths that no column of the table must have had.
+    pub new_columns: Vec<String>,
     pub has_protocol: bool,
     /// It adds files again as they are, and nothing else.
     pub rewrites_row_ids: bool,
@@ -116,6 +118,7 @@ impl Intent {
             domains: Vec::new(),
             has_metadata,
             had_schema: assumed.had_schema,
+            new_columns: assumed.new_columns,
             has_protocol: false,
             rewrites_row_ids: ROW_TRACKING_OPERATIONS.contains(&operation.as_str())
                 && has_writer_feature(&state.protocol, "rowTracking")

@@ -18,6 +18,7 @@ use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, GUARD_ROW_IDS_DIFFER, file_g
 use super::info::commit_info;
 use super::intent::{Intent, past_of, rows};
 use super::large::{Staged, statements as large};
+use super::physical_names;
 use super::request::CommitRequest;
 use super::totals::Totals;
 use super::write::{RowIds, VersionStart, VersionWriter};
@@ -259,6 +260,7 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     if intent.had_schema {
         statements.push(had_schema(key, metadata));
     }
+    statements.extend(physical_names::guard(key, &intent, limits));
     if let Some(staged) = &part.staged {
         check_row_counts(staged, row_ids)?;
         let replaces = intent.has_metadata && past_of(state, &request.actions, Some(staged)) == Past::Replaced;

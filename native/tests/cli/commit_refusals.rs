@@ -10,9 +10,13 @@ use serde_json::{Value, json};
 use crate::support::{
     Home, add, add_with, first_commit, lines, metadata, metadata_with, protocol, protocol_with, remove, run_with,
 };
-use hostile::{Hostile, MAPPING_FEATURES, features, hostile, vector};
+use hostile::{Hostile, MAPPING_FEATURES, features, hostile, mapped, mapped_column, vector};
 
 const VECTORS_ENABLED: &str = "delta.enableDeletionVectors";
+
+fn protocol_of_mapping() -> Value {
+    features(&["columnMapping"], MAPPING_FEATURES)
+}
 
 /// The reason without what it is about: quoted names and numbers.
 fn reason(message: &str) -> String {
@@ -279,6 +283,33 @@ fn a_commit_whose_answer_cannot_be_printed() {
     assert_eq!(error["error"]["version"], 1);
 }
 
+/// Files have the values of a dropped column under its physical name.
+#[test]
+fn a_physical_name_is_not_used_again() {
+    let of = |columns: &[Value], max_id: i64| lines(&[mapped(columns, max_id, "name")]);
+    let (a, b) = (mapped_column("a", 1, "a"), mapped_column("b", 2, "b"));
+    let within = |column: &Value, id: i64, physical: &str| {
+        let mut list = mapped_column("l", id, physical);
+        list["type"] = json!({ "type": "array", "containsNull": true,
+                               "elementType": { "type": "struct", "fields": [column] } });
+        list
+    };
+    let first =
+        [protocol_of_mapping(), mapped(&[a.clone(), b, within(&mapped_column("x", 3, "x"), 4, "l")], 4, "name")];
+    let home = Home::with_table(&[lines(&[&first[..], &[add("first")]].concat())]);
+    home.commit(&of(&[a.clone(), within(&mapped_column("y", 5, "y"), 4, "l")], 5), &[]).ok();
+    let list = within(&mapped_column("y", 5, "y"), 4, "l");
+    let error = home.commit(&of(&[a.clone(), list.clone(), mapped_column("b", 6, "b")], 6), &[]);
+    error.fails("invalid", "the physical name `b` of a dropped one");
+    let again = within(&mapped_column("z", 6, "x"), 4, "l");
+    home.commit(&of(&[a.clone(), again], 6), &[]).fails("invalid", "the physical name `l.element.x` of a dropped one");
+    // At another place, under a name of its own, or when no file is left that has the column.
+    home.commit(&of(&[a.clone(), list.clone(), mapped_column("x", 6, "x")], 6), &[]).ok();
+    home.commit(&of(&[a.clone(), list.clone(), mapped_column("b", 7, "col-7")], 7), &[]).ok();
+    let replaced = mapped(&[a, mapped_column("b", 8, "b")], 8, "name");
+    home.commit(&lines(&[remove("first"), add("new"), replaced]), &["--operation", "WRITE"]).ok();
+}
+
 /// Files know a partition column by its physical name, which stays.
 #[test]
 fn a_partition_column_is_renamed() {
@@ -292,8 +323,7 @@ fn a_partition_column_is_renamed() {
         }))
     };
     let first = add_with("a", json!({ "partitionValues": { "col-1": "x" } }));
-    let home =
-        Home::with_table(&[lines(&[features(&["columnMapping"], MAPPING_FEATURES), mapped("p", "col-1"), first])]);
+    let home = Home::with_table(&[lines(&[protocol_of_mapping(), mapped("p", "col-1"), first])]);
     home.commit(&lines(&[mapped("renamed", "col-1")]), &[]).ok();
     home.commit(&lines(&[mapped("renamed", "col-2")]), &[]).fails("invalid", "may not change");
 }

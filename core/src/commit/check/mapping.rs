@@ -9,6 +9,7 @@ use crate::{Error, Result};
 
 use super::change::Past;
 use super::placed::{Placed, placed_fields};
+use crate::commit::physical_names;
 
 /// Checks mode, ids and physical names.
 ///
@@ -39,6 +40,19 @@ pub(super) fn check_mapping(current: &Metadata, new: &Metadata, past: Past) -> R
     } else {
         check_turned_on(&current_fields, &new_fields)
     }
+}
+
+/// The physical paths of columns that come to a table which has column mapping already.
+pub(super) fn new_physical_paths(current: &Metadata, new: &Metadata) -> Result<Vec<String>> {
+    let (current_schema, new_schema) = (Schema::of(current)?, Schema::of(new)?);
+    if current_schema.column_mapping() == ColumnMapping::None {
+        return Ok(Vec::new());
+    }
+    let current = placed_fields(&current_schema);
+    let ids: HashSet<Option<i64>> = current.iter().map(|placed| placed.field.column_id()).collect();
+    let paths: HashSet<&[&str]> = current.iter().map(|placed| placed.physical.as_slice()).collect();
+    let is_new = |is: &&Placed<'_>| !ids.contains(&is.field.column_id()) && !paths.contains(is.physical.as_slice());
+    Ok(placed_fields(&new_schema).iter().filter(is_new).map(|is| physical_names::joined(&is.physical)).collect())
 }
 
 fn max_column_id(metadata: &Metadata) -> Option<i64> {

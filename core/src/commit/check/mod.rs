@@ -36,6 +36,7 @@ pub(super) use change::{Past, ends_column_mapping, operation_of};
 use commit_info::check_commit_info;
 use domains::{check_domain, check_live_domains};
 use files::FileRules;
+use mapping::new_physical_paths;
 use metadata::check_metadata;
 use needed_features::check_needed_features;
 use protocol::check_protocol;
@@ -65,12 +66,14 @@ pub(super) fn check(state: &Snapshot, actions: &[Action], operation: Option<&str
 }
 
 /// What a commit's check took for granted, which only its batch can make sure of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Assumptions {
     /// No file comes meanwhile: the new metadata would not fit it.
     pub(super) no_new_files: bool,
     /// The table had the new schema before.
     pub(super) had_schema: bool,
+    /// No column had these physical paths before.
+    pub(super) new_columns: Vec<String>,
 }
 
 /// What [`check`] takes for granted.
@@ -79,9 +82,15 @@ pub(super) fn assumptions(state: &Snapshot, actions: &[Action], operation: Optio
     if change.metadata == &state.metadata {
         return Assumptions::default();
     }
+    let new_columns = match change.past {
+        Past::Stays => new_physical_paths(&state.metadata, change.metadata),
+        Past::Replaced | Past::Restored => Ok(Vec::new()),
+    };
     Assumptions {
         no_new_files: change.past != Past::Stays || state.file_count == 0,
         had_schema: change.past == Past::Restored,
+        // A schema that cannot be read is refused.
+        new_columns: new_columns.unwrap_or_default(),
     }
 }
 
