@@ -9,7 +9,7 @@ use crate::sql::{Batch, Database, Limits, ResultSet, Row, RowSource, Statement, 
 use crate::table_features::{assigns_row_ids, has_writer_feature, is_append_only};
 use crate::{Error, Result};
 
-use super::check::{other_spellings, unusual_path};
+use super::check::{other_spellings, unusual_path, unusual_vector};
 use super::intent::rows;
 use super::large::statements as large;
 use super::plan::Part;
@@ -46,11 +46,12 @@ struct Rule {
     broken_by: &'static str,
 }
 
-/// A path that no commit may bring in is one that the table has or had.
+/// A path that no commit may bring in is one that the table has or had; so is a vector, for the same file.
 const UNUSUAL_PATH: Rule = rule!(
     "unusual_path",
-    "path",
-    "NOT EXISTS (SELECT 1 FROM dl_add_files f WHERE f.table_id = ?1 AND f.path = r.path)"
+    "path, dv_id",
+    "NOT EXISTS (
+       SELECT 1 FROM dl_add_files f WHERE f.table_id = ?1 AND f.path = r.path AND f.dv_id = coalesce(r.dv_id, f.dv_id))"
 );
 
 /// A file is live under one spelling of its path; imports may have brought in more.
@@ -93,7 +94,7 @@ const LIVE_FILE_REPLACED: Rule = rule!(
 fn rules(part: &Part<'_>) -> Vec<(&'static Rule, RowSource)> {
     let (metadata, protocol) = part.leaves();
     let questions = part.questions();
-    let mut rules = vec![(&UNUSUAL_PATH, questions.unusual_paths()), (&OTHER_SPELLING, questions.spellings())];
+    let mut rules = vec![(&UNUSUAL_PATH, questions.unusual()), (&OTHER_SPELLING, questions.spellings())];
     if assigns_row_ids(metadata, protocol) {
         rules.push((
             &MORE_ROWS,
@@ -177,17 +178,31 @@ fn broken(part: &Part<'_>, rule: &Rule, path: &str, row: &mut Row) -> Result<Err
             "the table is append-only (delta.appendOnly), and {file} is in it already: its rows may not be replaced"
         ))
         .hint("write new rows to a file of another name; new statistics or tags go with `dataChange` false"),
-        _ => part.unusual(path).unwrap_or_else(|| Error::invalid(format!("the table never had {file}"))),
+        _ => {
+            let dv_id = row.optional_text(1)?;
+            let questions = part.questions();
+            let unusual = questions.unusual.iter().find(|unusual| unusual.path == path && unusual.dv_id == dv_id);
+            unusual.map_or_else(|| Error::invalid(format!("the table never had {file}")), |unusual| unusual.wrong.clone())
+        }
     })
 }
 
-/// What only the catalog knows of the paths that a commit brings in.
+/// What only the catalog knows of the files that a commit brings in.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Questions {
     /// Did the table have them? No commit may bring them in else.
-    unusual_paths: Vec<String>,
-    /// Does the table have the file under the other spelling?
+    unusual: Vec<Unusual>,
+    /// Does the table have the file of a path under another spelling of it?
     spellings: Vec<[String; 2]>,
+}
+
+/// A path that no commit may bring in, or a deletion vector.
+#[derive(Clone, Debug)]
+struct Unusual {
+    path: String,
+    /// Of the vector.
+    dv_id: Option<String>,
+    wrong: Error,
 }
 
 impl Questions {
@@ -203,9 +218,15 @@ impl Questions {
         };
         let mut questions = Questions::default();
         for action in actions {
-            let Action::Add(Add { path, .. }) = action else { continue };
-            if unusual_path(path, location, operation).is_some() && !is_removed(path) {
-                questions.unusual_paths.push(path.clone());
+            let Action::Add(add) = action else { continue };
+            let path = &add.path;
+            if let Some(wrong) = unusual_path(path, location, operation).filter(|_| !is_removed(path)) {
+                questions.unusual.push(Unusual { path: path.clone(), dv_id: None, wrong });
+            }
+            let vector = add.deletion_vector.as_ref();
+            if let Some(wrong) = vector.and_then(|vector| unusual_vector(vector, location, operation)) {
+                let wrong = wrong.context(format!("checking {}", quoted(path)));
+                questions.unusual.push(Unusual { path: path.clone(), dv_id: Some(add.dv_id()), wrong });
             }
             questions.spellings.extend(other_spellings(path).into_iter().map(|spelling| [path.clone(), spelling]));
         }
@@ -213,12 +234,12 @@ impl Questions {
     }
 
     pub(super) fn extend(&mut self, more: Questions) {
-        self.unusual_paths.extend(more.unusual_paths);
+        self.unusual.extend(more.unusual);
         self.spellings.extend(more.spellings);
     }
 
-    fn unusual_paths(&self) -> RowSource {
-        rows(self.unusual_paths.iter().map(|path| [path.as_str().into()])).into()
+    fn unusual(&self) -> RowSource {
+        rows(self.unusual.iter().map(|file| [file.path.as_str().into(), file.dv_id.clone().into()])).into()
     }
 
     fn spellings(&self) -> RowSource {

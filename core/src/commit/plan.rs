@@ -12,7 +12,7 @@ use crate::table_features::{ROW_TRACKING_DOMAIN, assigns_row_ids, in_commit_time
 use crate::{Error, Result};
 
 use super::added_files::{Questions, added_guards};
-use super::check::{Past, check, check_rest, operation_of, refuses_vectors, unusual_path};
+use super::check::{Past, check, check_rest, operation_of, refuses_vectors};
 use super::digest::Digest;
 use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, GUARD_ROW_IDS_DIFFER, file_guards, guards, had_schema};
 use super::info::commit_info;
@@ -128,7 +128,7 @@ impl<'a> Part<'a> {
         rows(added).into()
     }
 
-    /// What only the catalog knows of the added files' paths.
+    /// What only the catalog knows of the added files.
     pub(super) fn questions(&self) -> Cow<'_, Questions> {
         match self.staged {
             Some(_) => Cow::Borrowed(&self.staged_questions),
@@ -137,11 +137,6 @@ impl<'a> Part<'a> {
                 Cow::Owned(Questions::of(&self.request.actions, location, &self.operation()))
             }
         }
-    }
-
-    /// What is wrong with a path that no commit may bring in.
-    pub(super) fn unusual(&self, path: &str) -> Option<Error> {
-        unusual_path(path, &self.state.table.location, &self.operation())
     }
 
     fn operation(&self) -> String {

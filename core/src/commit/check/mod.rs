@@ -44,7 +44,7 @@ use row_tracking::{check_row_counts, check_row_tracking};
 use size::check_size;
 use spelling::check_spellings;
 pub(super) use spelling::{Spellings, other_spellings};
-pub(super) use unusual_path::unusual_path;
+pub(super) use unusual_path::{unusual_path, unusual_vector};
 
 /// Checks that a table's rules allow a commit of `actions`, where `state` is the table's latest version. Whether the
 /// files that it removes are live only the commit's own batch can tell.

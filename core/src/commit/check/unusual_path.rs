@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use crate::Error;
+use crate::action::DeletionVector;
 use crate::catalog::quoted;
 
 use super::path::{Place, place};
@@ -46,6 +47,18 @@ pub(in crate::commit) fn unusual_path(path: &str, location: &str, operation: &st
         "copy the file into the table's folder; only a commit with the operation CLONE brings in files of other tables"
             .into(),
     )
+}
+
+/// Likewise for the file of a deletion vector: it has another id by every spelling, so its own folder is as good as any.
+pub(in crate::commit) fn unusual_vector(vector: &DeletionVector, location: &str, operation: &str) -> Option<Error> {
+    let path = &vector.path_or_inline_dv;
+    if vector.storage_type != "p" || operation == CLONE || below(path, location).is_some() {
+        return None;
+    }
+    Some(Error::invalid(format!("the deletion vector at {} leads out of the table", quoted(path))).hint(
+        "write it into the table's folder (`storageType` u); only a commit with the operation CLONE brings in vectors of \
+         other tables",
+    ))
 }
 
 /// Whether an absolute path is in a file system or an object store.

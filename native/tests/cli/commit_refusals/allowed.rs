@@ -156,6 +156,14 @@ fn files() -> Vec<Allowed> {
     let with_vector = |path: &str, data_change: bool| {
         add_with(path, json!({ "stats": ROWS, "deletionVector": vector(), "dataChange": data_change }))
     };
+    let far = json!({ "storageType": "p", "pathOrInlineDv": "s3://bucket/other/a.bin", "offset": 1,
+                      "sizeInBytes": 40, "cardinality": 6 });
+    let elsewhere = |data_change: bool| {
+        let fields = json!({ "stats": ROWS, "deletionVector": far, "dataChange": data_change });
+        add_with("s3://bucket/other/part-0.parquet", fields)
+    };
+    let mut removed_elsewhere = remove("s3://bucket/other/part-0.parquet");
+    removed_elsewhere["remove"]["deletionVector"] = far.clone();
     let enabled = with_properties(json!({ "delta.enableDeletionVectors": "true" }));
     let first = lines(&[features(&["deletionVectors"], &["deletionVectors"]), enabled, with_vector("first", true)]);
     let mut removed = remove("first");
@@ -199,6 +207,19 @@ fn files() -> Vec<Allowed> {
                 ]),
                 lines(&[remove("file:/data/t/part-0.parquet")]),
                 lines(&[operation("RESTORE"), add("file:/data/t/part-0.parquet")]),
+            ],
+        },
+        Allowed {
+            name: "a clone's vectors stay elsewhere",
+            first: with_one_file(
+                features(&["deletionVectors"], &["deletionVectors"]),
+                with_properties(json!({ "delta.enableDeletionVectors": "true" })),
+            ),
+            commits: vec![
+                lines(&[operation("CLONE"), elsewhere(true)]),
+                lines(&[operation("COMPUTE STATS"), elsewhere(false)]),
+                lines(&[removed_elsewhere]),
+                lines(&[operation("RESTORE"), elsewhere(true)]),
             ],
         },
         Allowed {

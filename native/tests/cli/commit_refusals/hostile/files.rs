@@ -151,6 +151,10 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
             "a vector of another host",
             with(json!({ "storageType": "p", "pathOrInlineDv": "http://evil/a.bin", "offset": 1 })),
         ),
+        (
+            "a vector in another table",
+            with(json!({ "storageType": "p", "pathOrInlineDv": "s3://other/a.bin", "offset": 1 })),
+        ),
         ("a vector's path with dots", with(json!({ "storageType": "p", "pathOrInlineDv": "s3://b/../a.bin" }))),
     ]
 }
