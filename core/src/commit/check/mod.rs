@@ -39,6 +39,7 @@ use files::FileRules;
 use mapping::new_physical_paths;
 use metadata::check_metadata;
 use needed_features::check_needed_features;
+use path::check_path;
 use protocol::check_protocol;
 use row_tracking::{check_row_counts, check_row_tracking};
 use size::check_size;
@@ -62,7 +63,7 @@ pub(super) fn check(state: &Snapshot, actions: &[Action], operation: Option<&str
         return Err(Error::invalid("there is nothing to commit: no actions were given"));
     }
     check_rest(state, actions, operation, Past::Stays)?;
-    check_file_rules(state, actions, actions)
+    check_file_rules(Change::of(state, actions, None), actions)
 }
 
 /// What a commit's check took for granted, which only its batch can make sure of.
@@ -110,18 +111,34 @@ pub(super) fn check_rest(state: &Snapshot, actions: &[Action], operation: Option
     actions.iter().try_for_each(|action| check_other(&change, action))
 }
 
-/// What is checked of a page of file actions, of a commit whose other actions are `actions`.
-pub(super) fn check_page(state: &Snapshot, actions: &[Action], files: &[Action]) -> Result<()> {
+/// What is checked of a page of file actions, of a commit whose other actions are `actions` and whose earlier pages have
+/// removed files at the ill-formed paths `removed`.
+pub(super) fn check_page(
+    state: &Snapshot,
+    actions: &[Action],
+    removed: &HashSet<String>,
+    files: &[Action],
+) -> Result<()> {
     files.iter().try_for_each(check_size)?;
     one_of_a_kind(files)?;
-    check_file_rules(state, actions, files)
+    let mut change = Change::of(state, actions, None);
+    change.removed.extend(removed.iter().map(String::as_str));
+    change.removed.extend(ill_formed_removes(files));
+    check_file_rules(change, files)
 }
 
-/// What the table, as `actions` leave it, asks of the file actions among `files`.
-fn check_file_rules(state: &Snapshot, actions: &[Action], files: &[Action]) -> Result<()> {
+/// Paths of removed files that no commit could bring in.
+pub(super) fn ill_formed_removes(files: &[Action]) -> impl Iterator<Item = &str> {
+    files.iter().filter_map(|action| match action {
+        Action::Remove(remove) if check_path(&remove.path).is_err() => Some(remove.path.as_str()),
+        _ => None,
+    })
+}
+
+/// What the table, as a commit leaves it, asks of the file actions among `files`.
+fn check_file_rules(change: Change<'_>, files: &[Action]) -> Result<()> {
     not_added_and_removed(files)?;
     check_spellings(files)?;
-    let change = Change::of(state, actions, None);
     check_row_counts(&change, files)?;
     let rules = FileRules::of(&change)?;
     files.iter().try_for_each(|action| rules.check(action))

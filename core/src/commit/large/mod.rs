@@ -6,6 +6,8 @@ mod sweep;
 
 pub use sweep::{SweptCommits, sweep_large_commits};
 
+use std::collections::HashSet;
+
 use crate::action::Action;
 use crate::catalog::{TableSelector, quoted};
 use crate::snapshot::{At, Snapshot, snapshot};
@@ -14,7 +16,7 @@ use crate::{Error, ErrorKind, Result};
 
 use super::added_files::Questions;
 use super::attempts::{Ending, committed_before, find_commit, run};
-use super::check::{Past, Spellings, check_page, check_rest, operation_of};
+use super::check::{Past, Spellings, check_page, check_rest, ill_formed_removes, operation_of};
 use super::digest::Digest;
 use super::host::{Host, RetryPolicy};
 use super::outcome::Outcome;
@@ -136,6 +138,8 @@ pub struct LargeCommit<'a, D, H> {
     staged: Staged,
     spellings: Spellings,
     questions: Questions,
+    /// Files that it removes at paths that are ill-formed: those it may add again.
+    ill_formed: HashSet<String>,
     /// The page that may be written in part.
     failed: Option<FailedPage>,
     /// It happened before; what is written now is compared only.
@@ -196,6 +200,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             staged,
             spellings: Spellings::default(),
             questions: Questions::default(),
+            ill_formed: HashSet::new(),
             failed: None,
             has_happened,
         })
@@ -215,7 +220,8 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
 
     /// Takes in a page of file actions: `add`, `remove`, `cdc`. Nobody sees them yet. A page that is refused as
     /// [`Invalid`](ErrorKind::Invalid) was not taken in, and the commit may go on without it; after any other error it is
-    /// unknown what was, and the same page must be written again, or the commit begun anew.
+    /// unknown what was, and the same page must be written again, or the commit begun anew. A file at an ill-formed path,
+    /// which only an import brings in, is removed in the page that adds it again, or before.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) for what the table's rules forbid, for a second action on a file, or for another
@@ -238,7 +244,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             }
             failed => failed.as_ref().map_or(0, |failed| failed.written),
         };
-        check_page(&self.state, &self.request.actions, actions).map_err(refused)?;
+        check_page(&self.state, &self.request.actions, &self.ill_formed, actions).map_err(refused)?;
         self.spellings.check(actions).map_err(refused)?;
         for (number, part) in actions.chunks(BATCH_ACTIONS).enumerate().skip(written) {
             // Until it is known that it was written, whatever ends the sending.
@@ -255,6 +261,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         self.failed = None;
         self.spellings.insert(actions);
         let operation = operation_of(&self.request.actions, self.request.operation.as_deref());
+        self.ill_formed.extend(ill_formed_removes(actions).map(str::to_owned));
         self.questions.extend(Questions::of(actions, &self.state.table.location, &operation));
         Ok(())
     }
