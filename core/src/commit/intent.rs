@@ -165,6 +165,12 @@ impl Intent {
         self.whole_table || !self.predicates.is_empty()
     }
 
+    /// The version at which the files are that were read. When it was not said, it is the latest one of each try, and what
+    /// was looked at before is no older.
+    pub(super) fn known_version(&self) -> i64 {
+        self.read_version.min(self.examined_version)
+    }
+
     /// The paths that were read.
     pub(super) fn read_files(&self) -> Rows {
         rows(self.files.iter().map(|path| [path.as_str().into()]))

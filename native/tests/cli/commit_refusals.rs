@@ -191,6 +191,11 @@ fn files_that_were_read_were_there() {
     read("0", "second").fails("invalid", "version 0 does not have it");
     read("1", "second").ok();
     read("0", "first").ok();
+    // It came and went meanwhile: it was not there to be read.
+    home.commit(&lines(&[remove("second")]), &[]).ok();
+    read("0", "second").fails("invalid", "version 0 does not have it");
+    let error = read("1", "second").error(4);
+    assert!(error["message"].as_str().unwrap().contains("removed `second`, which this commit read"), "{error}");
 }
 
 #[test]
