@@ -228,6 +228,20 @@ fn files() -> Vec<Allowed> {
             commits: vec![lines(&[with_properties(json!({}))]), lines(&[remove("first")])],
         },
         Allowed {
+            name: "clustering by four columns, one in a struct",
+            first: with_one_file(
+                features(&[], &["domainMetadata", "clustering"]),
+                with_columns(&[
+                    ids(),
+                    column("t", json!("string")),
+                    column("at", json!("timestamp")),
+                    column("s", json!({ "type": "struct", "fields": [column("n", json!("decimal(5,2)"))] })),
+                ]),
+            ),
+            commits: vec![lines(&[json!({ "domainMetadata": { "domain": "delta.clustering", "removed": false,
+                "configuration": r#"{"clusteringColumns":[["id"],["t"],"at",["s","n"]]}"# } })])],
+        },
+        Allowed {
             name: "clustering, and a domain of one's own",
             first: with_one_file(features(&[], &["domainMetadata", "clustering"]), with_columns(&[ids()])),
             commits: vec![
