@@ -229,6 +229,7 @@ fn read_version(state: &Snapshot, given: Option<i64>) -> Result<i64> {
             "the read version is {version}; the table has versions {} to {}",
             state.table.earliest_version, state.version
         ))
+        .hint("write down the version when you read the table")
         .version(version));
     }
     Ok(version)

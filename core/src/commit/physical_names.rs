@@ -5,6 +5,7 @@ use crate::catalog::quoted;
 use crate::sql::{Batch, Database, Limits, ResultSet, Statement, with_rows};
 use crate::{Error, Result};
 
+use super::check::A_NAME;
 use super::intent::{Intent, rows};
 use super::plan::Part;
 
@@ -61,5 +62,5 @@ pub(super) async fn check(database: &impl Database, part: &Part<'_>) -> Result<(
         quoted(&path)
     ))
     .table(&table.name)
-    .hint("take a physical name that no column had, such as `col-` and a UUID"))
+    .hint(A_NAME))
 }

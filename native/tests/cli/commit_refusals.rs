@@ -31,7 +31,7 @@ fn row_counts(home: &Home) -> Vec<String> {
     names.map(|name| format!("{name} {:?}", home.query(&format!("SELECT count(*) FROM {name}")))).collect()
 }
 
-/// Each hostile commit is refused with a message of its own, and leaves the catalog as it was.
+/// Each hostile commit is refused with a message of its own and a hint, and leaves the catalog as it was.
 #[test]
 fn refusals() {
     let mut shown = String::new();
@@ -49,10 +49,8 @@ fn refusals() {
             let error = ran.error(1);
             let (kind, message) = (error["kind"].as_str().unwrap(), error["message"].as_str().unwrap());
             assert!(kind == "invalid" || kind == "unsupported", "{name}: {error}");
-            shown.push_str(&format!("{name}\n  {kind}: {message}\n"));
-            if let Some(hint) = error["hint"].as_str() {
-                shown.push_str(&format!("  hint: {hint}\n"));
-            }
+            let hint = error["hint"].as_str().unwrap_or_else(|| panic!("{name}: no word on what to do: {error}"));
+            shown.push_str(&format!("{name}\n  {kind}: {message}\n  hint: {hint}\n"));
             if let Some(other) = messages.insert(message.to_owned(), name) {
                 alike.push((other, name, message.to_owned()));
             }

@@ -28,7 +28,8 @@ fn is_object(json: &Json) -> bool {
 
 pub(super) fn check_commit_info(info: &CommitInfo) -> Result<()> {
     if !is_object(info.json()) {
-        return Err(Error::invalid("`commitInfo` must be an object"));
+        return Err(Error::invalid("`commitInfo` must be an object")
+            .hint("write {\"operation\":...,\"operationParameters\":{...}}, or leave it out"));
     }
     let fields = info.fields();
     let tags = fields.get("tags").and_then(|tags| tags.read::<BTreeMap<String, Json>>());
@@ -41,7 +42,8 @@ pub(super) fn check_commit_info(info: &CommitInfo) -> Result<()> {
     for (name, is, expected) in FIELDS {
         if let Some(value) = fields.get(*name).filter(|value| value.text() != "null" && !is(value)) {
             let shown: String = value.text().chars().take(40).collect();
-            return Err(Error::invalid(format!("`commitInfo` has the `{name}` {shown}; it must be {expected}")));
+            return Err(Error::invalid(format!("`commitInfo` has the `{name}` {shown}; it must be {expected}"))
+                .hint("leave out what you do not know: it is filled in where it can be"));
         }
     }
     Ok(())

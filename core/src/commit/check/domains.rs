@@ -21,7 +21,7 @@ const SYSTEM: &str = "delta.";
 pub(super) fn check_domain(domain: &DomainMetadata, change: &Change) -> Result<()> {
     let (name, metadata, protocol) = (&domain.domain, change.metadata, change.protocol);
     if name.is_empty() {
-        return Err(Error::invalid("a `domainMetadata` action has an empty `domain`"));
+        return Err(Error::invalid("a `domainMetadata` action has an empty `domain`").hint("name the domain"));
     }
     let needs = |feature: &str| {
         let has = has_writer_feature(protocol, feature);

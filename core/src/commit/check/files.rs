@@ -17,6 +17,7 @@ use super::unusual_path::unusual_path;
 use super::vector::check_vector;
 
 const CHANGE_DATA_FEED: &str = "delta.enableChangeDataFeed";
+const NOT_APPEND_ONLY: &str = "take the property away in a commit before this one";
 const DELETION_VECTORS: &str = "delta.enableDeletionVectors";
 
 /// What the table, as it is after the commit, asks of each action.
@@ -68,7 +69,10 @@ impl<'a> FileRules<'a> {
                 .hint("it is in milliseconds since 1970"));
         }
         if let Some(stats) = &add.stats {
-            check_stats(stats).map_err(|wrong| Error::invalid(format!("the statistics of {} {wrong}", file())))?;
+            check_stats(stats).map_err(|wrong| {
+                Error::invalid(format!("the statistics of {} {wrong}", file()))
+                    .hint("write them as the protocol's section \"Per-file Statistics\" has them, or leave them out")
+            })?;
         }
         check_tags(add.tags.as_ref(), file)?;
         if add.deletion_vector.is_some() {
@@ -105,7 +109,8 @@ impl<'a> FileRules<'a> {
             return Err(Error::invalid(format!(
                 "the table is append-only (delta.appendOnly): the deletion vector of {} deletes rows",
                 file()
-            )));
+            ))
+            .hint(NOT_APPEND_ONLY));
         }
         if is_new && !self.change.metadata.is_enabled(DELETION_VECTORS) {
             return Err(Error::invalid(format!(
@@ -140,7 +145,8 @@ impl<'a> FileRules<'a> {
             return Err(Error::invalid(format!(
                 "the table is append-only (delta.appendOnly): {} may not be removed",
                 quoted(&remove.path)
-            )));
+            ))
+            .hint(format!("say `dataChange` false if no rows go, as in a compaction; else {NOT_APPEND_ONLY}")));
         }
         Ok(())
     }
@@ -155,10 +161,12 @@ impl<'a> FileRules<'a> {
         check_tags(cdc.tags.as_ref(), file)?;
         self.needs("changeDataFeed", file)?;
         if !self.change.metadata.is_enabled(CHANGE_DATA_FEED) {
-            return Err(Error::invalid(format!("{} needs the table property {CHANGE_DATA_FEED}", file())));
+            return Err(Error::invalid(format!("{} needs the table property {CHANGE_DATA_FEED}", file()))
+                .hint("set it to true, at the latest in the same commit, or leave the file out"));
         }
         if cdc.data_change {
-            return Err(Error::invalid(format!("{} has `dataChange` true; the rows are in other files", file())));
+            return Err(Error::invalid(format!("{} has `dataChange` true; the rows are in other files", file()))
+                .hint("write it with `dataChange` false"));
         }
         self.partition_columns.check_keys(&cdc.partition_values, file)?;
         self.partition_columns.check_values(&cdc.partition_values, file)
@@ -170,13 +178,17 @@ impl<'a> FileRules<'a> {
 }
 
 fn check_size(size: i64, file: impl FnOnce() -> String) -> Result<()> {
-    if size < 0 { Err(Error::invalid(format!("the size of {} is {size}", file()))) } else { Ok(()) }
+    match size {
+        0.. => Ok(()),
+        _ => Err(Error::invalid(format!("the size of {} is {size}", file())).hint("it is in bytes")),
+    }
 }
 
 fn check_tags(tags: Option<&Json>, file: impl FnOnce() -> String) -> Result<()> {
     match tags {
         Some(tags) if tags.read::<BTreeMap<String, Option<String>>>().is_none() => {
-            Err(Error::invalid(format!("the `tags` of {} must be an object of strings", file())))
+            Err(Error::invalid(format!("the `tags` of {} must be an object of strings", file()))
+                .hint("write them as {\"name\":\"value\"}, or leave them out"))
         }
         _ => Ok(()),
     }

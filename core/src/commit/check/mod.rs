@@ -36,6 +36,7 @@ pub(super) use change::{Past, ends_column_mapping, operation_of};
 use commit_info::check_commit_info;
 use domains::{check_domain, check_live_domains};
 use files::FileRules;
+pub(super) use mapping::A_NAME;
 use mapping::new_physical_paths;
 use metadata::check_metadata;
 use needed_features::check_needed_features;
@@ -60,7 +61,8 @@ pub fn check_commit(state: &Snapshot, actions: &[Action]) -> Result<()> {
 /// `operation`: what the commit is said to be, before what its `commitInfo` says.
 pub(super) fn check(state: &Snapshot, actions: &[Action], operation: Option<&str>) -> Result<()> {
     if actions.is_empty() {
-        return Err(Error::invalid("there is nothing to commit: no actions were given"));
+        return Err(Error::invalid("there is nothing to commit: no actions were given")
+            .hint("give at least one, such as {\"add\":{...}}"));
     }
     check_rest(state, actions, operation, Past::Stays)?;
     check_file_rules(Change::of(state, actions, None), actions)
@@ -149,9 +151,11 @@ fn check_other(change: &Change, action: &Action) -> Result<()> {
     match action {
         Action::CommitInfo(info) => check_commit_info(info),
         Action::DomainMetadata(domain) => check_domain(domain, change),
-        Action::Txn(txn) if txn.app_id.is_empty() => Err(Error::invalid("a `txn` action has an empty `appId`")),
+        Action::Txn(txn) if txn.app_id.is_empty() => Err(Error::invalid("a `txn` action has an empty `appId`")
+            .hint("name the application; how far it has come is kept under its name")),
         Action::Sidecar(_) | Action::CheckpointMetadata(_) => {
-            Err(Error::invalid(format!("`{}` belongs to checkpoints, not to commits", action.name())))
+            Err(Error::invalid(format!("`{}` belongs to checkpoints, not to commits", action.name()))
+                .hint("leave it out"))
         }
         _ => Ok(()),
     }
@@ -172,7 +176,8 @@ fn one_of_a_kind(actions: &[Action]) -> Result<()> {
         };
         if !seen.insert((action.name(), key)) {
             let of = if key.is_empty() { String::new() } else { format!(" of {}", quoted(key)) };
-            return Err(Error::invalid(format!("the commit has two `{}` actions{of}; one is allowed", action.name())));
+            return Err(Error::invalid(format!("the commit has two `{}` actions{of}; one is allowed", action.name()))
+                .hint("leave one of them out, or make two commits"));
         }
     }
     Ok(())

@@ -35,10 +35,13 @@ pub(super) fn check_path(path: &str) -> Result<Place> {
     check_escapes(path)?;
     let decoded = decode(path);
     if decoded.contains('\0') {
-        return Err(Error::invalid(format!("the path {} has a NUL character", quoted(path))));
+        return Err(Error::invalid(format!("the path {} has a NUL character", quoted(path)))
+            .hint("take another name for the file"));
     }
     if decoded.ends_with('/') || decoded == "." || decoded.ends_with("/.") {
-        return Err(Error::invalid(format!("the path {} names a folder, not a file", quoted(path))));
+        return Err(
+            Error::invalid(format!("the path {} names a folder, not a file", quoted(path))).hint("name the file in it")
+        );
     }
     if place == Place::InTable && (decoded.starts_with(['/', '\\']) || has_scheme(&decoded)) {
         return Err(Error::invalid(format!("the path {} leads out of the table once it is decoded", quoted(path)))
@@ -60,7 +63,9 @@ fn is_scheme(text: &str) -> bool {
 
 pub(super) fn check_length(path: &str) -> Result<()> {
     if path.is_empty() {
-        return Err(Error::invalid("a file action has an empty path"));
+        return Err(
+            Error::invalid("a file action has an empty path").hint("write the file's path below the table's folder")
+        );
     }
     if path.len() > MAX_LENGTH {
         let start: String = path.chars().take(40).collect();
@@ -68,7 +73,8 @@ pub(super) fn check_length(path: &str) -> Result<()> {
             "the path that begins with {} has {} bytes; {MAX_LENGTH} are the limit",
             quoted(&start),
             path.len()
-        )));
+        ))
+        .hint("take a shorter name"));
     }
     Ok(())
 }
@@ -122,7 +128,8 @@ fn check_escapes(path: &str) -> Result<()> {
         .hint("write a percent sign in a file's name as %25"));
     }
     if percent_decode_str(path).decode_utf8().is_err() {
-        return Err(Error::invalid(format!("the percent escapes of the path {} are no UTF-8", quoted(path))));
+        return Err(Error::invalid(format!("the percent escapes of the path {} are no UTF-8", quoted(path)))
+            .hint("escape the bytes of the name in UTF-8: é is %C3%A9"));
     }
     Ok(())
 }
@@ -138,7 +145,8 @@ fn check_segments(path: &str, decoded: &str) -> Result<()> {
             return Err(Error::invalid(format!(
                 "the path {} is in {LOG_FOLDER}, which holds the log and no data",
                 quoted(path)
-            )));
+            ))
+            .hint("write the file beside that folder"));
         }
     }
     Ok(())

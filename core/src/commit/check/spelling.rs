@@ -97,7 +97,8 @@ fn is_free(byte: u8) -> bool {
     !byte.is_ascii() || b"!$&'()*+,:;@~".contains(&byte)
 }
 
-/// The other spellings that engines have for the file of a path: none for most paths.
+/// The other spellings that engines have for the file of a path: none for most paths. An import may have brought in one
+/// that no engine has, which is not among them.
 pub(in crate::commit) fn other_spellings(path: &str) -> Vec<String> {
     let mut found = Vec::new();
     if matches!(plain_spelling(path), Cow::Borrowed(_)) && !path.bytes().any(is_free) {

@@ -166,7 +166,10 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         let name = &state.table.name;
         let refused = |error: Error| error.context(format!("committing to table {}", quoted(name))).table(name);
         if let Some(file) = request.actions.iter().find(|action| is_file(action)) {
-            return Err(refused(Error::invalid(format!("an `{}` is among the actions that begin it", file.name()))));
+            return Err(refused(
+                Error::invalid(format!("an `{}` is among the actions that begin it", file.name()))
+                    .hint("write the actions on files page by page"),
+            ));
         }
         let has_happened = find_commit(database, &state.table, &request.commit_id).await?.is_some();
         if !has_happened {
@@ -328,7 +331,8 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             quoted(&path)
         ))
         .table(name)
-        .path(path))
+        .path(path)
+        .hint("leave one of them out, or make two commits"))
     }
 
     /// Makes the commit visible, by one batch; more only where others were first.
