@@ -1,8 +1,8 @@
 //! One file, several spellings: what a URI must escape and what it may.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
+use percent_encoding::percent_decode_str;
 use twox_hash::XxHash3_64;
 
 use crate::action::Action;
@@ -101,26 +101,27 @@ fn is_free(byte: u8) -> bool {
 /// that no engine has, which is not among them.
 pub(in crate::commit) fn other_spellings(path: &str) -> Vec<String> {
     let mut found = Vec::new();
-    if matches!(plain_spelling(path), Cow::Borrowed(_)) && !path.bytes().any(is_free) {
-        return found;
+    let (scheme, rest) = match place(path) {
+        Ok(Place::InTable) => ("", plain_spelling(path)),
+        Ok(Place::Absolute) => path.split_once(':').map_or(("", path.into()), |(scheme, rest)| (scheme, rest.into())),
+        Err(_) => return found,
+    };
+    let written = rest.strip_prefix("./").unwrap_or(&rest);
+    if percent_decode_str(written).any(is_free) {
+        found.extend(ENGINES.iter().filter_map(|is_escaped| spelled(scheme, written, is_escaped)));
+        found.sort();
+        found.dedup();
+    } else if scheme.is_empty() && rest != path {
+        found.push(rest.into_owned());
     }
-    for spelling in ENGINES.iter().filter_map(|is_escaped| spelled(path, is_escaped)) {
-        if spelling != path && !found.contains(&spelling) {
-            found.push(spelling);
-        }
-    }
+    found.retain(|spelling| spelling != path);
     found
 }
 
-/// A path with its free bytes escaped, or not.
-fn spelled(path: &str, is_escaped: impl Fn(u8) -> bool) -> Option<String> {
-    let plain = plain_spelling(path);
-    let (scheme, rest) = match place(path).ok()? {
-        Place::Absolute => path.split_at(path.find(':')? + 1),
-        Place::InTable => ("", plain.strip_prefix("./").unwrap_or(&plain)),
-    };
-    let mut spelling = scheme.as_bytes().to_vec();
-    let mut left = rest.as_bytes();
+/// A path, after its scheme, with its free bytes escaped, or not.
+fn spelled(scheme: &str, written: &str, is_escaped: impl Fn(u8) -> bool) -> Option<String> {
+    let mut spelling = Vec::with_capacity(written.len());
+    let mut left = written.as_bytes();
     while let Some((&first, mut rest)) = left.split_first() {
         let escaped = rest.get(..2).filter(|_| first == b'%').and_then(hex);
         if escaped.is_some() {
@@ -135,9 +136,12 @@ fn spelled(path: &str, is_escaped: impl Fn(u8) -> bool) -> Option<String> {
         left = rest;
     }
     let spelling = String::from_utf8(spelling).ok()?;
-    // It would be taken for a scheme.
-    let needs_dot = scheme.is_empty() && spelling.split('/').next().is_some_and(|first| first.contains(':'));
-    Some(if needs_dot { format!("./{spelling}") } else { spelling })
+    Some(match scheme {
+        // It would be taken for a scheme.
+        "" if spelling.split('/').next().is_some_and(|first| first.contains(':')) => format!("./{spelling}"),
+        "" => spelling,
+        _ => format!("{scheme}:{spelling}"),
+    })
 }
 
 fn hex(digits: &[u8]) -> Option<u8> {
@@ -163,10 +167,10 @@ mod tests {
             ("p=a+b/a", &["p=a%2Bb/a"]),
             ("a~b", &["a%7Eb"]),
             ("a%7Eb", &["a~b"]),
-            ("p=é/a,b~", &["p=%C3%A9/a,b~", "p=%C3%A9/a,b%7E", "p=%C3%A9/a%2Cb~"]),
+            ("p=é/a,b~", &["p=%C3%A9/a%2Cb~", "p=%C3%A9/a,b%7E", "p=%C3%A9/a,b~"]),
             ("./a:b", &["a%3Ab"]),
             ("a%3Ab", &["./a:b"]),
-            ("p=%c3%a9/a", &["p=é/a", "p=%C3%A9/a"]),
+            ("p=%c3%a9/a", &["p=%C3%A9/a", "p=é/a"]),
             ("./odd", &["odd"]),
             ("p%3D1/a", &["p=1/a"]),
             ("s3://b/é", &["s3://b/%C3%A9"]),
