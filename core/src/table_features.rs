@@ -158,19 +158,22 @@ pub fn check_well_formed(protocol: &Protocol) -> Result<()> {
     for (who, version, with_features, features) in lists {
         match features {
             None if version == with_features => {
-                return Err(Error::invalid(format!("{who} version {version} needs a list `{who}Features`")));
+                return Err(Error::invalid(format!("{who} version {version} needs a list `{who}Features`"))
+                    .hint("list the table's features, and those that the old versions imply"));
             }
             Some(_) if version != with_features => {
                 return Err(Error::invalid(format!(
                     "`{who}Features` goes with {who} version {with_features}; the version is {version}"
-                )));
+                ))
+                .hint("leave the list out, or raise the version"));
             }
             _ => {}
         }
     }
     let missing = protocol.reader_features.iter().flatten().find(|name| !features.unwrap_or_default().contains(name));
     if let Some(missing) = missing {
-        return Err(Error::invalid(format!("the reader feature `{missing}` must be among `writerFeatures`, too")));
+        return Err(Error::invalid(format!("the reader feature `{missing}` must be among `writerFeatures`, too"))
+            .hint("list it in both"));
     }
     let readers = protocol.reader_features.as_deref().unwrap_or_default();
     let missing = features.unwrap_or_default().iter().find(|name| {
@@ -179,7 +182,8 @@ pub fn check_well_formed(protocol: &Protocol) -> Result<()> {
         known_by(name) == Some(ReadersAndWriters) && !readers.contains(name) && !implied
     });
     if let Some(missing) = missing {
-        return Err(Error::invalid(format!("the feature `{missing}` must be among `readerFeatures`, too")));
+        return Err(Error::invalid(format!("the feature `{missing}` must be among `readerFeatures`, too"))
+            .hint("list it in both"));
     }
     Ok(())
 }

@@ -6,13 +6,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use deltalakedb_core::ErrorKind;
 use deltalakedb_core::action::{Action, CommitInfo, Json, parse_line};
 use deltalakedb_core::catalog::Table;
 use deltalakedb_core::commit::{CommitRequest, Conflict, Isolation, Outcome, ReadSet, Subject, Writer, commit};
 use deltalakedb_core::import::ImportPlanner;
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::{Database, Limits};
+use deltalakedb_core::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::catalog::{FixedHost, WithLimits, begin_import, dump, named, new_catalog, run};
@@ -95,8 +95,9 @@ fn told(outcome: &Outcome) -> Value {
         let Outcome::Committed(committed) = outcome else { panic!("{outcome:?}") };
         return json!({ "committed": committed.version });
     };
+    let message = Error::from(conflict.clone()).to_string();
     let Conflict { kind, winner, subject, predicate, .. } = conflict;
-    let mut told = json!({ "conflict": kind.as_str(), "winner": winner });
+    let mut told = json!({ "conflict": kind.as_str(), "winner": winner, "message": message });
     match subject {
         Some(Subject::File(path)) => told["path"] = path.as_str().into(),
         Some(Subject::Domain(domain)) => told["domain"] = domain.as_str().into(),

@@ -139,6 +139,57 @@ async fn a_large_commit_is_visible_at_once_with_rows_in_json() {
     all_at_once(Limits { max_json_bytes: 3000, ..Limits::D1 }).await;
 }
 
+/// Imports bring in paths that no commit may; such a file gets a deletion vector, be the commit large or not.
+#[tokio::test]
+async fn a_file_with_an_odd_path_gets_a_vector() {
+    let actions = parsed(&[
+        json!({ "protocol": { "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"],
+                              "writerFeatures": ["deletionVectors"] } }),
+        json!({ "metaData": { "id": "t", "format": { "provider": "parquet", "options": {} }, "partitionColumns": [],
+                              "schemaString": r#"{"type":"struct","fields":[]}"#,
+                              "configuration": { "delta.enableDeletionVectors": "true" } } }),
+        add("a b"),
+        add("c d"),
+    ]);
+    let with_vector = |path: &str| {
+        let mut add = add(path);
+        add["add"]["deletionVector"] = json!({ "storageType": "u", "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^",
+                                               "offset": 4, "sizeInBytes": 40, "cardinality": 2 });
+        add
+    };
+    let (_folder, database) = catalog(Limits::SQLITE, actions).await;
+    let at_once = parsed(&[remove("a b"), with_vector("a b")]);
+    assert_eq!(
+        commit(&database, &HOST, &named("t"), &CommitRequest::new("small", at_once)).await.unwrap(),
+        committed(1)
+    );
+    let mut large = begin(&database, CommitRequest::new("large", Vec::new())).await;
+    let alone = large.write(&parsed(&[with_vector("c d")])).await.unwrap_err();
+    assert!(alone.to_string().contains("`c d` is no URI"), "{alone}");
+    large.write(&parsed(&[remove("c d")])).await.unwrap();
+    large.write(&parsed(&[with_vector("c d")])).await.unwrap();
+    assert_eq!(
+        large.finalize().await.unwrap(),
+        Outcome::Committed(Committed { table: "t".into(), version: 2, timestamp_ms: 1001 })
+    );
+    let mut same_page = begin(&database, CommitRequest::new("same page", Vec::new())).await;
+    same_page.write(&parsed(&[with_vector("e f"), remove("e f")])).await.unwrap();
+    let error = same_page.finalize().await.unwrap_err();
+    assert!(error.to_string().contains("`e f` is to be removed, but it is not in the table"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_of_a_large_commit_has_the_spelling_of_its_first_add() {
+    let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;
+    let mut large = begin(&database, CommitRequest::new("large", Vec::new())).await;
+    large.write(&parsed(&[add("p=é/a")])).await.unwrap();
+    large.write(&parsed(&[add("p=é/b")])).await.unwrap();
+    commit(&database, &HOST, &named("t"), &CommitRequest::new("other", parsed(&[add("p=%C3%A9/b")]))).await.unwrap();
+    let error = large.finalize().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("`p=é/b` is one file with `p=%C3%A9/b`"), "{error}");
+}
+
 #[tokio::test]
 async fn a_dead_client_leaves_nothing_visible() {
     let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;

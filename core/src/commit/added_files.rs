@@ -5,17 +5,17 @@ use std::collections::HashSet;
 
 use crate::action::{Action, Add};
 use crate::catalog::quoted;
-use crate::sql::{Batch, Database, Limits, ResultSet, RowSource, Statement, Value, with_rows};
+use crate::sql::{Batch, Database, Limits, ResultSet, Row, RowSource, Statement, Value, with_rows};
 use crate::table_features::{assigns_row_ids, has_writer_feature, is_append_only};
 use crate::{Error, Result};
 
-use super::check::unusual_path;
+use super::check::{other_spellings, unusual_path, unusual_vector};
 use super::intent::rows;
 use super::large::statements as large;
 use super::plan::Part;
 
-/// A guard's name, the guard, and a query for the first path that breaks it: the columns of the rows, and what is wrong
-/// with a row `r`. ?1 table.
+/// A guard's name, the guard, and a query for the first row that breaks it: the columns of the rows, and what is wrong
+/// with a row `r`, of which the path is the first. ?1 table.
 macro_rules! rule {
     ($name:literal, $columns:literal, $wrong:literal) => {
         Rule {
@@ -32,7 +32,7 @@ macro_rules! rule {
             broken_by: concat!(
                 "WITH rows (",
                 $columns,
-                ") AS ({rows})\nSELECT r.path FROM rows r WHERE ",
+                ") AS ({rows})\nSELECT r.* FROM rows r WHERE ",
                 $wrong,
                 " LIMIT 1"
             ),
@@ -46,11 +46,20 @@ struct Rule {
     broken_by: &'static str,
 }
 
-/// A path that no commit may bring in is one that the table has or had.
+/// A path that no commit may bring in is one that the table has or had; so is a vector, for the same file.
 const UNUSUAL_PATH: Rule = rule!(
     "unusual_path",
-    "path",
-    "NOT EXISTS (SELECT 1 FROM dl_add_files f WHERE f.table_id = ?1 AND f.path = r.path)"
+    "path, dv_id",
+    "NOT EXISTS (
+       SELECT 1 FROM dl_add_files f WHERE f.table_id = ?1 AND f.path = r.path AND f.dv_id = coalesce(r.dv_id, f.dv_id))"
+);
+
+/// A file is live under one spelling of its path; imports may have brought in more.
+const OTHER_SPELLING: Rule = rule!(
+    "other_spelling",
+    "path, spelling",
+    "EXISTS (SELECT 1 FROM dl_add_files f WHERE f.table_id = ?1 AND f.path = r.spelling AND f.removed_version IS NULL)
+     AND NOT EXISTS (SELECT 1 FROM dl_add_files f WHERE f.table_id = ?1 AND f.path = r.path AND f.removed_version IS NULL)"
 );
 
 /// While row tracking is suspended no ids are assigned; a file may keep those that it has or had.
@@ -84,7 +93,8 @@ const LIVE_FILE_REPLACED: Rule = rule!(
 /// The rules that a commit could break, each with the files in question.
 fn rules(part: &Part<'_>) -> Vec<(&'static Rule, RowSource)> {
     let (metadata, protocol) = part.leaves();
-    let mut rules = vec![(&UNUSUAL_PATH, unusual_paths(part))];
+    let questions = part.questions();
+    let mut rules = vec![(&UNUSUAL_PATH, questions.unusual()), (&OTHER_SPELLING, questions.spellings())];
     if assigns_row_ids(metadata, protocol) {
         rules.push((
             &MORE_ROWS,
@@ -124,10 +134,6 @@ fn added<const N: usize>(
     rows(adds).into()
 }
 
-fn unusual_paths(part: &Part<'_>) -> RowSource {
-    rows(part.unusual_paths().into_iter().map(|path| [path.into()])).into()
-}
-
 /// The guards on added files, before they are written.
 pub(super) fn added_guards(part: &Part<'_>, limits: &Limits) -> Vec<Statement> {
     let fixed = [part.state.table.key.into()];
@@ -145,16 +151,21 @@ pub(super) async fn check_added(database: &impl Database, part: &Part<'_>, guard
         let results: Vec<ResultSet> = database.batch(Batch::read(queries)).await?;
         if let Some(mut row) = results.into_iter().flat_map(|result| result.rows).next() {
             let path = row.text(0)?;
-            let error = broken(part, rule, &path).path(path).table(&table.name);
+            let error = broken(part, rule, &path, &mut row)?.path(path).table(&table.name);
             return Err(error.context(format!("committing to table {}", quoted(&table.name))));
         }
     }
     Ok(())
 }
 
-fn broken(part: &Part<'_>, rule: &Rule, path: &str) -> Error {
+fn broken(part: &Part<'_>, rule: &Rule, path: &str, row: &mut Row) -> Result<Error> {
     let file = quoted(path);
-    match rule.name {
+    Ok(match rule.name {
+        "other_spelling" => Error::invalid(format!(
+            "the path {file} is one file with {}, which the table has: its rows would be there twice",
+            quoted(&row.text(1)?)
+        ))
+        .hint("spell a file as in its first `add`, and write new rows to a file of another name"),
         "row_ids_not_own" => {
             Error::invalid(format!("{file} has row ids that are not its own, while row tracking is suspended"))
                 .hint("leave out `baseRowId` and `defaultRowCommitVersion`, or take delta.rowTrackingSuspended away")
@@ -167,23 +178,71 @@ fn broken(part: &Part<'_>, rule: &Rule, path: &str) -> Error {
             "the table is append-only (delta.appendOnly), and {file} is in it already: its rows may not be replaced"
         ))
         .hint("write new rows to a file of another name; new statistics or tags go with `dataChange` false"),
-        _ => part.unusual(path).unwrap_or_else(|| Error::invalid(format!("the table never had {file}"))),
-    }
+        _ => {
+            let dv_id = row.optional_text(1)?;
+            let questions = part.questions();
+            let unusual = questions.unusual.iter().find(|unusual| unusual.path == path && unusual.dv_id == dv_id);
+            unusual.map_or_else(|| Error::invalid(format!("the table never had {file}")), |unusual| unusual.wrong.clone())
+        }
+    })
 }
 
-/// Paths of a commit's actions that no commit may bring in; those that it removes are in the table.
-pub(super) fn unusual_among<'a>(actions: &'a [Action], location: &str, operation: &str) -> Vec<&'a str> {
-    let mut removed: Option<HashSet<&str>> = None;
-    let mut is_removed = |path: &str| {
-        let removes = actions.iter().filter_map(|action| match action {
-            Action::Remove(remove) => Some(remove.path.as_str()),
-            _ => None,
-        });
-        removed.get_or_insert_with(|| removes.collect()).contains(path)
-    };
-    let adds = actions.iter().filter_map(|action| match action {
-        Action::Add(add) => Some(add.path.as_str()),
-        _ => None,
-    });
-    adds.filter(|path| unusual_path(path, location, operation).is_some() && !is_removed(path)).collect()
+/// What only the catalog knows of the files that a commit brings in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Questions {
+    /// Did the table have them? No commit may bring them in else.
+    unusual: Vec<Unusual>,
+    /// Does the table have the file of a path under another spelling of it?
+    spellings: Vec<[String; 2]>,
+}
+
+/// A path that no commit may bring in, or a deletion vector.
+#[derive(Clone, Debug)]
+struct Unusual {
+    path: String,
+    /// Of the vector.
+    dv_id: Option<String>,
+    wrong: Error,
+}
+
+impl Questions {
+    /// Of added files; what the commit removes is in the table.
+    pub(super) fn of(actions: &[Action], location: &str, operation: &str) -> Self {
+        let mut removed: Option<HashSet<&str>> = None;
+        let mut is_removed = |path: &str| {
+            let removes = actions.iter().filter_map(|action| match action {
+                Action::Remove(remove) => Some(remove.path.as_str()),
+                _ => None,
+            });
+            removed.get_or_insert_with(|| removes.collect()).contains(path)
+        };
+        let mut questions = Questions::default();
+        for action in actions {
+            let Action::Add(add) = action else { continue };
+            let path = &add.path;
+            if let Some(wrong) = unusual_path(path, location, operation).filter(|_| !is_removed(path)) {
+                questions.unusual.push(Unusual { path: path.clone(), dv_id: None, wrong });
+            }
+            let vector = add.deletion_vector.as_ref();
+            if let Some(wrong) = vector.and_then(|vector| unusual_vector(vector, location, operation)) {
+                let wrong = wrong.context(format!("checking {}", quoted(path)));
+                questions.unusual.push(Unusual { path: path.clone(), dv_id: Some(add.dv_id()), wrong });
+            }
+            questions.spellings.extend(other_spellings(path).into_iter().map(|spelling| [path.clone(), spelling]));
+        }
+        questions
+    }
+
+    pub(super) fn extend(&mut self, more: Questions) {
+        self.unusual.extend(more.unusual);
+        self.spellings.extend(more.spellings);
+    }
+
+    fn unusual(&self) -> RowSource {
+        rows(self.unusual.iter().map(|file| [file.path.as_str().into(), file.dv_id.clone().into()])).into()
+    }
+
+    fn spellings(&self) -> RowSource {
+        rows(self.spellings.iter().map(|paths| paths.each_ref().map(|path| path.as_str().into()))).into()
+    }
 }

@@ -65,6 +65,8 @@ pub struct Conflict {
     pub subject: Option<Subject>,
     /// The condition by which the commit read the file, where it is one.
     pub predicate: Option<String>,
+    /// Whether that file was in the table at the version that the commit read.
+    pub(super) was_there: bool,
 }
 
 impl Conflict {
@@ -90,6 +92,9 @@ impl Conflict {
                 format!("added {}, which this commit should have read{by}", quoted(path))
             }
             (ConflictKind::ConcurrentAppend, _) => "added files that this commit should have read".into(),
+            (ConflictKind::ConcurrentDeleteRead, Some(Subject::File(path))) if !self.was_there => {
+                format!("removed {}, which had come after this commit read the table", quoted(path))
+            }
             (ConflictKind::ConcurrentDeleteRead, Some(Subject::File(path))) => {
                 format!("removed {}, which this commit read{by}", quoted(path))
             }

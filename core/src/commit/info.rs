@@ -72,7 +72,9 @@ fn given_tags(fields: &BTreeMap<String, Json>) -> Result<BTreeMap<String, Json>>
     match fields.get("tags") {
         None => Ok(BTreeMap::new()),
         Some(tags) if tags.text() == "null" => Ok(BTreeMap::new()),
-        Some(tags) => tags.read().ok_or_else(|| Error::invalid("the `tags` of `commitInfo` must be an object")),
+        Some(tags) => tags.read().ok_or_else(|| {
+            Error::invalid("the `tags` of `commitInfo` must be an object").hint("write them as {\"name\":\"value\"}")
+        }),
     }
 }
 

@@ -55,6 +55,8 @@ pub(super) struct Intent {
     pub has_metadata: bool,
     /// The table must have had the commit's schema before.
     pub had_schema: bool,
+    /// Physical paths that no column of the table must have had.
+    pub new_columns: Vec<String>,
     pub has_protocol: bool,
     /// It adds files again as they are, and nothing else.
     pub rewrites_row_ids: bool,
@@ -116,6 +118,7 @@ impl Intent {
             domains: Vec::new(),
             has_metadata,
             had_schema: assumed.had_schema,
+            new_columns: assumed.new_columns,
             has_protocol: false,
             rewrites_row_ids: ROW_TRACKING_OPERATIONS.contains(&operation.as_str())
                 && has_writer_feature(&state.protocol, "rowTracking")
@@ -160,6 +163,12 @@ impl Intent {
     /// Whether files were read that the commit does not name one by one.
     pub(super) fn reads_any_file(&self) -> bool {
         self.whole_table || !self.predicates.is_empty()
+    }
+
+    /// The version at which the files are that were read. When it was not said, it is the latest one of each try, and what
+    /// was looked at before is no older.
+    pub(super) fn known_version(&self) -> i64 {
+        self.read_version.min(self.examined_version)
     }
 
     /// The paths that were read.
@@ -220,6 +229,7 @@ fn read_version(state: &Snapshot, given: Option<i64>) -> Result<i64> {
             "the read version is {version}; the table has versions {} to {}",
             state.table.earliest_version, state.version
         ))
+        .hint("write down the version when you read the table")
         .version(version));
     }
     Ok(version)

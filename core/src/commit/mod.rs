@@ -33,6 +33,7 @@ mod large;
 mod metadata_rules;
 mod named_files;
 mod outcome;
+mod physical_names;
 mod plan;
 mod request;
 mod row_tracking;

@@ -16,6 +16,7 @@ use super::conflict::Conflict;
 use super::guards::{OVERLAPPING_ROW_IDS, lacks_schema};
 use super::intent::Intent;
 use super::large::statements::{ADDED_AND_REMOVED, KEPT_PATH};
+use super::physical_names;
 use super::plan::Part;
 use super::winners::double_delete;
 
@@ -57,6 +58,7 @@ pub(super) async fn check_guard(database: &impl Database, part: &Part<'_>, error
         ("row_ids_missing", _) if part.enables_row_tracking() => check_row_ids(database, part).await,
         ("row_ids_overlap", _) if part.enables_row_tracking() => check_overlap(database, part).await,
         ("schema_not_restored", _) if part.intent()?.had_schema => check_schema(database, part).await,
+        ("physical_name_used", _) => physical_names::check(database, part).await,
         ("large_commit_not_found", Some(_)) => {
             latest(database, &part.state.table).await?;
             let name = &part.state.table.name;

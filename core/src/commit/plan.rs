@@ -1,5 +1,6 @@
 //! A commit to one table or to several as one batch.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::action::{Action, Metadata, Protocol};
@@ -10,13 +11,14 @@ use crate::sql::{Batch, Limits, RowSource, Statement, Value};
 use crate::table_features::{ROW_TRACKING_DOMAIN, assigns_row_ids, in_commit_timestamps_enabled, row_tracking_enabled};
 use crate::{Error, Result};
 
-use super::added_files::{added_guards, unusual_among};
-use super::check::{Past, check, check_rest, operation_of, refuses_vectors, unusual_path};
+use super::added_files::{Questions, added_guards};
+use super::check::{Past, check, check_rest, operation_of, refuses_vectors};
 use super::digest::Digest;
 use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, GUARD_ROW_IDS_DIFFER, file_guards, guards, had_schema};
 use super::info::commit_info;
 use super::intent::{Intent, past_of, rows};
 use super::large::{Staged, statements as large};
+use super::physical_names;
 use super::request::CommitRequest;
 use super::totals::Totals;
 use super::write::{RowIds, VersionStart, VersionWriter};
@@ -37,8 +39,8 @@ pub(super) struct Part<'a> {
     pub loses_row_ids: bool,
     /// File actions that are in the catalog already.
     pub staged: Option<Staged>,
-    /// Those of their paths that no commit may bring in.
-    pub unusual_staged: Vec<String>,
+    /// What must be asked of those.
+    pub staged_questions: Questions,
     /// Whether the commit is to other tables, too, as one transaction.
     pub is_transaction: bool,
 }
@@ -51,7 +53,7 @@ impl<'a> Part<'a> {
             examined_version: None,
             loses_row_ids: false,
             staged: None,
-            unusual_staged: Vec::new(),
+            staged_questions: Questions::default(),
             is_transaction: false,
         }
     }
@@ -60,9 +62,9 @@ impl<'a> Part<'a> {
         state: &'a mut Snapshot,
         request: &'a CommitRequest,
         staged: Staged,
-        unusual_staged: Vec<String>,
+        staged_questions: Questions,
     ) -> Self {
-        Part { staged: Some(staged), unusual_staged, ..Part::new(state, request) }
+        Part { staged: Some(staged), staged_questions, ..Part::new(state, request) }
     }
 
     pub(super) fn in_transaction(state: &'a mut Snapshot, request: &'a CommitRequest) -> Self {
@@ -127,17 +129,15 @@ impl<'a> Part<'a> {
         rows(added).into()
     }
 
-    /// Paths that the commit may bring in only where the table has or had them.
-    pub(super) fn unusual_paths(&self) -> Vec<&str> {
-        if self.staged.is_some() {
-            return self.unusual_staged.iter().map(String::as_str).collect();
+    /// What only the catalog knows of the added files.
+    pub(super) fn questions(&self) -> Cow<'_, Questions> {
+        match self.staged {
+            Some(_) => Cow::Borrowed(&self.staged_questions),
+            None => {
+                let location = &self.state.table.location;
+                Cow::Owned(Questions::of(&self.request.actions, location, &self.operation()))
+            }
         }
-        unusual_among(&self.request.actions, &self.state.table.location, &self.operation())
-    }
-
-    /// What is wrong with such a path.
-    pub(super) fn unusual(&self, path: &str) -> Option<Error> {
-        unusual_path(path, &self.state.table.location, &self.operation())
     }
 
     fn operation(&self) -> String {
@@ -256,6 +256,7 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     if intent.had_schema {
         statements.push(had_schema(key, metadata));
     }
+    statements.extend(physical_names::guard(key, &intent, limits));
     if let Some(staged) = &part.staged {
         check_row_counts(staged, row_ids)?;
         let replaces = intent.has_metadata && past_of(state, &request.actions, Some(staged)) == Past::Replaced;

@@ -144,7 +144,7 @@ impl Transaction {
     /// those of the database. Nothing has happened then.
     pub async fn commit(&self, database: &impl Database, host: &impl Host) -> Result<TransactionOutcome> {
         if self.tables.is_empty() {
-            return Err(self.refused("it has no tables".into()));
+            return Err(self.refused("it has no tables".into()).hint("stage a commit to at least one"));
         }
         let age_ms = host.now_ms().saturating_sub(self.begun_ms);
         if age_ms > self.limits.max_age_ms {

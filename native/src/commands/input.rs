@@ -69,11 +69,17 @@ impl Input {
                     read => read_bytes += read as u64,
                 }
                 number += 1;
-                read_commit_line(&self.shown, number, &line, &mut actions).map_err(|error| {
-                    Error::invalid(error.to_string())
-                        .path(&self.shown)
-                        .hint("write one action a line, as in a commit file: {\"add\":{...}}")
-                })?;
+                let before = actions.len();
+                read_commit_line(&self.shown, number, &line, &mut actions)
+                    .and_then(|()| {
+                        let at = || format!("line {number} of {}", self.shown);
+                        check_one_action(&actions[before..]).map_err(|error| error.context(at()))
+                    })
+                    .map_err(|error| {
+                        Error::invalid(error.to_string())
+                            .path(&self.shown)
+                            .hint("write one action a line, as in a commit file: {\"add\":{...}}")
+                    })?;
             }
             Ok(if actions.is_empty() { None } else { Some((actions, read_bytes)) })
         };
@@ -84,6 +90,17 @@ impl Input {
         let rewound = self.file.try_clone().and_then(|mut file| file.rewind().map(|()| file));
         let file = rewound.map_err(|error| failed(self.what, &self.shown, &error))?;
         Ok(BufReader::with_capacity(1 << 18, file))
+    }
+}
+
+/// The actions of one object. Logs are read with several; readers of the log that is written here may take the first.
+pub(super) fn check_one_action(actions: &[Action]) -> Result<()> {
+    match actions {
+        [first, second, ..] => {
+            let (first, second) = (first.name().escape_debug(), second.name().escape_debug());
+            Err(Error::invalid(format!("one object has two actions, `{first}` and `{second}`")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::commit::{answer_lost, check_names, retry};
-use super::input::Input;
+use super::input::{Input, check_one_action};
 use crate::cli::{self, Format};
 use crate::database::{SqliteDatabase, names_same_file, open_catalog};
 use crate::host::SystemHost;
@@ -106,10 +106,14 @@ async fn stage(
 fn part_actions(part: &TablePart) -> Result<Vec<Action>> {
     let mut actions = Vec::with_capacity(part.actions.len());
     for (index, action) in part.actions.iter().enumerate() {
-        let parsed = parse_line(action.text()).map_err(|error| {
+        let parsed = parse_line(action.text()).and_then(|parsed| {
+            check_one_action(&parsed)?;
+            Ok(parsed)
+        });
+        let parsed = parsed.map_err(|error| {
             Error::invalid(format!("action {} of table `{}`: {error}", index + 1, part.table))
                 .table(&part.table)
-                .hint("write actions as in a commit file: {\"add\":{...}}")
+                .hint("write each action as in a commit file: {\"add\":{...}}")
         })?;
         actions.extend(parsed);
     }

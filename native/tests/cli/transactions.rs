@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Home, Ran, add, first_commit, lines, remove, run_with};
 
+const TAG: &str = "delta.multiTableTransaction.transactionId";
 const ID: &str = "5f7c1a4e-2f8b-4c06-9d1e-00000000000f";
 
 fn home(tables: &[&str]) -> Home {
@@ -44,7 +45,7 @@ fn all_tables_or_none() {
     for (table, operation) in [("orders", "ORDER"), ("stock", "WRITE")] {
         let newest = &home.run("history", &["--table", table]).json()[0];
         assert_eq!((&newest["operation"], &newest["commit_id"]), (&json!(operation), &json!(ID)));
-        let tag = &newest["commit_info"]["tags"]["delta.multiTableTransaction.transactionId"];
+        let tag = &newest["commit_info"]["tags"][TAG];
         assert_eq!(tag, ID);
     }
     assert_eq!(transaction(&home, &file, &[]).json(), done, "sent again, it happened once");
@@ -86,6 +87,12 @@ fn what_a_transaction_may_not_be() {
         (with("actions", json!([{ "add": { "path": "a" } }])), &[], "invalid", "action 1 of table `orders`"),
         (with("actions", json!(["add"])), &[], "invalid", "action 1 of table `orders`"),
         (with("actions", json!([{ "Add": {} }])), &[], "invalid", "there is no action `Add`"),
+        (
+            with("actions", json!([{ "add": add("a")["add"], "remove": remove("first")["remove"] }])),
+            &[],
+            "invalid",
+            "action 1 of table `orders`: one object has two actions, `add` and `remove`",
+        ),
         (with("isolation", json!("weak")), &[], "invalid", "weak"),
         (with("read", json!({ "versoin": 1 })), &[], "invalid", "versoin"),
         (with("read", json!({ "where": ["id > 1"] })), &[], "invalid", "not its `version`"),
@@ -94,6 +101,12 @@ fn what_a_transaction_may_not_be() {
         (json!({}), &[], "invalid", "tables"),
         (json!({ "tables": [one("orders")], "transaction_id": "x" }), &[], "invalid", "UUID"),
         (json!({ "tables": [one("orders")], "begun_at_ms": 0 }), &[], "invalid", "was begun"),
+        (
+            with("actions", json!([{ "commitInfo": { "tags": { TAG: ID } } }, add("a")])),
+            &[],
+            "invalid",
+            "multiTableTransaction",
+        ),
         (two.clone(), &["--max-tables", "1"], "invalid", "2 tables; 1 are allowed"),
         (two.clone(), &["--max-actions", "1"], "invalid", "2 actions; 1 are allowed"),
         (two.clone(), &["--max-bytes", "100"], "invalid", "bytes of actions; 100 are allowed"),

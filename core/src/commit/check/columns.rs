@@ -15,6 +15,10 @@ use super::placed::{Placed, placed_fields};
 /// What Parquet readers choke on; physical names have none of them.
 const NOT_IN_NAMES: &[char] = &[' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '='];
 
+/// What to write.
+pub(super) const A_SCHEMA: &str =
+    "write {\"type\":\"struct\",\"fields\":[{\"name\":...,\"type\":...,\"nullable\":true,\"metadata\":{}}]}";
+
 /// Every field of a struct has `nullable` and `metadata`, arrays and maps say whether they hold nulls.
 pub(super) fn check_fields(schema: &str) -> Result<()> {
     fn check(data_type: &serde_json::Value) -> Result<()> {
@@ -26,19 +30,21 @@ pub(super) fn check_fields(schema: &str) -> Result<()> {
                 let name = quoted(field["name"].as_str().unwrap_or_default());
                 return Err(Error::invalid(format!(
                     "the column {name} needs `nullable`, a boolean, and `metadata`, an object"
-                )));
+                ))
+                .hint(A_SCHEMA));
             }
             check(&field["type"])?;
         }
         for (part, flag) in [("elementType", "containsNull"), ("valueType", "valueContainsNull")] {
             if !data_type[part].is_null() && !data_type[flag].is_boolean() {
-                return Err(Error::invalid(format!("a type in the schema needs `{flag}`, a boolean")));
+                return Err(Error::invalid(format!("a type in the schema needs `{flag}`, a boolean"))
+                    .hint("write true where null may be among the values"));
             }
         }
         ["elementType", "keyType", "valueType"].iter().try_for_each(|part| check(&data_type[part]))
     }
     let parsed = serde_json::from_str(schema);
-    check(&parsed.map_err(|error| Error::invalid(format!("reading the schema: {error}")))?)
+    check(&parsed.map_err(|error| Error::invalid(format!("reading the schema: {error}")).hint(A_SCHEMA))?)
 }
 
 type Is = fn(&Value) -> bool;
@@ -65,7 +71,8 @@ fn check_column_metadata(placed: &Placed) -> Result<()> {
             return Err(Error::invalid(format!(
                 "the `{key}` of the column {} must be {expected}",
                 quoted(&placed.name())
-            )));
+            ))
+            .hint("write it so, or leave it out"));
         }
     }
     Ok(())
@@ -79,7 +86,8 @@ pub(super) fn check_columns(current: &Schema, new: &Schema) -> Result<()> {
     for placed in placed_fields(new) {
         let name = placed.name();
         if !seen.insert(placed.logical.iter().map(|name| name.to_lowercase()).collect::<Vec<_>>()) {
-            return Err(Error::invalid(format!("two columns are named {}, in one case or another", quoted(&name))));
+            return Err(Error::invalid(format!("two columns are named {}, in one case or another", quoted(&name)))
+                .hint("rename one of them: most engines do not tell them apart"));
         }
         let data_type = &placed.field.data_type;
         let known_type = known.get(&name);
@@ -91,7 +99,8 @@ pub(super) fn check_columns(current: &Schema, new: &Schema) -> Result<()> {
             return Err(Error::invalid(format!(
                 "the column {} has the type `{odd}`, which is none of Delta's",
                 quoted(&name)
-            )));
+            ))
+            .hint("take one such as long, double, string, date, timestamp, decimal(38,18)"));
         }
     }
     Ok(())
@@ -100,7 +109,7 @@ pub(super) fn check_columns(current: &Schema, new: &Schema) -> Result<()> {
 fn check_name(placed: &Placed, mode: ColumnMapping) -> Result<()> {
     let name = &placed.field.name;
     if name.is_empty() {
-        return Err(Error::invalid(format!("a column has no name: {}", quoted(&placed.name()))));
+        return Err(Error::invalid(format!("a column has no name: {}", quoted(&placed.name()))).hint("name it"));
     }
     match name.chars().find(|c| NOT_IN_NAMES.contains(c)) {
         Some(wrong) if mode == ColumnMapping::None => {
@@ -133,10 +142,11 @@ pub(super) fn check_partition_columns(current: &Metadata, new: &Metadata, schema
             return Err(wrong("is not in the schema".to_owned()).hint("it is one of the top level, in its exact case"));
         };
         if !listed.insert(name) {
-            return Err(wrong("is listed twice".to_owned()));
+            return Err(wrong("is listed twice".to_owned()).hint("list it once"));
         }
         if !was_listed && !can_partition(field) {
-            return Err(wrong(format!("is of type {}; partition columns are primitive", field.data_type)));
+            return Err(wrong(format!("is of type {}; partition columns are primitive", field.data_type))
+                .hint("partition by a column of numbers, texts, dates or timestamps"));
         }
     }
     let all = |partition: usize, columns: usize| partition > 0 && partition == columns;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::action::{CommitInfo, Json};
+use crate::commit::info::TRANSACTION_TAG;
 use crate::{Error, Result};
 
 type Is = fn(&Json) -> bool;
@@ -27,13 +28,22 @@ fn is_object(json: &Json) -> bool {
 
 pub(super) fn check_commit_info(info: &CommitInfo) -> Result<()> {
     if !is_object(info.json()) {
-        return Err(Error::invalid("`commitInfo` must be an object"));
+        return Err(Error::invalid("`commitInfo` must be an object")
+            .hint("write {\"operation\":...,\"operationParameters\":{...}}, or leave it out"));
     }
     let fields = info.fields();
+    let tags = fields.get("tags").and_then(|tags| tags.read::<BTreeMap<String, Json>>());
+    if tags.is_some_and(|tags| tags.contains_key(TRANSACTION_TAG)) {
+        return Err(Error::invalid(format!(
+            "the `tags` of `commitInfo` have {TRANSACTION_TAG}, which names the commits of one transaction"
+        ))
+        .hint("leave it out: a transaction over several tables sets it, and no other commit has it"));
+    }
     for (name, is, expected) in FIELDS {
         if let Some(value) = fields.get(*name).filter(|value| value.text() != "null" && !is(value)) {
             let shown: String = value.text().chars().take(40).collect();
-            return Err(Error::invalid(format!("`commitInfo` has the `{name}` {shown}; it must be {expected}")));
+            return Err(Error::invalid(format!("`commitInfo` has the `{name}` {shown}; it must be {expected}"))
+                .hint("leave out what you do not know: it is filled in where it can be"));
         }
     }
     Ok(())

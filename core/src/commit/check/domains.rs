@@ -4,13 +4,12 @@ use serde_json::Value;
 
 use crate::action::{Action, DomainMetadata, Metadata};
 use crate::catalog::quoted;
-use crate::schema::Schema;
+use crate::schema::{ColumnMapping, DataType, Field, Primitive, Schema};
 use crate::table_features::{CLUSTERING_DOMAIN, ROW_TRACKING_DOMAIN, assigns_row_ids, has_writer_feature};
 use crate::{Error, ErrorKind, Result};
 
 use super::change::Change;
 use super::needed_features::lacks_feature;
-use super::placed::placed_fields;
 
 const SYSTEM: &str = "delta.";
 
@@ -22,7 +21,7 @@ const SYSTEM: &str = "delta.";
 pub(super) fn check_domain(domain: &DomainMetadata, change: &Change) -> Result<()> {
     let (name, metadata, protocol) = (&domain.domain, change.metadata, change.protocol);
     if name.is_empty() {
-        return Err(Error::invalid("a `domainMetadata` action has an empty `domain`"));
+        return Err(Error::invalid("a `domainMetadata` action has an empty `domain`").hint("name the domain"));
     }
     let needs = |feature: &str| {
         let has = has_writer_feature(protocol, feature);
@@ -36,7 +35,7 @@ pub(super) fn check_domain(domain: &DomainMetadata, change: &Change) -> Result<(
         }
         ROW_TRACKING_DOMAIN => {
             needs("rowTracking")?;
-            if domain.removed { Ok(()) } else { check_high_water_mark(domain, change) }
+            if domain.removed { check_mark_stays(change) } else { check_high_water_mark(domain, change) }
         }
         _ if name.starts_with(SYSTEM) => Err(Error::new(
             ErrorKind::Unsupported,
@@ -56,9 +55,11 @@ pub(super) fn check_live_domains(change: &Change, actions: &[Action]) -> Result<
     match live {
         Some(domain) if new != current && !actions.iter().any(changes) => {
             check_clustering(domain, new).or_else(|error| match check_clustering(domain, current) {
-                Ok(()) => Err(error
-                    .context(format!("checking the domain {}, which stays", quoted(CLUSTERING_DOMAIN)))
-                    .hint("change or remove the domain in the same commit")),
+                Ok(()) => Err(Error::invalid(format!(
+                    "checking the domain {}, which stays: {error}",
+                    quoted(CLUSTERING_DOMAIN)
+                ))
+                .hint("change or remove the domain in the same commit")),
                 Err(_) => Ok(()),
             })
         }
@@ -76,16 +77,47 @@ fn check_clustering(domain: &DomainMetadata, metadata: &Metadata) -> Result<()> 
     if !columns.is_empty() && !metadata.partition_columns.is_empty() {
         return Err(Error::invalid("a partitioned table may not be clustered").hint("leave `clusteringColumns` empty"));
     }
-    let schema = Schema::of(metadata)?;
-    let fields = placed_fields(&schema);
-    match columns.iter().find(|column| !fields.iter().any(|field| field.physical == **column)) {
-        Some(column) => Err(Error::invalid(format!(
-            "the table is to be clustered by {}, which is no column of it",
-            quoted(&column.join("."))
+    if columns.len() > MOST_CLUSTERING_COLUMNS {
+        return Err(Error::invalid(format!(
+            "the table is to be clustered by {} columns; {MOST_CLUSTERING_COLUMNS} are the limit",
+            columns.len()
         ))
-        .hint("under column mapping columns go by their physical names")),
-        None => Ok(()),
+        .hint("cluster by those that conditions name most often"));
     }
+    let schema = Schema::of(metadata)?;
+    columns.iter().try_for_each(|column| {
+        let by = || format!("the table is to be clustered by {}", quoted(&column.join(".")));
+        match field(schema.fields(), column, schema.column_mapping()) {
+            None => Err(Error::invalid(format!("{}, which is no column of it", by()))
+                .hint("name columns, or fields of structs; under column mapping they go by their physical names")),
+            Some(field) if !can_cluster(&field.data_type) => {
+                Err(Error::invalid(format!("{}, which is of type {}", by(), field.data_type)).hint(
+                    "cluster by numbers, texts, dates or timestamps: other columns have no smallest and largest value",
+                ))
+            }
+            Some(_) => Ok(()),
+        }
+    })
+}
+
+/// Delta-Spark's limit.
+const MOST_CLUSTERING_COLUMNS: usize = 4;
+
+/// The field at a physical path through structs.
+fn field<'a>(fields: &'a [Field], path: &[&str], mode: ColumnMapping) -> Option<&'a Field> {
+    let (first, rest) = path.split_first()?;
+    let found = fields.iter().find(|field| field.physical_name(mode) == *first)?;
+    match &found.data_type {
+        _ if rest.is_empty() => Some(found),
+        DataType::Struct(fields) => field(fields, rest, mode),
+        _ => None,
+    }
+}
+
+/// Whether Delta-Spark keeps the smallest and largest values of such columns.
+fn can_cluster(data_type: &DataType) -> bool {
+    use Primitive::{Binary, Boolean, Other, Variant, Void};
+    matches!(data_type, DataType::Primitive(primitive) if !matches!(primitive, Binary | Boolean | Other(_) | Variant | Void))
 }
 
 /// Delta-Spark writes a column as a list of names, the protocol shows a name alone.
@@ -111,6 +143,15 @@ fn check_high_water_mark(domain: &DomainMetadata, change: &Change) -> Result<()>
             .hint(format!("reserve ids from -1 to {HIGHEST_RESERVED_ROW_ID}"))),
         None => Err(malformed(domain, r#"{"rowIdHighWaterMark":0}"#)),
     }
+}
+
+/// A table that has no row ids, or gives none now, needs no mark.
+fn check_mark_stays(change: &Change) -> Result<()> {
+    if !assigns_row_ids(change.metadata, change.protocol) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("the domain {} is removed, but the table gives row ids", quoted(ROW_TRACKING_DOMAIN)))
+        .hint("it says up to which id they are given; leave it, or suspend row tracking in the same commit"))
 }
 
 /// Half of all ids, so that nobody can use them up with one commit.

@@ -1,8 +1,6 @@
 //! What a table asks of the actions on its files.
 
-use std::collections::{BTreeMap, HashMap};
-
-use twox_hash::XxHash3_64;
+use std::collections::BTreeMap;
 
 use crate::action::{Action, Add, Cdc, Json, Protocol, Remove};
 use crate::catalog::quoted;
@@ -13,12 +11,13 @@ use crate::{Error, Result};
 use super::change::Change;
 use super::needed_features::lacks_feature;
 use super::partition::PartitionColumns;
-use super::path::{check_length, check_path, spelled_plainly};
+use super::path::{check_length, check_path};
 use super::stats::check_stats;
 use super::unusual_path::unusual_path;
 use super::vector::check_vector;
 
 const CHANGE_DATA_FEED: &str = "delta.enableChangeDataFeed";
+const NOT_APPEND_ONLY: &str = "take the property away in a commit before this one";
 const DELETION_VECTORS: &str = "delta.enableDeletionVectors";
 
 /// What the table, as it is after the commit, asks of each action.
@@ -70,7 +69,10 @@ impl<'a> FileRules<'a> {
                 .hint("it is in milliseconds since 1970"));
         }
         if let Some(stats) = &add.stats {
-            check_stats(stats).map_err(|wrong| Error::invalid(format!("the statistics of {} {wrong}", file())))?;
+            check_stats(stats).map_err(|wrong| {
+                Error::invalid(format!("the statistics of {} {wrong}", file()))
+                    .hint("write them as the protocol's section \"Per-file Statistics\" has them, or leave them out")
+            })?;
         }
         check_tags(add.tags.as_ref(), file)?;
         if add.deletion_vector.is_some() {
@@ -107,7 +109,8 @@ impl<'a> FileRules<'a> {
             return Err(Error::invalid(format!(
                 "the table is append-only (delta.appendOnly): the deletion vector of {} deletes rows",
                 file()
-            )));
+            ))
+            .hint(NOT_APPEND_ONLY));
         }
         if is_new && !self.change.metadata.is_enabled(DELETION_VECTORS) {
             return Err(Error::invalid(format!(
@@ -142,7 +145,8 @@ impl<'a> FileRules<'a> {
             return Err(Error::invalid(format!(
                 "the table is append-only (delta.appendOnly): {} may not be removed",
                 quoted(&remove.path)
-            )));
+            ))
+            .hint(format!("say `dataChange` false if no rows go, as in a compaction; else {NOT_APPEND_ONLY}")));
         }
         Ok(())
     }
@@ -157,10 +161,12 @@ impl<'a> FileRules<'a> {
         check_tags(cdc.tags.as_ref(), file)?;
         self.needs("changeDataFeed", file)?;
         if !self.change.metadata.is_enabled(CHANGE_DATA_FEED) {
-            return Err(Error::invalid(format!("{} needs the table property {CHANGE_DATA_FEED}", file())));
+            return Err(Error::invalid(format!("{} needs the table property {CHANGE_DATA_FEED}", file()))
+                .hint("set it to true, at the latest in the same commit, or leave the file out"));
         }
         if cdc.data_change {
-            return Err(Error::invalid(format!("{} has `dataChange` true; the rows are in other files", file())));
+            return Err(Error::invalid(format!("{} has `dataChange` true; the rows are in other files", file()))
+                .hint("write it with `dataChange` false"));
         }
         self.partition_columns.check_keys(&cdc.partition_values, file)?;
         self.partition_columns.check_values(&cdc.partition_values, file)
@@ -172,65 +178,18 @@ impl<'a> FileRules<'a> {
 }
 
 fn check_size(size: i64, file: impl FnOnce() -> String) -> Result<()> {
-    if size < 0 { Err(Error::invalid(format!("the size of {} is {size}", file()))) } else { Ok(()) }
+    match size {
+        0.. => Ok(()),
+        _ => Err(Error::invalid(format!("the size of {} is {size}", file())).hint("it is in bytes")),
+    }
 }
 
 fn check_tags(tags: Option<&Json>, file: impl FnOnce() -> String) -> Result<()> {
     match tags {
         Some(tags) if tags.read::<BTreeMap<String, Option<String>>>().is_none() => {
-            Err(Error::invalid(format!("the `tags` of {} must be an object of strings", file())))
+            Err(Error::invalid(format!("the `tags` of {} must be an object of strings", file()))
+                .hint("write them as {\"name\":\"value\"}, or leave them out"))
         }
         _ => Ok(()),
     }
-}
-
-/// A file has one spelling in a commit: under two it would be read twice, or a tombstone would take a live file away.
-pub(super) fn check_spellings(actions: &[Action]) -> Result<()> {
-    let mut spellings = Spellings::default();
-    actions.chunks(1).try_for_each(|action| {
-        spellings.check(action)?;
-        spellings.insert(action);
-        Ok(())
-    })
-}
-
-/// The spellings of the files that a commit names: sixteen bytes a file.
-#[derive(Clone, Debug, Default)]
-pub(in crate::commit) struct Spellings(HashMap<u64, u64>);
-
-impl Spellings {
-    /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) when one of the files has another spelling already.
-    pub(in crate::commit) fn check(&self, actions: &[Action]) -> Result<()> {
-        for path in actions.iter().filter_map(named_path) {
-            let (plain, hash) = hashes(path);
-            if self.0.get(&plain).is_some_and(|known| *known != hash) {
-                return Err(Error::invalid(format!(
-                    "the path {} is one file with another spelling of it",
-                    quoted(path)
-                ))
-                .path(path)
-                .hint("spell a file as in its first `add`; `dl files` shows it"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes in more actions.
-    pub(in crate::commit) fn insert(&mut self, actions: &[Action]) {
-        self.0.extend(actions.iter().filter_map(named_path).map(hashes));
-    }
-}
-
-fn named_path(action: &Action) -> Option<&str> {
-    match action {
-        Action::Add(add) => Some(&add.path),
-        Action::Remove(remove) => Some(&remove.path),
-        _ => None,
-    }
-}
-
-/// Of the path as it would be spelled plainly, and as it is.
-fn hashes(path: &str) -> (u64, u64) {
-    (XxHash3_64::oneshot(spelled_plainly(path).as_bytes()), XxHash3_64::oneshot(path.as_bytes()))
 }

@@ -9,6 +9,10 @@ use crate::{Error, Result};
 
 use super::change::Past;
 use super::placed::{Placed, placed_fields};
+use crate::commit::physical_names;
+
+pub(in crate::commit) const A_NAME: &str =
+    "a new column takes a physical name that no column has or had, such as `col-` and a UUID";
 
 /// Checks mode, ids and physical names.
 ///
@@ -23,7 +27,12 @@ pub(super) fn check_mapping(current: &Metadata, new: &Metadata, past: Past) -> R
             .hint("it may become `name` where it was none; for another mode replace the table"));
     }
     let max_id = new.configuration.value(ColumnMapping::MAX_ID_PROPERTY);
-    new_schema.check_column_mapping(max_id)?;
+    new_schema.check_column_mapping(max_id).map_err(|error| {
+        error.hint(format!(
+            "give each new column an id of its own, the next after {0}, with a physical name, and raise {0} to the last",
+            ColumnMapping::MAX_ID_PROPERTY
+        ))
+    })?;
     if to == ColumnMapping::None {
         return Ok(());
     }
@@ -39,6 +48,19 @@ pub(super) fn check_mapping(current: &Metadata, new: &Metadata, past: Past) -> R
     } else {
         check_turned_on(&current_fields, &new_fields)
     }
+}
+
+/// The physical paths of columns that come to a table which has column mapping already.
+pub(super) fn new_physical_paths(current: &Metadata, new: &Metadata) -> Result<Vec<String>> {
+    let (current_schema, new_schema) = (Schema::of(current)?, Schema::of(new)?);
+    if current_schema.column_mapping() == ColumnMapping::None {
+        return Ok(Vec::new());
+    }
+    let current = placed_fields(&current_schema);
+    let ids: HashSet<Option<i64>> = current.iter().map(|placed| placed.field.column_id()).collect();
+    let paths: HashSet<&[&str]> = current.iter().map(|placed| placed.physical.as_slice()).collect();
+    let is_new = |is: &&Placed<'_>| !ids.contains(&is.field.column_id()) && !paths.contains(is.physical.as_slice());
+    Ok(placed_fields(&new_schema).iter().filter(is_new).map(|is| physical_names::joined(&is.physical)).collect())
 }
 
 fn max_column_id(metadata: &Metadata) -> Option<i64> {
@@ -63,17 +85,20 @@ fn check_unique(fields: &[Placed]) -> Result<()> {
             return Err(Error::invalid(format!(
                 "the column {} has the id {id}; ids are positive and have 32 bits",
                 quoted(&placed.name())
-            )));
+            ))
+            .hint(format!("take the next after {}, and raise that to it", ColumnMapping::MAX_ID_PROPERTY)));
         }
         if placed.physical.last().is_some_and(|name| name.is_empty()) {
-            return Err(Error::invalid(format!("the column {} has an empty physical name", quoted(&placed.name()))));
+            return Err(Error::invalid(format!("the column {} has an empty physical name", quoted(&placed.name())))
+                .hint(A_NAME));
         }
         if !paths.insert(&placed.physical) {
             return Err(Error::invalid(format!(
                 "the column {} has the physical name {} of another column",
                 quoted(&placed.name()),
                 quoted(&placed.physical.join("."))
-            )));
+            ))
+            .hint(A_NAME));
         }
     }
     Ok(())
@@ -123,7 +148,7 @@ fn check_reuse(current: &[Placed], new: &[Placed], last_id: i64, past: Past) -> 
                 "the physical name {} of the column {name} belongs to the id {was}; the column has {id}",
                 quoted(&is.physical.join("."))
             ))
-            .hint("a new column takes a physical name that no column has or had"));
+            .hint(A_NAME));
         }
         if by_path.contains_key(is.physical.as_slice()) {
             continue; // it had no id

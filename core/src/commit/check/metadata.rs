@@ -6,7 +6,7 @@ use crate::schema::{ColumnMapping, Schema};
 use crate::{Error, Result};
 
 use super::change::{Change, Past};
-use super::columns::{check_columns, check_fields, check_partition_columns};
+use super::columns::{A_SCHEMA, check_columns, check_fields, check_partition_columns};
 use super::evolution::Evolution;
 use super::identity::check_identities;
 use super::joined;
@@ -24,13 +24,18 @@ pub(super) fn check_metadata(change: &Change) -> Result<()> {
             "the table's id is {} and may not change; the new metadata has {}",
             quoted(&current.id),
             quoted(&new.id)
-        )));
+        ))
+        .hint("write the table's id; another table is imported under a name of its own"));
     }
     if new.format.provider != "parquet" {
-        return Err(Error::invalid(format!("the format is {}; it may be parquet", quoted(&new.format.provider))));
+        return Err(Error::invalid(format!("the format is {}; it may be parquet", quoted(&new.format.provider)))
+            .hint("write {\"provider\":\"parquet\",\"options\":{}}"));
     }
     let schema = new.schema_string.as_deref();
-    let schema = schema.ok_or_else(|| Error::invalid("the new metadata has no `schemaString`"))?;
+    let schema = schema.ok_or_else(|| {
+        Error::invalid("the new metadata has no `schemaString`")
+            .hint("new metadata takes the place of all of the former; write what stays, too")
+    })?;
     check_fields(schema)?;
     check_properties(current, new, change.protocol)?;
     check_schema(change, schema)
@@ -38,9 +43,10 @@ pub(super) fn check_metadata(change: &Change) -> Result<()> {
 
 fn check_schema(change: &Change, schema: &str) -> Result<()> {
     let (current, new) = (&change.state.metadata, change.metadata);
-    let invalid = |error: Error| Error::invalid(error.to_string());
-    let mode = new.configuration.value(ColumnMapping::PROPERTY);
-    let new_schema = Schema::parse(schema).map_err(invalid)?.with_column_mapping(ColumnMapping::from_property(mode)?);
+    let invalid = |error: Error| Error::invalid(error.to_string()).hint(A_SCHEMA);
+    let mode = ColumnMapping::from_property(new.configuration.value(ColumnMapping::PROPERTY));
+    let mode = mode.map_err(|error| error.hint("set it to `name`, or leave the property out"))?;
+    let new_schema = Schema::parse(schema).map_err(invalid)?.with_column_mapping(mode);
     let current_schema = Schema::of(current)?;
     check_columns(&current_schema, &new_schema)?;
     if current.partition_columns != new.partition_columns || current.schema_string != new.schema_string {

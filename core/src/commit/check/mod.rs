@@ -17,6 +17,7 @@ mod properties;
 mod protocol;
 mod row_tracking;
 mod size;
+mod spelling;
 mod stats;
 mod unusual_path;
 mod vector;
@@ -34,14 +35,18 @@ use change::Change;
 pub(super) use change::{Past, ends_column_mapping, operation_of};
 use commit_info::check_commit_info;
 use domains::{check_domain, check_live_domains};
-pub(super) use files::Spellings;
-use files::{FileRules, check_spellings};
+use files::FileRules;
+pub(super) use mapping::A_NAME;
+use mapping::new_physical_paths;
 use metadata::check_metadata;
 use needed_features::check_needed_features;
+use path::check_path;
 use protocol::check_protocol;
 use row_tracking::{check_row_counts, check_row_tracking};
 use size::check_size;
-pub(super) use unusual_path::unusual_path;
+use spelling::check_spellings;
+pub(super) use spelling::{Spellings, other_spellings};
+pub(super) use unusual_path::{unusual_path, unusual_vector};
 
 /// Checks that a table's rules allow a commit of `actions`, where `state` is the table's latest version. Whether the
 /// files that it removes are live only the commit's own batch can tell.
@@ -56,19 +61,22 @@ pub fn check_commit(state: &Snapshot, actions: &[Action]) -> Result<()> {
 /// `operation`: what the commit is said to be, before what its `commitInfo` says.
 pub(super) fn check(state: &Snapshot, actions: &[Action], operation: Option<&str>) -> Result<()> {
     if actions.is_empty() {
-        return Err(Error::invalid("there is nothing to commit: no actions were given"));
+        return Err(Error::invalid("there is nothing to commit: no actions were given")
+            .hint("give at least one, such as {\"add\":{...}}"));
     }
     check_rest(state, actions, operation, Past::Stays)?;
-    check_file_rules(state, actions, actions)
+    check_file_rules(Change::of(state, actions, None), actions)
 }
 
 /// What a commit's check took for granted, which only its batch can make sure of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Assumptions {
     /// No file comes meanwhile: the new metadata would not fit it.
     pub(super) no_new_files: bool,
     /// The table had the new schema before.
     pub(super) had_schema: bool,
+    /// No column had these physical paths before.
+    pub(super) new_columns: Vec<String>,
 }
 
 /// What [`check`] takes for granted.
@@ -77,9 +85,15 @@ pub(super) fn assumptions(state: &Snapshot, actions: &[Action], operation: Optio
     if change.metadata == &state.metadata {
         return Assumptions::default();
     }
+    let new_columns = match change.past {
+        Past::Stays => new_physical_paths(&state.metadata, change.metadata),
+        Past::Replaced | Past::Restored => Ok(Vec::new()),
+    };
     Assumptions {
         no_new_files: change.past != Past::Stays || state.file_count == 0,
         had_schema: change.past == Past::Restored,
+        // A schema that cannot be read is refused.
+        new_columns: new_columns.unwrap_or_default(),
     }
 }
 
@@ -99,18 +113,34 @@ pub(super) fn check_rest(state: &Snapshot, actions: &[Action], operation: Option
     actions.iter().try_for_each(|action| check_other(&change, action))
 }
 
-/// What is checked of a page of file actions, of a commit whose other actions are `actions`.
-pub(super) fn check_page(state: &Snapshot, actions: &[Action], files: &[Action]) -> Result<()> {
+/// What is checked of a page of file actions, of a commit whose other actions are `actions` and whose earlier pages have
+/// removed files at the ill-formed paths `removed`.
+pub(super) fn check_page(
+    state: &Snapshot,
+    actions: &[Action],
+    removed: &HashSet<String>,
+    files: &[Action],
+) -> Result<()> {
     files.iter().try_for_each(check_size)?;
     one_of_a_kind(files)?;
-    check_file_rules(state, actions, files)
+    let mut change = Change::of(state, actions, None);
+    change.removed.extend(removed.iter().map(String::as_str));
+    change.removed.extend(ill_formed_removes(files));
+    check_file_rules(change, files)
 }
 
-/// What the table, as `actions` leave it, asks of the file actions among `files`.
-fn check_file_rules(state: &Snapshot, actions: &[Action], files: &[Action]) -> Result<()> {
+/// Paths of removed files that no commit could bring in.
+pub(super) fn ill_formed_removes(files: &[Action]) -> impl Iterator<Item = &str> {
+    files.iter().filter_map(|action| match action {
+        Action::Remove(remove) if check_path(&remove.path).is_err() => Some(remove.path.as_str()),
+        _ => None,
+    })
+}
+
+/// What the table, as a commit leaves it, asks of the file actions among `files`.
+fn check_file_rules(change: Change<'_>, files: &[Action]) -> Result<()> {
     not_added_and_removed(files)?;
     check_spellings(files)?;
-    let change = Change::of(state, actions, None);
     check_row_counts(&change, files)?;
     let rules = FileRules::of(&change)?;
     files.iter().try_for_each(|action| rules.check(action))
@@ -121,9 +151,11 @@ fn check_other(change: &Change, action: &Action) -> Result<()> {
     match action {
         Action::CommitInfo(info) => check_commit_info(info),
         Action::DomainMetadata(domain) => check_domain(domain, change),
-        Action::Txn(txn) if txn.app_id.is_empty() => Err(Error::invalid("a `txn` action has an empty `appId`")),
+        Action::Txn(txn) if txn.app_id.is_empty() => Err(Error::invalid("a `txn` action has an empty `appId`")
+            .hint("name the application; how far it has come is kept under its name")),
         Action::Sidecar(_) | Action::CheckpointMetadata(_) => {
-            Err(Error::invalid(format!("`{}` belongs to checkpoints, not to commits", action.name())))
+            Err(Error::invalid(format!("`{}` belongs to checkpoints, not to commits", action.name()))
+                .hint("leave it out"))
         }
         _ => Ok(()),
     }
@@ -144,7 +176,8 @@ fn one_of_a_kind(actions: &[Action]) -> Result<()> {
         };
         if !seen.insert((action.name(), key)) {
             let of = if key.is_empty() { String::new() } else { format!(" of {}", quoted(key)) };
-            return Err(Error::invalid(format!("the commit has two `{}` actions{of}; one is allowed", action.name())));
+            return Err(Error::invalid(format!("the commit has two `{}` actions{of}; one is allowed", action.name()))
+                .hint("leave one of them out, or make two commits"));
         }
     }
     Ok(())

@@ -39,7 +39,8 @@ impl PartitionColumns {
             what(),
             joined(values.0.keys()),
             joined(self.0.keys())
-        )))
+        ))
+        .hint("write a value, or null, for each of the table's and no other; under column mapping they go by their physical names"))
     }
 
     /// Checks that the values are of the columns' types; `what` names the file.

@@ -35,10 +35,13 @@ pub(super) fn check_path(path: &str) -> Result<Place> {
     check_escapes(path)?;
     let decoded = decode(path);
     if decoded.contains('\0') {
-        return Err(Error::invalid(format!("the path {} has a NUL character", quoted(path))));
+        return Err(Error::invalid(format!("the path {} has a NUL character", quoted(path)))
+            .hint("take another name for the file"));
     }
     if decoded.ends_with('/') || decoded == "." || decoded.ends_with("/.") {
-        return Err(Error::invalid(format!("the path {} names a folder, not a file", quoted(path))));
+        return Err(
+            Error::invalid(format!("the path {} names a folder, not a file", quoted(path))).hint("name the file in it")
+        );
     }
     if place == Place::InTable && (decoded.starts_with(['/', '\\']) || has_scheme(&decoded)) {
         return Err(Error::invalid(format!("the path {} leads out of the table once it is decoded", quoted(path)))
@@ -58,26 +61,11 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || ['+', '-', '.'].contains(&c))
 }
 
-/// The file that a path names, however it is spelled.
-pub(super) fn spelled_plainly(path: &str) -> String {
-    let mut decoded = decode(path);
-    if let Some(rest) = ["s3a:", "s3n:"].iter().find_map(|scheme| decoded.strip_prefix(scheme)) {
-        decoded = format!("s3:{rest}");
-    }
-    let mut plain = decoded.as_str();
-    while let Some(rest) = plain.strip_prefix("./") {
-        plain = rest.trim_start_matches('/');
-    }
-    let mut plain = plain.replace("/./", "/");
-    while plain.contains("//") {
-        plain = plain.replace("//", "/");
-    }
-    plain
-}
-
 pub(super) fn check_length(path: &str) -> Result<()> {
     if path.is_empty() {
-        return Err(Error::invalid("a file action has an empty path"));
+        return Err(
+            Error::invalid("a file action has an empty path").hint("write the file's path below the table's folder")
+        );
     }
     if path.len() > MAX_LENGTH {
         let start: String = path.chars().take(40).collect();
@@ -85,12 +73,13 @@ pub(super) fn check_length(path: &str) -> Result<()> {
             "the path that begins with {} has {} bytes; {MAX_LENGTH} are the limit",
             quoted(&start),
             path.len()
-        )));
+        ))
+        .hint("take a shorter name"));
     }
     Ok(())
 }
 
-fn decode(path: &str) -> String {
+pub(super) fn decode(path: &str) -> String {
     percent_decode_str(path).decode_utf8_lossy().into_owned()
 }
 
@@ -139,7 +128,8 @@ fn check_escapes(path: &str) -> Result<()> {
         .hint("write a percent sign in a file's name as %25"));
     }
     if percent_decode_str(path).decode_utf8().is_err() {
-        return Err(Error::invalid(format!("the percent escapes of the path {} are no UTF-8", quoted(path))));
+        return Err(Error::invalid(format!("the percent escapes of the path {} are no UTF-8", quoted(path)))
+            .hint("escape the bytes of the name in UTF-8: é is %C3%A9"));
     }
     Ok(())
 }
@@ -155,7 +145,8 @@ fn check_segments(path: &str, decoded: &str) -> Result<()> {
             return Err(Error::invalid(format!(
                 "the path {} is in {LOG_FOLDER}, which holds the log and no data",
                 quoted(path)
-            )));
+            ))
+            .hint("write the file beside that folder"));
         }
     }
     Ok(())
@@ -163,7 +154,7 @@ fn check_segments(path: &str, decoded: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, check_path, spelled_plainly};
+    use super::{Place, check_path};
 
     #[test]
     fn paths_as_engines_write_them() {
@@ -238,14 +229,5 @@ mod tests {
             let error = check_path(path).map_err(|error| error.to_string()).expect_err(path);
             assert!(error.contains(wrong), "{path}: {error}");
         }
-    }
-
-    #[test]
-    fn spellings() {
-        for path in ["a b/c", "a%20b/c", "./a%20b/c", "a%20b/./%63", "././/a b/c", "a b///c"] {
-            assert_eq!(spelled_plainly(path), "a b/c", "{path}");
-        }
-        assert_eq!(spelled_plainly("file:///a"), spelled_plainly("file:/a"));
-        assert_eq!(spelled_plainly("s3a://b/a"), spelled_plainly("s3://b/a"));
     }
 }

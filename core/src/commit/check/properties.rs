@@ -106,7 +106,8 @@ pub(super) fn check_properties(current: &Metadata, new: &Metadata, protocol: &Pr
     let changed = new.configuration.0.iter().filter(|(name, value)| current.configuration.0.get(*name) != Some(value));
     for (name, value) in changed {
         let Some(value) = value else {
-            return Err(Error::invalid(format!("the property {} is null; a value is a text", quoted(name))));
+            return Err(Error::invalid(format!("the property {} is null; a value is a text", quoted(name)))
+                .hint("leave a property out to unset it"));
         };
         check_property(name, value, protocol)?;
     }
@@ -152,7 +153,8 @@ fn check_value(name: &str, value: &str, kind: Kind) -> Result<()> {
     if fine {
         return Ok(());
     }
-    Err(Error::invalid(format!("the property {name} is {}; expected {expected}", quoted(value))))
+    Err(Error::invalid(format!("the property {name} is {}; expected {expected}", quoted(value)))
+        .hint("write such a value, or leave the property out"))
 }
 
 /// Spark knows microseconds, too.
@@ -162,7 +164,8 @@ fn is_interval(value: &str) -> bool {
 
 fn check_constraint(name: &str, value: &str) -> Result<()> {
     if name.len() == CONSTRAINT.len() {
-        return Err(Error::invalid(format!("the property {} names no constraint", quoted(name))));
+        return Err(Error::invalid(format!("the property {} names no constraint", quoted(name)))
+            .hint(format!("write {CONSTRAINT}, the constraint's name, and as its value the condition")));
     }
     if value.trim().is_empty() {
         return Err(Error::invalid(format!("the constraint {} is empty", quoted(name)))

@@ -44,7 +44,8 @@ pub(super) fn check_protocol(current: &Protocol, new: &Protocol) -> Result<()> {
         return Err(Error::invalid(format!(
             "the protocol may not go down from ({}, {}) to ({}, {})",
             current.min_reader_version, current.min_writer_version, new.min_reader_version, new.min_writer_version
-        )));
+        ))
+        .hint("leave the table's versions as they are, or raise them"));
     }
     let lost = |(feature, _): &&(&str, i64)| has_writer_feature(current, feature) && !has_writer_feature(new, feature);
     if let Some((lost, _)) = IMPLIED_FEATURES.iter().find(lost) {
@@ -59,7 +60,8 @@ pub(super) fn check_protocol(current: &Protocol, new: &Protocol) -> Result<()> {
 fn check_versions(new: &Protocol) -> Result<()> {
     let (reader, writer) = (new.min_reader_version, new.min_writer_version);
     if reader < 1 || writer < 1 {
-        return Err(Error::invalid(format!("the protocol has the versions ({reader}, {writer}); both begin at 1")));
+        return Err(Error::invalid(format!("the protocol has the versions ({reader}, {writer}); both begin at 1"))
+            .hint("leave the `protocol` action out, or give it the table's versions"));
     }
     let least = match reader {
         2 => 5,
@@ -67,7 +69,8 @@ fn check_versions(new: &Protocol) -> Result<()> {
         _ => 1,
     };
     if writer < least {
-        return Err(Error::invalid(format!("reader version {reader} needs writer version {least}, not {writer}")));
+        return Err(Error::invalid(format!("reader version {reader} needs writer version {least}, not {writer}"))
+            .hint(format!("raise `minWriterVersion` to {least}")));
     }
     Ok(())
 }
@@ -76,7 +79,7 @@ fn check_lists(new: &Protocol) -> Result<()> {
     for (list, features) in [("readerFeatures", &new.reader_features), ("writerFeatures", &new.writer_features)] {
         let mut seen = HashSet::new();
         if let Some(twice) = features.iter().flatten().find(|feature| !seen.insert(*feature)) {
-            return Err(Error::invalid(format!("the protocol lists `{twice}` twice in `{list}`")));
+            return Err(Error::invalid(format!("the protocol lists `{twice}` twice in `{list}`")).hint("list it once"));
         }
     }
     match new.reader_features.iter().flatten().find(|feature| is_for_writers_only(feature)) {

@@ -16,10 +16,12 @@ pub(super) fn check_size(action: &Action) -> Result<()> {
             "an `{}` has {} bytes; {LARGEST_BYTES} are allowed",
             action.name(),
             text.len()
-        )));
+        ))
+        .hint("leave out what readers can do without, such as statistics of some columns"));
     }
     if depth(&text) > DEEPEST {
-        return Err(Error::invalid(format!("an `{}` is nested more than {DEEPEST} levels deep", action.name())));
+        return Err(Error::invalid(format!("an `{}` is nested more than {DEEPEST} levels deep", action.name()))
+            .hint("put what is so deep into a text"));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use crate::Error;
+use crate::action::DeletionVector;
 use crate::catalog::quoted;
 
 use super::path::{Place, place};
@@ -48,6 +49,18 @@ pub(in crate::commit) fn unusual_path(path: &str, location: &str, operation: &st
     )
 }
 
+/// Likewise for the file of a deletion vector: it has another id by every spelling, so its own folder is as good as any.
+pub(in crate::commit) fn unusual_vector(vector: &DeletionVector, location: &str, operation: &str) -> Option<Error> {
+    let path = &vector.path_or_inline_dv;
+    if vector.storage_type != "p" || operation == CLONE || below(path, location).is_some() {
+        return None;
+    }
+    Some(Error::invalid(format!("the deletion vector at {} leads out of the table", quoted(path))).hint(
+        "write it into the table's folder (`storageType` u); only a commit with the operation CLONE brings in vectors of \
+         other tables",
+    ))
+}
+
 /// Whether an absolute path is in a file system or an object store.
 pub(super) fn has_known_scheme(path: &str) -> bool {
     let scheme = path.split(':').next().unwrap_or_default();
@@ -55,31 +68,31 @@ pub(super) fn has_known_scheme(path: &str) -> bool {
 }
 
 /// The path of a file in the table's folder as engines write it: no `.` and no empty segments, no letters, digits, `-`,
-/// `.` or `_` escaped, the digits of escapes in upper case. `./` stays where a `:` is in the first segment, which would
+/// `.`, `_`, `=` or `/` escaped, the digits of escapes in upper case. `./` stays where a `:` is in the first segment, which would
 /// be taken for a scheme otherwise.
-fn plain_spelling(path: &str) -> Cow<'_, str> {
+pub(super) fn plain_spelling(path: &str) -> Cow<'_, str> {
     if !["%", "//", "./"].iter().any(|odd| path.contains(odd)) {
         return path.into();
     }
-    let segments: Vec<Cow<'_, str>> =
-        path.split('/').map(plain_escapes).filter(|segment| !segment.is_empty() && segment != ".").collect();
+    let path = plain_escapes(path);
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty() && *segment != ".").collect();
     let plain = segments.join("/");
     if segments.first().is_some_and(|first| first.contains(':')) { format!("./{plain}").into() } else { plain.into() }
 }
 
-fn plain_escapes(segment: &str) -> Cow<'_, str> {
-    let mut parts = segment.split('%');
+fn plain_escapes(path: &str) -> String {
+    let mut parts = path.split('%');
     let mut plain = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         // Checked before: two digits follow.
         let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
         match u8::from_str_radix(digits, 16).map(char::from) {
-            Ok(c) if c.is_ascii_alphanumeric() || ['-', '.', '_'].contains(&c) => plain.push(c),
+            Ok(c) if c.is_ascii_alphanumeric() || ['-', '.', '_', '=', '/'].contains(&c) => plain.push(c),
             _ => plain.extend(['%'].into_iter().chain(digits.to_ascii_uppercase().chars())),
         }
         plain.push_str(rest);
     }
-    plain.into()
+    plain
 }
 
 /// The part of an absolute path below a folder.
@@ -140,6 +153,7 @@ mod tests {
             ("%61", "a"),
             ("d/%2E/a", "d/a"),
             ("p=%c3%a9/%5F", "p=%C3%A9/_"),
+            ("p%3D1%2Fa", "p=1/a"),
             (".//a:b", "./a:b"),
         ] {
             let (what, hint) = wrong(path, FOLDER, "CLONE").expect(path);

@@ -22,14 +22,16 @@ pub(super) fn check_vector(vector: &DeletionVector) -> Result<()> {
     let range = 0..=i64::from(i32::MAX);
     for (name, value) in [("offset", vector.offset.unwrap_or(0)), ("sizeInBytes", vector.size_in_bytes)] {
         if !range.contains(&value) {
-            return Err(Error::invalid(format!("a deletion vector's `{name}` is {value}, which is out of range")));
+            return Err(Error::invalid(format!("a deletion vector's `{name}` is {value}, which is out of range"))
+                .hint(format!("it is 0 to {}", i32::MAX)));
         }
     }
     if vector.cardinality < 1 {
         return Err(Error::invalid(format!(
             "a deletion vector's `cardinality` is {}; it deletes at least one row",
             vector.cardinality
-        )));
+        ))
+        .hint("leave `deletionVector` out of a file of which no row is deleted"));
     }
     let place = &vector.path_or_inline_dv;
     match vector.storage_type.as_str() {
@@ -40,7 +42,8 @@ pub(super) fn check_vector(vector: &DeletionVector) -> Result<()> {
             Ok(Place::Absolute) => Err(Error::invalid(format!(
                 "the deletion vector at {} is in no file system and no object store",
                 quoted(place)
-            ))),
+            ))
+            .hint("a scheme is known such as file, s3, gs")),
             Ok(Place::InTable) => {
                 Err(Error::invalid(format!("the deletion vector at {} needs an absolute path", quoted(place)))
                     .hint("`storageType` p goes with a whole URI; u names a file of the table by its UUID"))
@@ -48,14 +51,16 @@ pub(super) fn check_vector(vector: &DeletionVector) -> Result<()> {
             Err(error) => Err(error.context("reading where the deletion vector is")),
         },
         other => {
-            Err(Error::invalid(format!("a deletion vector's `storageType` is {}; it may be u, i or p", quoted(other))))
+            Err(Error::invalid(format!("a deletion vector's `storageType` is {}; it may be u, i or p", quoted(other)))
+                .hint("u is for a file in the table's folder, i for a vector in the action, p for an absolute path"))
         }
     }
 }
 
 fn check_inline(text: &str, vector: &DeletionVector) -> Result<()> {
     if vector.offset.is_some() {
-        return Err(Error::invalid("an inline deletion vector has an `offset`; only one in a file has"));
+        return Err(Error::invalid("an inline deletion vector has an `offset`; only one in a file has")
+            .hint("leave `offset` out"));
     }
     let Some(size) = z85_size(text) else {
         return Err(Error::invalid(format!("the inline deletion vector {} is not Z85", quoted(text)))
@@ -67,7 +72,8 @@ fn check_inline(text: &str, vector: &DeletionVector) -> Result<()> {
             "the inline deletion vector {} holds {size} bytes; its `sizeInBytes` is {}",
             quoted(text),
             vector.size_in_bytes
-        )));
+        ))
+        .hint("`sizeInBytes` is the vector's size before it was encoded"));
     }
     Ok(())
 }
@@ -83,7 +89,8 @@ fn check_uuid(text: &str) -> Result<()> {
         return Err(Error::invalid(format!(
             "the deletion vector's file has the prefix {}; letters and digits may be there",
             quoted(prefix)
-        )));
+        ))
+        .hint("choose another one, or none"));
     }
     Ok(())
 }

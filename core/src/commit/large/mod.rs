@@ -6,15 +6,17 @@ mod sweep;
 
 pub use sweep::{SweptCommits, sweep_large_commits};
 
+use std::collections::HashSet;
+
 use crate::action::Action;
 use crate::catalog::{TableSelector, quoted};
 use crate::snapshot::{At, Snapshot, snapshot};
 use crate::sql::{Batch, Database, DatabaseError, Statement, Value, with_rows};
 use crate::{Error, ErrorKind, Result};
 
-use super::added_files::unusual_among;
+use super::added_files::Questions;
 use super::attempts::{Ending, committed_before, find_commit, run};
-use super::check::{Past, Spellings, check_page, check_rest, operation_of};
+use super::check::{Past, Spellings, check_page, check_rest, ill_formed_removes, operation_of};
 use super::digest::Digest;
 use super::host::{Host, RetryPolicy};
 use super::outcome::Outcome;
@@ -135,8 +137,9 @@ pub struct LargeCommit<'a, D, H> {
     request: CommitRequest,
     staged: Staged,
     spellings: Spellings,
-    /// Paths that may come only where the table has or had them.
-    unusual_paths: Vec<String>,
+    questions: Questions,
+    /// Files that it removes at paths that are ill-formed: those it may add again.
+    ill_formed: HashSet<String>,
     /// The page that may be written in part.
     failed: Option<FailedPage>,
     /// It happened before; what is written now is compared only.
@@ -163,7 +166,10 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         let name = &state.table.name;
         let refused = |error: Error| error.context(format!("committing to table {}", quoted(name))).table(name);
         if let Some(file) = request.actions.iter().find(|action| is_file(action)) {
-            return Err(refused(Error::invalid(format!("an `{}` is among the actions that begin it", file.name()))));
+            return Err(refused(
+                Error::invalid(format!("an `{}` is among the actions that begin it", file.name()))
+                    .hint("write the actions on files page by page"),
+            ));
         }
         let has_happened = find_commit(database, &state.table, &request.commit_id).await?.is_some();
         if !has_happened {
@@ -196,7 +202,8 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             request,
             staged,
             spellings: Spellings::default(),
-            unusual_paths: Vec::new(),
+            questions: Questions::default(),
+            ill_formed: HashSet::new(),
             failed: None,
             has_happened,
         })
@@ -216,7 +223,8 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
 
     /// Takes in a page of file actions: `add`, `remove`, `cdc`. Nobody sees them yet. A page that is refused as
     /// [`Invalid`](ErrorKind::Invalid) was not taken in, and the commit may go on without it; after any other error it is
-    /// unknown what was, and the same page must be written again, or the commit begun anew.
+    /// unknown what was, and the same page must be written again, or the commit begun anew. A file at an ill-formed path,
+    /// which only an import brings in, is removed in the page that adds it again, or before.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) for what the table's rules forbid, for a second action on a file, or for another
@@ -239,7 +247,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             }
             failed => failed.as_ref().map_or(0, |failed| failed.written),
         };
-        check_page(&self.state, &self.request.actions, actions).map_err(refused)?;
+        check_page(&self.state, &self.request.actions, &self.ill_formed, actions).map_err(refused)?;
         self.spellings.check(actions).map_err(refused)?;
         for (number, part) in actions.chunks(BATCH_ACTIONS).enumerate().skip(written) {
             // Until it is known that it was written, whatever ends the sending.
@@ -256,8 +264,8 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         self.failed = None;
         self.spellings.insert(actions);
         let operation = operation_of(&self.request.actions, self.request.operation.as_deref());
-        let unusual = unusual_among(actions, &self.state.table.location, &operation);
-        self.unusual_paths.extend(unusual.into_iter().map(str::to_owned));
+        self.ill_formed.extend(ill_formed_removes(actions).map(str::to_owned));
+        self.questions.extend(Questions::of(actions, &self.state.table.location, &operation));
         Ok(())
     }
 
@@ -323,7 +331,8 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             quoted(&path)
         ))
         .table(name)
-        .path(path))
+        .path(path)
+        .hint("leave one of them out, or make two commits"))
     }
 
     /// Makes the commit visible, by one batch; more only where others were first.
@@ -335,7 +344,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             return Err(failed.error.clone().context("a page of the large commit was not written"));
         }
         let mut state = self.state.clone();
-        let mut parts = [Part::large(&mut state, &self.request, self.staged.clone(), self.unusual_paths.clone())];
+        let mut parts = [Part::large(&mut state, &self.request, self.staged.clone(), self.questions.clone())];
         if let Some(before) = committed_before(self.database, &parts).await? {
             self.clean_up().await;
             return Ok(before.into_iter().next().map_or(Outcome::Unknown, Outcome::Committed));

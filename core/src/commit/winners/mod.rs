@@ -15,8 +15,8 @@ use super::conflict::{Conflict, ConflictKind, Subject};
 use super::intent::Intent;
 use super::metadata_rules::{drops_features, enables_row_tracking, may_follow_metadata};
 use statements::{
-    ADDED, ADDED_AGAIN, CHANGES, DOMAINS, METADATA_BEFORE, NAMED_FILES, OPERATION, PROTOCOL_BEFORE, READ_FILES,
-    REMOVED, TXNS,
+    ADDED, ADDED_AGAIN, CHANGES, DOMAINS, METADATA_BEFORE, NAMED_FILES, PROTOCOL_BEFORE, READ_FILES, REMOVED, TXNS,
+    WINNER,
 };
 
 /// Files of one page, when a condition has to be asked of each.
@@ -79,7 +79,9 @@ impl<D: Database> Winners<'_, D> {
         expiring.push(self.state.transactions_expired_until_ms(self.now_ms).into());
         statements.extend(with_rows(&limits, TXNS, &expiring, self.intent.txns()));
         let txns = statements.len();
-        statements.extend(with_rows(&limits, READ_FILES, &self.params(), self.intent.read_files()));
+        let mut read = self.params();
+        read.push(self.intent.known_version().into());
+        statements.extend(with_rows(&limits, READ_FILES, &read, self.intent.read_files()));
         statements.extend(with_rows(&limits, NAMED_FILES, &self.params(), added.clone()));
         let read_files = statements.len();
         statements.extend(with_rows(&limits, NAMED_FILES, &self.params(), removed));
@@ -105,7 +107,7 @@ impl<D: Database> Winners<'_, D> {
         }
         let first = found.into_iter().min_by_key(|found| (!is_done(found), found.version, found.rank));
         let conflict = match first {
-            Some(found) => Some(found.conflict(self.database, self.state).await?),
+            Some(found) => Some(found.conflict(self.database, self.state, self.intent.known_version()).await?),
             None => None,
         };
         Ok(Examined { conflict, loses_row_ids })
@@ -215,15 +217,21 @@ pub(super) async fn double_delete(
     path: String,
 ) -> Result<Conflict> {
     let found = Found::of(version, 6, ConflictKind::ConcurrentDeleteDelete, Some(Subject::File(path)));
-    found.conflict(database, state).await
+    found.conflict(database, state, version).await
 }
 
 impl Found {
-    async fn conflict(self, database: &impl Database, state: &Snapshot) -> Result<Conflict> {
+    /// With a commit that read the table at `read_version`.
+    async fn conflict(self, database: &impl Database, state: &Snapshot, read_version: i64) -> Result<Conflict> {
         let table = &state.table;
-        let query = Statement::new(OPERATION, vec![table.key.into(), self.version.into()]);
-        let row = table.read_rows(database, query).await?.pop();
-        let commit_info = row.map(|mut row| row.optional_text(0)).transpose()?.flatten();
+        let path = match &self.subject {
+            Some(Subject::File(path)) => Some(path.as_str()),
+            _ => None,
+        };
+        let params: Vec<Value> = vec![table.key.into(), self.version.into(), path.into(), read_version.into()];
+        let mut row = table.read_rows(database, Statement::new(WINNER, params)).await?.pop();
+        let commit_info = row.as_mut().map(|row| row.optional_text(0)).transpose()?.flatten();
+        let was_there = row.map(|row| row.integer(1)).transpose()?.is_some_and(|was_there| was_there != 0);
         Ok(Conflict {
             table: table.name.clone(),
             kind: self.kind,
@@ -231,6 +239,7 @@ impl Found {
             winner_operation: commit_info.and_then(|text| serde_json::from_str::<CommitInfo>(&text).ok()?.operation()),
             subject: self.subject,
             predicate: self.predicate,
+            was_there,
         })
     }
 

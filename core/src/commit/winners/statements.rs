@@ -49,9 +49,20 @@ pub(super) const TXNS: &str = concat!(
        ON a.table_id = ?1 AND a.app_id = f.app_id AND a.version = coalesce(f.done_version, f.next_version)"
 );
 
+/// Whether the file of a path was there at the version ?4.
+macro_rules! was_there {
+    ($path:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM dl_add_files h WHERE h.table_id = ?1 AND h.path = ",
+            $path,
+            " AND h.version <= ?4 AND coalesce(h.removed_version > ?4, 1))"
+        )
+    };
+}
+
 /// The first of the rows' files that is there no more. An `add` that replaces a file's entry removes nothing.
 macro_rules! gone {
-    ($columns:literal) => {
+    ($columns:literal, $and:expr) => {
         concat!(
             "WITH rows (",
             $columns,
@@ -59,17 +70,18 @@ macro_rules! gone {
              SELECT f.removed_version, f.path FROM rows r CROSS JOIN dl_add_files f
                ON f.table_id = ?1 AND f.path = r.path AND f.removed_version > ?2 AND f.removed_version <= ?3
              WHERE NOT EXISTS (SELECT 1 FROM dl_add_files g WHERE g.table_id = ?1 AND g.path = f.path
-               AND g.dv_id = f.dv_id AND g.version = f.removed_version)
-             ORDER BY f.removed_version LIMIT 1"
+               AND g.dv_id = f.dv_id AND g.version = f.removed_version)",
+            $and,
+            " ORDER BY f.removed_version LIMIT 1"
         )
     };
 }
 
-/// Of the files that were read.
-pub(super) const READ_FILES: &str = gone!("path");
+/// Of the files that were read, at the version ?4.
+pub(super) const READ_FILES: &str = gone!("path", concat!(" AND ", was_there!("f.path")));
 
 /// Of the files that the commit removes or adds again.
-pub(super) const NAMED_FILES: &str = gone!("path, dv_id");
+pub(super) const NAMED_FILES: &str = gone!("path, dv_id", "");
 
 /// Whether the file `f` of the version `v` is more than an entry into which row ids were written.
 macro_rules! is_not_backfill {
@@ -113,5 +125,10 @@ WHERE v.version_id > (?1 << 40) + 1 + ?2 AND v.version_id <= (?1 << 40) + 1 + ?3
   AND r.remove_id > ?5
 ORDER BY v.version_id, r.remove_id LIMIT ?6";
 
-/// ?1 table, ?2 version.
-pub(super) const OPERATION: &str = "SELECT commit_info FROM dl_table_versions WHERE version_id = (?1 << 40) + 1 + ?2";
+/// What a version says of itself, and whether a file was there at another one. ?1 table, ?2 version, ?3 path or NULL, ?4 the
+/// version that was read.
+pub(super) const WINNER: &str = concat!(
+    "SELECT v.commit_info, ",
+    was_there!("?3"),
+    " FROM dl_table_versions v WHERE v.version_id = (?1 << 40) + 1 + ?2"
+);

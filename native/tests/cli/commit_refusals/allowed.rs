@@ -156,6 +156,14 @@ fn files() -> Vec<Allowed> {
     let with_vector = |path: &str, data_change: bool| {
         add_with(path, json!({ "stats": ROWS, "deletionVector": vector(), "dataChange": data_change }))
     };
+    let far = json!({ "storageType": "p", "pathOrInlineDv": "s3://bucket/other/a.bin", "offset": 1,
+                      "sizeInBytes": 40, "cardinality": 6 });
+    let elsewhere = |data_change: bool| {
+        let fields = json!({ "stats": ROWS, "deletionVector": far, "dataChange": data_change });
+        add_with("s3://bucket/other/part-0.parquet", fields)
+    };
+    let mut removed_elsewhere = remove("s3://bucket/other/part-0.parquet");
+    removed_elsewhere["remove"]["deletionVector"] = far.clone();
     let enabled = with_properties(json!({ "delta.enableDeletionVectors": "true" }));
     let first = lines(&[features(&["deletionVectors"], &["deletionVectors"]), enabled, with_vector("first", true)]);
     let mut removed = remove("first");
@@ -202,9 +210,36 @@ fn files() -> Vec<Allowed> {
             ],
         },
         Allowed {
+            name: "a clone's vectors stay elsewhere",
+            first: with_one_file(
+                features(&["deletionVectors"], &["deletionVectors"]),
+                with_properties(json!({ "delta.enableDeletionVectors": "true" })),
+            ),
+            commits: vec![
+                lines(&[operation("CLONE"), elsewhere(true)]),
+                lines(&[operation("COMPUTE STATS"), elsewhere(false)]),
+                lines(&[removed_elsewhere]),
+                lines(&[operation("RESTORE"), elsewhere(true)]),
+            ],
+        },
+        Allowed {
             name: "an append-only table is so no longer",
             first: with_one_file(protocol(), with_properties(json!({ "delta.appendOnly": "true" }))),
             commits: vec![lines(&[with_properties(json!({}))]), lines(&[remove("first")])],
+        },
+        Allowed {
+            name: "clustering by four columns, one in a struct",
+            first: with_one_file(
+                features(&[], &["domainMetadata", "clustering"]),
+                with_columns(&[
+                    ids(),
+                    column("t", json!("string")),
+                    column("at", json!("timestamp")),
+                    column("s", json!({ "type": "struct", "fields": [column("n", json!("decimal(5,2)"))] })),
+                ]),
+            ),
+            commits: vec![lines(&[json!({ "domainMetadata": { "domain": "delta.clustering", "removed": false,
+                "configuration": r#"{"clusteringColumns":[["id"],["t"],"at",["s","n"]]}"# } })])],
         },
         Allowed {
             name: "clustering, and a domain of one's own",

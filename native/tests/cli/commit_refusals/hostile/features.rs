@@ -27,6 +27,7 @@ pub(super) fn hostile() -> Vec<Hostile> {
             commits: identities(-1),
         },
         Hostile { first: clustered, commits: on_clustered() },
+        Hostile { first: to_be_clustered(), commits: clusterings() },
         Hostile { first: tracked, commits: on_tracked() },
     ]
 }
@@ -68,6 +69,37 @@ fn on_clustered() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// A table with columns of several types, in order of their names.
+fn to_be_clustered() -> Vec<u8> {
+    let list = json!({ "type": "array", "elementType": below(), "containsNull": true });
+    let map = json!({ "type": "map", "keyType": "string", "valueType": "string", "valueContainsNull": true });
+    let types = [("b", json!("boolean")), ("l", list), ("m", map), ("s", below())];
+    let mut columns: Vec<Value> = types.into_iter().map(|(name, data_type)| column(name, data_type)).collect();
+    columns.extend(["v", "w", "x", "y", "z"].map(|name| column(name, json!("long"))));
+    with_one_file(features(&[], &["domainMetadata", "clustering"]), with_columns(&columns))
+}
+
+fn below() -> Value {
+    json!({ "type": "struct", "fields": [column("n", json!("long"))] })
+}
+
+fn clusterings() -> Vec<(&'static str, Vec<u8>)> {
+    let by = |columns: Value| {
+        let configuration = json!({ "clusteringColumns": columns }).to_string();
+        lines(&[
+            json!({ "domainMetadata": { "domain": "delta.clustering", "removed": false, "configuration": configuration } }),
+        ])
+    };
+    vec![
+        ("clustering by five columns", by(json!([["v"], ["w"], ["x"], ["y"], ["z"]]))),
+        ("clustering by a struct", by(json!([["v"], ["s"]]))),
+        ("clustering by an array", by(json!([["l"]]))),
+        ("clustering by a map", by(json!([["m"]]))),
+        ("clustering by a field in an array", by(json!([["l", "element", "n"]]))),
+        ("clustering by a boolean", by(json!([["b"]]))),
+    ]
+}
+
 fn names(row_ids: &str, versions: &str) -> Value {
     with_properties(json!({ "delta.enableRowTracking": "true",
         "delta.rowTracking.materializedRowIdColumnName": row_ids,
@@ -78,6 +110,10 @@ fn on_tracked() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("row ids in another column", lines(&[names("_other", "_row-version")])),
         ("row commit versions in another column", lines(&[names("_row-id", "_other")])),
+        ("a high-water mark that is removed", {
+            let removed = json!({ "domain": "delta.rowTracking", "configuration": "", "removed": true });
+            lines(&[json!({ "domainMetadata": removed })])
+        }),
         ("row ids and versions in one column", lines(&[names("_row-id", "_ROW-ID")])),
         (
             "more rows under a path that the table has",

@@ -85,6 +85,8 @@ fn paths() -> Vec<(&'static str, Vec<u8>)> {
         ("a slash too many", of("d//b")),
         ("a letter that is escaped", of("%62.parquet")),
         ("an escape in lower case", of("p=%c3%a9/b")),
+        ("an escaped equals sign", of("p%3D1/b")),
+        ("an escaped slash within a path", of("d%2Fb")),
         ("a clone of a web site", lines(&[json!({ "commitInfo": { "operation": "CLONE" } }), add("https://evil/b")])),
         ("the log's folder", of("_delta_log/00000000000000000009.json")),
         ("the log's folder, escaped", of("%5fdelta_log/x")),
@@ -148,6 +150,10 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
         (
             "a vector of another host",
             with(json!({ "storageType": "p", "pathOrInlineDv": "http://evil/a.bin", "offset": 1 })),
+        ),
+        (
+            "a vector in another table",
+            with(json!({ "storageType": "p", "pathOrInlineDv": "s3://other/a.bin", "offset": 1 })),
         ),
         ("a vector's path with dots", with(json!({ "storageType": "p", "pathOrInlineDv": "s3://b/../a.bin" }))),
     ]

@@ -28,6 +28,11 @@ fn form() -> Vec<(&'static str, Vec<u8>)> {
         ("no JSON", b"hello\n".to_vec()),
         ("an array", b"[]\n".to_vec()),
         ("an action over several lines", b"{\"add\":\n{}}\n".to_vec()),
+        ("two actions in one object", of(&[json!({ "add": add("b")["add"], "remove": remove("first")["remove"] })])),
+        ("one action twice in an object", {
+            let twice = add("b")["add"].to_string();
+            format!("{{\"add\":{twice},\"remove\":null,\"add\":{twice}}}\n").into_bytes()
+        }),
         ("an add without partition values", b"{\"add\":{\"path\":\"b\",\"size\":1}}\n".to_vec()),
         ("statistics that are an object", of(&[add_with("b", json!({ "stats": {} }))])),
         ("statistics that are not JSON", of(&[add_with("b", json!({ "stats": "{" }))])),
@@ -176,6 +181,10 @@ fn protocol_and_properties() -> Vec<(&'static str, Vec<u8>)> {
         ("a time in words", of(&[json!({ "commitInfo": { "timestamp": "noon" } }), add("b")])),
         ("an operation that is a number", of(&[json!({ "commitInfo": { "operation": 1 } }), add("b")])),
         ("parameters that are a list", of(&[json!({ "commitInfo": { "operationParameters": [] } }), add("b")])),
+        ("a commit that says to be one of a transaction", {
+            let tags = json!({ "delta.multiTableTransaction.transactionId": "x" });
+            of(&[json!({ "commitInfo": { "tags": tags } }), add("b")])
+        }),
         ("a transaction of nobody", of(&[json!({ "txn": { "appId": "", "version": 1 } })])),
         ("a transaction without a version", of(&[json!({ "txn": { "appId": "a" } })])),
         ("a transaction with a version in words", of(&[json!({ "txn": { "appId": "a", "version": "1" } })])),
