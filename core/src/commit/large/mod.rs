@@ -162,6 +162,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         let state = snapshot(database, selector, At::Latest).await?;
         let name = &state.table.name;
         let refused = |error: Error| error.context(format!("committing to table {}", quoted(name))).table(name);
+        request.check_id().map_err(refused)?;
         if let Some(file) = request.actions.iter().find(|action| is_file(action)) {
             return Err(refused(Error::invalid(format!("an `{}` is among the actions that begin it", file.name()))));
         }
@@ -185,7 +186,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             removes_data: false,
             removes_only_data: true,
             changes_data: false,
-            digest: Digest::of(&request.actions),
+            digest: Digest::of(&request),
         };
         let retry = RetryPolicy::default();
         Ok(LargeCommit {
@@ -229,7 +230,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         }
         let name = self.state.table.name.clone();
         let refused = |error: Error| error.context(format!("committing to table {}", quoted(&name))).table(&name);
-        let digest = Digest::of(actions);
+        let digest = Digest::of_actions(actions);
         let written = match &self.failed {
             Some(failed) if failed.digest != digest => {
                 return Err(refused(
