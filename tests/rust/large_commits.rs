@@ -159,16 +159,43 @@ async fn a_dead_client_leaves_nothing_visible() {
         assert!(error.to_string().contains("swept"), "{error}");
     }
     assert_eq!(dump_without_large(&database).await, before);
-    // Begun anew with the same id, the one before can go on no more.
+    // Begun anew with the same id, the one before can go on no more, as long as the new one has not happened.
     let mut old = begin(&database, CommitRequest::new(id("again"), Vec::new())).await;
     old.write(&parsed(&[add("a")])).await.unwrap();
     let mut new = begin(&database, CommitRequest::new(id("again"), Vec::new())).await;
     assert_eq!(old.write(&parsed(&[add("b")])).await.unwrap_err().kind(), ErrorKind::NotFound);
     new.write(&parsed(&[add("a"), add("c")])).await.unwrap();
     assert_eq!(new.finalize().await.unwrap(), committed(1));
-    assert_eq!(old.finalize().await.unwrap_err().kind(), ErrorKind::NotFound, "a part of it was not written");
+    let overtaken = old.finalize().await.unwrap_err();
+    assert_eq!((overtaken.kind(), &overtaken.to_json()["version"]), (ErrorKind::NotFound, &json!(1)));
+    assert!(overtaken.to_string().contains("another client committed it, as version 1"), "{overtaken}");
+    // Then it is compared with what happened.
+    old.write(&parsed(&[add("b")])).await.unwrap();
+    assert!(old.finalize().await.unwrap_err().to_string().contains("with other actions"));
     sweep_large_commits(&database, 0).await.unwrap();
     assert_eq!((rows_of(&database, "files").await, rows_of(&database, "commits").await), (0, 0));
+}
+
+/// Another client commits it while this one writes: what it writes is compared with that, and the answer is the same.
+#[tokio::test]
+async fn an_overtaken_client_is_told_what_happened() {
+    let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;
+    let pages: Vec<Vec<Action>> =
+        (0..2).map(|page| parsed(&[add(&format!("a{page}")), add(&format!("b{page}"))])).collect();
+    let request = CommitRequest::new(id("twice"), Vec::new());
+    let mut slow = begin(&database, request.clone()).await;
+    slow.write(&pages[0]).await.unwrap();
+    let mut fast = begin(&database, request.clone()).await;
+    for page in &pages {
+        let error = slow.write(&pages[1]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("nothing was committed with its id so far"), "{error}");
+        fast.write(page).await.unwrap();
+    }
+    assert_eq!(fast.finalize().await.unwrap(), committed(1));
+    slow.write(&pages[1]).await.unwrap();
+    assert!(slow.has_happened());
+    assert_eq!(slow.finalize().await.unwrap(), committed(1));
 }
 
 async fn dump_without_large(database: &Catalog) -> Vec<deltalakedb_core::sql::ResultSet> {
