@@ -77,3 +77,27 @@ pub fn parse_interval_ms(text: &str) -> Option<i64> {
     }
     (ms >= 0).then_some(ms)
 }
+
+/// Milliseconds as an interval for people, in its two largest units.
+///
+/// ```
+/// use deltalakedb_core::time::format_interval_ms;
+/// assert_eq!(format_interval_ms(216_000_000), "2 days 12 hours");
+/// assert_eq!(format_interval_ms(3_600_001), "1 hour 1 millisecond");
+/// assert_eq!(format_interval_ms(0), "0 milliseconds");
+/// ```
+pub fn format_interval_ms(interval_ms: i64) -> String {
+    let mut rest_ms = interval_ms;
+    let mut parts = Vec::new();
+    for (unit, unit_ms) in
+        [("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000), ("millisecond", 1)]
+    {
+        let count = rest_ms / unit_ms;
+        rest_ms %= unit_ms;
+        if count != 0 {
+            parts.push(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }));
+        }
+    }
+    parts.truncate(2);
+    if parts.is_empty() { "0 milliseconds".to_owned() } else { parts.join(" ") }
+}

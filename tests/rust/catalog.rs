@@ -1,5 +1,6 @@
 //! Catalogs to test with, and what is in them.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;
 
 use deltalakedb_core::action::Action;
@@ -70,6 +71,13 @@ fn migrated() -> Vec<u8> {
 
 pub(crate) fn named(table: &str) -> TableSelector {
     TableSelector::Named(table.to_owned())
+}
+
+/// The id of a commit that has this name in a test.
+pub(crate) fn id(name: &str) -> String {
+    let mut hash = DefaultHasher::new();
+    name.hash(&mut hash);
+    format!("00000000-0000-4000-8000-{:012x}", hash.finish() >> 16)
 }
 
 /// Registers a table and begins its import.

@@ -12,7 +12,7 @@ use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
 use deltalakedb_core::sql::Limits;
 use deltalakedb_core::table_features::check_readable;
 
-use crate::catalog::{named, new_catalog};
+use crate::catalog::{id, named, new_catalog};
 use crate::log_corpus::{import, list, logs, logs_in, replay};
 
 /// Why a commit of an engine is refused after all: a part of the reason, and why it is right.
@@ -35,7 +35,7 @@ struct Outcome {
 }
 
 fn has_unusual_paths(state: &Snapshot, actions: Vec<Action>) -> bool {
-    let request = CommitRequest::new("id", actions);
+    let request = CommitRequest::new(id("id"), actions);
     let batch = plan_commit(state, &request, 0, &Limits::SQLITE);
     batch.is_ok_and(|batch| batch.statements.iter().any(|statement| statement.sql.contains("'unusual_path'")))
 }

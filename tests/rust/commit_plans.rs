@@ -5,7 +5,7 @@ use deltalakedb_core::commit::{CommitRequest, Isolation, ReadSet, plan_commit};
 use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
 use deltalakedb_core::sql::{Batch, Database, Limits, Statement, Value};
 
-use crate::catalog::{begin_import, named, new_catalog, run};
+use crate::catalog::{begin_import, id, named, new_catalog, run};
 
 fn parsed(lines: &[&str]) -> Vec<Action> {
     lines.iter().flat_map(|line| parse_line(line).unwrap()).collect()
@@ -50,7 +50,7 @@ const REMOVE: &str = r#"{"remove":{"path":"b","deletionTimestamp":0,"dataChange"
 
 #[tokio::test]
 async fn an_append() {
-    insta::assert_snapshot!(text(&state().await, &CommitRequest::new("id", parsed(&[ADD])), &Limits::SQLITE));
+    insta::assert_snapshot!(text(&state().await, &CommitRequest::new(id("id"), parsed(&[ADD])), &Limits::SQLITE));
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn a_delete_with_all_that_can_be_read() {
     let request = CommitRequest {
         read: ReadSet { app_ids: vec!["other".into()], ..ReadSet::of(0).predicate("id > 1").files(["b"]) },
         isolation: Some(Isolation::Serializable),
-        ..CommitRequest::new("id", actions)
+        ..CommitRequest::new(id("id"), actions)
     };
     insta::assert_snapshot!(text(&state().await, &request, &Limits::D1));
 }
@@ -79,7 +79,7 @@ async fn row_ids_and_in_commit_timestamps() {
             "partitionColumns":[],"configuration":{"delta.enableInCommitTimestamps":"true"}}}"#,
         &ADD.replace("true}", r#"true,"stats":"{\"numRecords\":2}"}"#),
     ]);
-    insta::assert_snapshot!(text(&state().await, &CommitRequest::new("id", actions), &Limits::SQLITE));
+    insta::assert_snapshot!(text(&state().await, &CommitRequest::new(id("id"), actions), &Limits::SQLITE));
 }
 
 /// How SQLite goes about the statements of a batch.
@@ -103,8 +103,8 @@ async fn no_statement_looks_at_a_whole_table() {
     let removes = [ADD, REMOVE, r#"{"txn":{"appId":"app","version":3}}"#];
     let read = ReadSet { app_ids: vec!["other".into()], ..ReadSet::of(0).files(["b"]) };
     let requests = [
-        CommitRequest::new("append", parsed(&[ADD])),
-        CommitRequest { read, ..CommitRequest::new("delete", parsed(&removes)) },
+        CommitRequest::new(id("append"), parsed(&[ADD])),
+        CommitRequest { read, ..CommitRequest::new(id("delete"), parsed(&removes)) },
     ];
     for request in requests {
         let plans = query_plans(&request).await;

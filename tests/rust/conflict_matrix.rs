@@ -15,7 +15,7 @@ use deltalakedb_core::sql::{Database, Limits};
 use deltalakedb_core::{Error, ErrorKind};
 use serde_json::{Value, json};
 
-use crate::catalog::{FixedHost, WithLimits, begin_import, dump, named, new_catalog, run};
+use crate::catalog::{FixedHost, WithLimits, begin_import, dump, id, named, new_catalog, run};
 
 const HOST: FixedHost = FixedHost { now_ms: 1 };
 
@@ -58,7 +58,7 @@ fn read_commit(path: &Path) -> Sent {
         },
         isolation,
         operation: sent["operation"].as_str().map(str::to_owned),
-        ..CommitRequest::new(path.file_name().unwrap().to_str().unwrap(), actions.collect())
+        ..CommitRequest::new(id(path.file_name().unwrap().to_str().unwrap()), actions.collect())
     };
     Sent { request, is_imported: sent["imported"] == true }
 }

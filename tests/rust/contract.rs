@@ -9,7 +9,7 @@ use deltalakedb_core::commit::{CommitRequest, Committed, Outcome, ReadSet, commi
 use deltalakedb_core::snapshot::At;
 use deltalakedb_core::sql::{Batch, Database, DatabaseError, Limits, Statement, Value};
 
-use crate::catalog::{FixedHost, WithLimits, begin_import, named, new_catalog, read_actions, read_state, run};
+use crate::catalog::{FixedHost, WithLimits, begin_import, id, named, new_catalog, read_actions, read_state, run};
 use crate::model::State;
 
 /// A handle that tasks can share.
@@ -250,7 +250,7 @@ async fn rows_of_any_number_come_back(database: impl Shared) {
         assert_eq!(snapshot.size_bytes, count * (count - 1) / 2);
 
         let request =
-            CommitRequest { read: ReadSet::of(0), ..CommitRequest::new(table.clone(), actions(count, "remove")) };
+            CommitRequest { read: ReadSet::of(0), ..CommitRequest::new(id(&table), actions(count, "remove")) };
         let outcome = commit(&database, &FixedHost { now_ms: 1 }, &named(&table), &request).await.unwrap();
         let committed = Committed { table: table.clone(), version: 1, timestamp_ms: 1 };
         assert_eq!(outcome, Outcome::Committed(committed));

@@ -5,7 +5,7 @@ use deltalakedb_core::commit::{CommitRequest, ConflictKind, Outcome, Writer};
 use deltalakedb_native::database::SqliteDatabase;
 use serde_json::{Value, json};
 
-use crate::catalog::{FixedHost, begin_import, named, new_catalog, run};
+use crate::catalog::{FixedHost, begin_import, id, named, new_catalog, run};
 
 const HOST: FixedHost = FixedHost { now_ms: 1 };
 
@@ -31,7 +31,7 @@ async fn second(first: Value, rival: &[Value], late: &[Value]) -> Outcome {
     let mut writer = Writer::open(&database, &HOST, &named("t")).await.unwrap();
     let mut other = Writer::open(&database, &HOST, &named("t")).await.unwrap();
     committed(&mut other, "rival", parsed(rival)).await;
-    writer.commit(&CommitRequest::new("late", parsed(late))).await.unwrap()
+    writer.commit(&CommitRequest::new(id("late"), parsed(late))).await.unwrap()
 }
 
 /// A catalog with a table that may have domains.
@@ -89,7 +89,7 @@ async fn a_kept_writer_knows_the_domains() {
         let txn = json!({ "txn": { "appId": "app", "version": 1 } });
         committed(&mut writer, "txn", parsed(&[txn])).await;
         let partitioned = parsed(&[metadata(&["b"], json!({})), partitioned_file()]);
-        let error = writer.commit(&CommitRequest::new("late", partitioned)).await.unwrap_err();
+        let error = writer.commit(&CommitRequest::new(id("late"), partitioned)).await.unwrap_err();
         assert!(error.to_string().contains("delta.clustering"), "{error}");
     }
 }
@@ -100,6 +100,6 @@ fn partitioned_file() -> Value {
 }
 
 async fn committed(writer: &mut Writer<'_, SqliteDatabase, FixedHost>, id: &str, actions: Vec<Action>) {
-    let outcome = writer.commit(&CommitRequest::new(id, actions)).await.unwrap();
+    let outcome = writer.commit(&CommitRequest::new(crate::catalog::id(id), actions)).await.unwrap();
     assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
 }

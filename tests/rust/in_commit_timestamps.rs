@@ -8,7 +8,7 @@ use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::Database;
 use serde_json::json;
 
-use crate::catalog::{FixedHost, begin_import, named, new_catalog, run};
+use crate::catalog::{FixedHost, begin_import, id, named, new_catalog, run};
 
 const VERSIONS: i64 = 5;
 const FIRST_MS: i64 = 1_700_000_000_000;
@@ -172,7 +172,7 @@ async fn a_commits_time_does_not_give_way() {
     case.import_commit(&database, &mut planner, 0).await;
     run(&database, Some(planner.finish())).await;
     let host = FixedHost { now_ms: stamp(2) + 5000 };
-    let request = CommitRequest::new("own", actions(1, 2));
+    let request = CommitRequest::new(id("own"), actions(1, 2));
     let Outcome::Committed(own) = commit(&database, &host, &named("t"), &request).await.unwrap() else {
         panic!("an append was not committed")
     };

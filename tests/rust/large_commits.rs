@@ -11,7 +11,9 @@ use deltalakedb_core::sql::{Batch, Database, Limits, Statement};
 use deltalakedb_native::database::SqliteDatabase;
 use serde_json::{Value, json};
 
-use crate::catalog::{FixedHost, WithLimits, begin_import, dump, named, new_catalog, read_actions, read_state, run};
+use crate::catalog::{
+    FixedHost, WithLimits, begin_import, dump, id, named, new_catalog, read_actions, read_state, run,
+};
 use crate::model::State;
 
 const HOST: FixedHost = FixedHost { now_ms: 1000 };
@@ -89,14 +91,14 @@ async fn all_at_once(limits: Limits) {
     files.push(json!({ "cdc": { "path": "_change_data/1", "partitionValues": {}, "size": 1, "dataChange": false } }));
     let files = parsed(&files);
 
-    let request = CommitRequest::new("large", rest.clone());
+    let request = CommitRequest::new(id("large"), rest.clone());
     let mut large = begin(&database, request.clone()).await;
     for page in files.chunks(70) {
         large.write(page).await.unwrap();
         assert_eq!(read_state(&database, "t", At::Latest).await.1, before, "nothing is visible yet");
     }
     // Another commit comes in between; appends do not mind.
-    commit(&database, &HOST, &named("t"), &CommitRequest::new("other", parsed(&[add("other")]))).await.unwrap();
+    commit(&database, &HOST, &named("t"), &CommitRequest::new(id("other"), parsed(&[add("other")]))).await.unwrap();
     assert_eq!(
         large.finalize().await.unwrap(),
         Outcome::Committed(Committed { table: "t".into(), version: 2, timestamp_ms: 1001 })
@@ -125,7 +127,7 @@ async fn all_at_once(limits: Limits) {
     again.write(&files).await.unwrap();
     let same = Outcome::Committed(Committed { table: "t".into(), version: 2, timestamp_ms: 1001 });
     assert_eq!(again.finalize().await.unwrap(), same);
-    let at_once = CommitRequest::new("large", [rest, files].concat());
+    let at_once = CommitRequest::new(id("large"), [rest, files].concat());
     assert_eq!(commit(&database, &HOST, &named("t"), &at_once).await.unwrap(), same);
 }
 
@@ -194,7 +196,7 @@ async fn a_file_of_a_large_commit_has_the_spelling_of_its_first_add() {
 async fn a_dead_client_leaves_nothing_visible() {
     let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;
     let before = dump_without_large(&database).await;
-    let mut dead = begin(&database, CommitRequest::new("dead", Vec::new())).await;
+    let mut dead = begin(&database, CommitRequest::new(id("dead"), Vec::new())).await;
     dead.write(&parsed(&[add("a"), add("b"), remove("first-1")])).await.unwrap();
     assert_eq!(dump_without_large(&database).await, before);
     // It wrote at 1000: it may live until then.
@@ -208,16 +210,43 @@ async fn a_dead_client_leaves_nothing_visible() {
         assert!(error.to_string().contains("swept"), "{error}");
     }
     assert_eq!(dump_without_large(&database).await, before);
-    // Begun anew with the same id, the one before can go on no more.
-    let mut old = begin(&database, CommitRequest::new("again", Vec::new())).await;
+    // Begun anew with the same id, the one before can go on no more, as long as the new one has not happened.
+    let mut old = begin(&database, CommitRequest::new(id("again"), Vec::new())).await;
     old.write(&parsed(&[add("a")])).await.unwrap();
-    let mut new = begin(&database, CommitRequest::new("again", Vec::new())).await;
+    let mut new = begin(&database, CommitRequest::new(id("again"), Vec::new())).await;
     assert_eq!(old.write(&parsed(&[add("b")])).await.unwrap_err().kind(), ErrorKind::NotFound);
     new.write(&parsed(&[add("a"), add("c")])).await.unwrap();
     assert_eq!(new.finalize().await.unwrap(), committed(1));
-    assert_eq!(old.finalize().await.unwrap_err().kind(), ErrorKind::NotFound, "a part of it was not written");
+    let overtaken = old.finalize().await.unwrap_err();
+    assert_eq!((overtaken.kind(), &overtaken.to_json()["version"]), (ErrorKind::NotFound, &json!(1)));
+    assert!(overtaken.to_string().contains("another client committed it, as version 1"), "{overtaken}");
+    // Then it is compared with what happened.
+    old.write(&parsed(&[add("b")])).await.unwrap();
+    assert!(old.finalize().await.unwrap_err().to_string().contains("with other actions"));
     sweep_large_commits(&database, 0).await.unwrap();
     assert_eq!((rows_of(&database, "files").await, rows_of(&database, "commits").await), (0, 0));
+}
+
+/// Another client commits it while this one writes: what it writes is compared with that, and the answer is the same.
+#[tokio::test]
+async fn an_overtaken_client_is_told_what_happened() {
+    let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;
+    let pages: Vec<Vec<Action>> =
+        (0..2).map(|page| parsed(&[add(&format!("a{page}")), add(&format!("b{page}"))])).collect();
+    let request = CommitRequest::new(id("twice"), Vec::new());
+    let mut slow = begin(&database, request.clone()).await;
+    slow.write(&pages[0]).await.unwrap();
+    let mut fast = begin(&database, request.clone()).await;
+    for page in &pages {
+        let error = slow.write(&pages[1]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("nothing was committed with its id so far"), "{error}");
+        fast.write(page).await.unwrap();
+    }
+    assert_eq!(fast.finalize().await.unwrap(), committed(1));
+    slow.write(&pages[1]).await.unwrap();
+    assert!(slow.has_happened());
+    assert_eq!(slow.finalize().await.unwrap(), committed(1));
 }
 
 async fn dump_without_large(database: &Catalog) -> Vec<deltalakedb_core::sql::ResultSet> {
@@ -238,9 +267,9 @@ async fn what_is_wrong_is_refused() {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains(part), "{error}");
     };
-    let with_file = CommitRequest::new("files", parsed(&[add("a")]));
+    let with_file = CommitRequest::new(id("files"), parsed(&[add("a")]));
     refused(LargeCommit::begin(&database, &HOST, &named("t"), with_file).await.err().unwrap(), "an `add` is among");
-    let mut large = begin(&database, CommitRequest::new("refused", Vec::new())).await;
+    let mut large = begin(&database, CommitRequest::new(id("refused"), Vec::new())).await;
     large.write(&parsed(&[add("a")])).await.unwrap();
     refused(large.write(&parsed(&[add("../b")])).await.unwrap_err(), "../b");
     refused(large.write(&parsed(&[add("b"), add("b")])).await.unwrap_err(), "two `add` actions of `b`");
@@ -250,18 +279,18 @@ async fn what_is_wrong_is_refused() {
     assert_eq!(large.finalize().await.unwrap(), committed(1));
     assert_eq!(snapshot(&database, &named("t"), At::Latest).await.unwrap().file_count, 12);
 
-    let mut both = begin(&database, CommitRequest::new("both", Vec::new())).await;
+    let mut both = begin(&database, CommitRequest::new(id("both"), Vec::new())).await;
     both.write(&parsed(&[remove("first-1")])).await.unwrap();
     both.write(&parsed(&[add("first-1")])).await.unwrap();
     refused(both.finalize().await.unwrap_err(), "both adds and removes `first-1`");
-    let mut missing = begin(&database, CommitRequest::new("missing", Vec::new())).await;
+    let mut missing = begin(&database, CommitRequest::new(id("missing"), Vec::new())).await;
     missing.write(&parsed(&[remove("none")])).await.unwrap();
     refused(missing.finalize().await.unwrap_err(), "`none` is to be removed, but it is not in the table");
     both.abandon().await.unwrap();
     missing.abandon().await.unwrap();
     assert_eq!((rows_of(&database, "files").await, rows_of(&database, "commits").await), (0, 0));
     assert_eq!(dump_without_large(&database).await.len(), before.len());
-    let empty = begin(&database, CommitRequest::new("empty", Vec::new())).await.finalize().await;
+    let empty = begin(&database, CommitRequest::new(id("empty"), Vec::new())).await.finalize().await;
     refused(empty.unwrap_err(), "nothing to commit");
 }
 
@@ -276,13 +305,13 @@ async fn a_large_backfill_takes_nothing_back() {
     };
     let backfill = |id: &str| CommitRequest {
         operation: Some("ROW TRACKING BACKFILL".into()),
-        ..CommitRequest::new(id, Vec::new())
+        ..CommitRequest::new(self::id(id), Vec::new())
     };
     let mut late = begin(&database, backfill("late")).await;
     late.write(&again("first-1", "b")).await.unwrap();
     let mut elsewhere = begin(&database, backfill("elsewhere")).await;
     elsewhere.write(&again("first-2", "b")).await.unwrap();
-    commit(&database, &HOST, &named("t"), &CommitRequest::new("tags", again("first-1", "c"))).await.unwrap();
+    commit(&database, &HOST, &named("t"), &CommitRequest::new(id("tags"), again("first-1", "c"))).await.unwrap();
     let Outcome::Conflicted(conflict) = late.finalize().await.unwrap() else { panic!("it was committed") };
     assert_eq!((conflict.kind, conflict.winner), (ConflictKind::ConcurrentAppend, 1));
     let outcome = elsewhere.finalize().await.unwrap();
@@ -293,9 +322,9 @@ async fn a_large_backfill_takes_nothing_back() {
 async fn large_commits_conflict_as_others_do() {
     let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;
     let read = ReadSet::of(0).whole_table();
-    let mut large = begin(&database, CommitRequest { read, ..CommitRequest::new("large", Vec::new()) }).await;
+    let mut large = begin(&database, CommitRequest { read, ..CommitRequest::new(id("large"), Vec::new()) }).await;
     large.write(&parsed(&[add("a"), remove("first-1")])).await.unwrap();
-    let rival = CommitRequest::new("rival", parsed(&[remove("first-1")]));
+    let rival = CommitRequest::new(id("rival"), parsed(&[remove("first-1")]));
     commit(&database, &HOST, &named("t"), &rival).await.unwrap();
     let before = dump_without_large(&database).await;
     let outcome = large.finalize().await.unwrap();
@@ -304,7 +333,7 @@ async fn large_commits_conflict_as_others_do() {
     assert_eq!(dump_without_large(&database).await, before);
     assert_eq!((rows_of(&database, "files").await, rows_of(&database, "commits").await), (0, 0));
 
-    let mut dropped = begin(&database, CommitRequest::new("dropped", Vec::new())).await;
+    let mut dropped = begin(&database, CommitRequest::new(id("dropped"), Vec::new())).await;
     dropped.write(&parsed(&[add("a")])).await.unwrap();
     drop_table(&database, &named("t")).await.unwrap();
     assert_eq!(dropped.finalize().await.unwrap_err().kind(), ErrorKind::NotFound);
@@ -314,7 +343,7 @@ async fn large_commits_conflict_as_others_do() {
 #[tokio::test]
 async fn large_commits_get_row_ids() {
     let (_folder, database) = catalog(Limits::SQLITE, first(&["rowTracking", "domainMetadata"])).await;
-    let mut large = begin(&database, CommitRequest::new("large", Vec::new())).await;
+    let mut large = begin(&database, CommitRequest::new(id("large"), Vec::new())).await;
     let files: Vec<Value> = (0..100).map(|number| add(&format!("new-{number:03}"))).collect();
     for page in parsed(&files).chunks(30) {
         large.write(page).await.unwrap();
@@ -368,7 +397,7 @@ async fn large_commits_are_no_way_around() {
         let (_folder, database) = catalog(Limits::SQLITE, first_with(&properties)).await;
         for (file, refused) in [(wrong, Some(part)), (fine, None)] {
             let id = if refused.is_some() { "refused" } else { "fine" };
-            let mut large = begin(&database, CommitRequest::new(id, Vec::new())).await;
+            let mut large = begin(&database, CommitRequest::new(self::id(id), Vec::new())).await;
             large.write(&parsed(&[add("a")])).await.unwrap();
             large.write(&parsed(&[file])).await.unwrap();
             match (large.finalize().await, refused) {
@@ -399,7 +428,7 @@ async fn column_mapping_ends_in_a_large_commit() {
     for (id, files, fine) in
         [("one stays", vec![remove("a"), add("c")], false), ("all go", vec![remove("a"), remove("b"), add("c")], true)]
     {
-        let request = CommitRequest::new(id, parsed(&[metadata("none", json!({}))]));
+        let request = CommitRequest::new(self::id(id), parsed(&[metadata("none", json!({}))]));
         let mut large = begin(&database, request).await;
         for file in files {
             large.write(&parsed(&[rearranged(file)])).await.unwrap();

@@ -16,7 +16,7 @@ use deltalakedb_core::sql::{Database, Limits};
 use deltalakedb_native::database::SqliteDatabase;
 use proptest::prelude::*;
 
-use crate::catalog::{FixedHost, WithLimits, begin_import, named, new_catalog, read_actions, read_state, run};
+use crate::catalog::{FixedHost, WithLimits, begin_import, id, named, new_catalog, read_actions, read_state, run};
 use crate::history::{Commit, NOW_MS, ODD_PATH, histories};
 use crate::model::State;
 
@@ -311,7 +311,7 @@ fn is_committable(state: &State, actions: &[Action]) -> bool {
 }
 
 async fn commit_one(database: &impl Database, table: &str, expected: &Expected, new: &Commit) {
-    let request = CommitRequest::new(format!("commit {}", expected.version), new.actions.clone());
+    let request = CommitRequest::new(id(&format!("commit {}", expected.version)), new.actions.clone());
     let host = FixedHost { now_ms: new.modified_ms };
     let committed = Outcome::Committed(Committed {
         table: table.to_owned(),

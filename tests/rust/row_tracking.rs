@@ -7,7 +7,7 @@ use deltalakedb_core::sql::{Database, Limits};
 use deltalakedb_native::database::SqliteDatabase;
 use serde_json::{Value, json};
 
-use crate::catalog::{FixedHost, WithLimits, begin_import, named, new_catalog, read_actions, run};
+use crate::catalog::{FixedHost, WithLimits, begin_import, id, named, new_catalog, read_actions, run};
 
 fn parsed(actions: &[Value]) -> Vec<Action> {
     actions.iter().flat_map(|action| parse_line(&action.to_string()).unwrap()).collect()
@@ -63,7 +63,7 @@ impl<D: Database> Table<D> {
         self.sent += 1;
         let host = FixedHost { now_ms };
         let mut writer = Writer::open(&self.database, &host, &named("t")).await?;
-        let request = CommitRequest::new(format!("commit {}", self.sent), parsed(actions));
+        let request = CommitRequest::new(id(&format!("commit {}", self.sent)), parsed(actions));
         let outcome = writer.commit(&request).await?;
         let Outcome::Committed(committed) = &outcome else { panic!("{outcome:?}") };
         // Sent again it is the same commit, though other row ids were stored than were sent.

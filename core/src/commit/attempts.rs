@@ -2,7 +2,7 @@
 
 use crate::catalog::{Table, TableSelector, quoted};
 use crate::snapshot::{At, Snapshot, snapshot};
-use crate::sql::{Batch, Database, DatabaseError, Row, Statement, Value, no_version_left};
+use crate::sql::{Batch, Database, DatabaseError, Row, Statement};
 use crate::{Error, ErrorKind, Result};
 
 use super::conflict::Conflict;
@@ -16,12 +16,9 @@ use super::winners::examine;
 const SAME_COMMIT: &str = "
 SELECT version, timestamp_ms, commit_digest FROM dl_table_versions WHERE table_id = ?1 AND commit_id = ?2";
 
-/// In how many tables a commit id was used.
-const TABLES_OF_COMMIT: &str = "SELECT count(*) FROM dl_table_versions WHERE commit_id = ?1";
-
 /// How it ended.
 pub(super) enum Ending {
-    /// One entry a part, in order.
+    /// One entry a part, in order; after an earlier sending, without the tables that were dropped since.
     Committed(Vec<Committed>),
     Conflicted(Conflict),
     Unknown,
@@ -184,7 +181,7 @@ fn beyond_range(error: &DatabaseError) -> Option<Error> {
         DatabaseError::OutOfRange(_) => Some(out_of_range()),
         DatabaseError::Guard(guard) => match guard.as_str() {
             "totals_in_range" | "row_ids_in_range" => Some(out_of_range()),
-            "version_in_range" => Some(no_version_left()),
+            "version_in_range" => Some(error.clone().into()),
             _ => None,
         },
         _ => None,
@@ -215,6 +212,11 @@ async fn resolve(
 ) -> Result<Option<Ending>> {
     if let Some(committed) = committed_before(database, parts).await? {
         return Ok(Some(Ending::Committed(committed)));
+    }
+    if let (DatabaseError::Guard(guard), [part, ..]) = (error, &*parts)
+        && guard == "commit_id_used"
+    {
+        return Err(id_is_taken(part, None));
     }
     if let Some(refusal) = beyond_range(error) {
         return Err(at(refusal, parts));
@@ -247,7 +249,7 @@ pub(super) async fn latest(database: &impl Database, table: &Table) -> Result<Sn
     let not_found = |text: String| Error::new(ErrorKind::NotFound, text).table(&table.name);
     match snapshot(database, &TableSelector::Key(table.key), At::Latest).await {
         Ok(state) if state.table.table_id != table.table_id => {
-            Err(not_found(format!("table {name} is of another catalog; nothing was committed"))
+            Err(not_found(format!("table {name} is of another catalog"))
                 .hint("one commit, or transaction, is for tables of one catalog: commit to each catalog on its own"))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -263,7 +265,7 @@ pub(super) async fn find_commit(database: &impl Database, table: &Table, commit_
     Ok(table.read_rows(database, query).await?.pop())
 }
 
-/// The versions of the commit, if it happened before.
+/// The versions of the commit, if it happened before: those of a transaction in the tables that are still there.
 ///
 /// # Errors
 /// [`Invalid`](ErrorKind::Invalid) when the commit id was used for another commit.
@@ -271,36 +273,30 @@ pub(super) async fn committed_before(database: &impl Database, parts: &[Part<'_>
     let same = |part: &Part<'_>| {
         Statement::new(SAME_COMMIT, vec![part.state.table.key.into(), part.request.commit_id.as_str().into()])
     };
-    let mut queries: Vec<Statement> = parts.iter().map(same).collect();
-    let id = parts.iter().find(|part| part.is_transaction).map(|part| part.request.commit_id.as_str().into());
-    queries.extend(id.map(|id: Value| Statement::new(TABLES_OF_COMMIT, [id])));
-    let mut results = database.batch(Batch::read(queries)).await?;
-    let tables = results.drain(parts.len()..).next().and_then(|result| result.rows.into_iter().next());
-    let tables = tables.map_or(Ok(0), |row| row.integer(0))?;
-    let rows: Vec<Option<Row>> = results.into_iter().map(|result| result.rows.into_iter().next()).collect();
-    let found = rows.iter().flatten().count() as i64;
-    // A transaction is that of its tables, and of no others.
-    if let (true, [part, ..]) = (tables > found, parts) {
-        return Err(id_is_taken(part, None));
-    }
-    if found == 0 {
-        return Ok(None);
-    }
+    let results = database.batch(Batch::read(parts.iter().map(same).collect())).await?;
     let mut before = Vec::new();
-    for (part, row) in parts.iter().zip(rows) {
-        let Some(mut row) = row else { return Err(id_is_taken(part, None)) };
-        before.push(committed(&part.state.table, &row)?);
+    for (part, result) in parts.iter().zip(results) {
+        // What happened in another table of the transaction happened here, too: the table was dropped since.
+        let Some(mut row) = result.rows.into_iter().next() else { continue };
+        let committed = committed(&part.state.table, &row)?;
         if row.optional_text(2)?.is_some_and(|digest| digest != part.digest().to_string()) {
-            return Err(id_is_taken(part, before.last()));
+            return Err(id_is_taken(part, Some(&committed)));
         }
+        before.push(committed);
     }
-    Ok(Some(before))
+    Ok((!before.is_empty()).then_some(before))
 }
 
 /// A commit id stands for one commit: what was committed with it must be what is sent again.
 fn id_is_taken(part: &Part<'_>, by: Option<&Committed>) -> Error {
     let name = &part.state.table.name;
-    let used = by.map_or("for other tables".into(), |by| format!("for version {}, with other actions", by.version));
+    let kind = match part.transaction {
+        Some(_) => "not in a transaction of these tables",
+        None => "in a transaction",
+    };
+    let used = by.map_or("for other tables".into(), |by| {
+        format!("for version {}, with other actions or another operation, or {kind}", by.version)
+    });
     let error = Error::invalid(format!("committing to table {}: the commit id was used {used}", quoted(name)))
         .table(name)
         .hint("a commit id belongs to one commit; take a new one for a new commit");

@@ -1,26 +1,68 @@
+use std::collections::BTreeMap;
 use std::fmt;
 
 use twox_hash::XxHash3_128;
 
-use crate::action::Action;
+use crate::action::{Action, Json};
+use crate::catalog::Table;
 
-/// What a request wants to change: the sum of its actions' hashes (XXH3, 128 bits), whatever their order. What the commit
-/// says of itself does not count. Stored with a commit, so that a commit id that is used for another one is noticed.
+use super::check::operation_of;
+use super::request::CommitRequest;
+
+/// What a request is to do: the sum of the hashes (XXH3, 128 bits) of its actions, in whatever order, and of its operation;
+/// of one in a transaction, of the transaction's tables, too. What it read is no part of it, as whoever sends a commit again
+/// may have read anew, nor is what else the commit says of itself. Stored with a commit, so that a commit id that is used
+/// for another one is noticed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Digest(u128);
 
 impl Digest {
-    pub(super) fn of(actions: &[Action]) -> Self {
+    pub(super) fn of(request: &CommitRequest) -> Self {
+        let mut digest = Digest::of_actions(&request.actions);
+        digest.add(&operation(request));
+        digest
+    }
+
+    pub(super) fn of_actions(actions: &[Action]) -> Self {
         let mut digest = Digest::default();
         actions.iter().for_each(|action| digest.insert(action));
         digest
     }
 
+    /// Of the tables of a transaction.
+    pub(super) fn of_tables<'a>(tables: impl IntoIterator<Item = &'a Table>) -> Self {
+        let mut digest = Digest::default();
+        digest.add("transaction");
+        tables.into_iter().for_each(|table| digest.add(&table.table_id));
+        digest
+    }
+
     pub(super) fn insert(&mut self, action: &Action) {
         if !matches!(action, Action::CommitInfo(_)) {
-            self.0 = self.0.wrapping_add(XxHash3_128::oneshot(action.to_json().as_bytes()));
+            self.add(&action.to_json());
         }
     }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Digest(self.0.wrapping_add(other.0))
+    }
+
+    fn add(&mut self, text: &str) {
+        self.0 = self.0.wrapping_add(XxHash3_128::oneshot(text.as_bytes()));
+    }
+}
+
+/// The operation and its parameters, by name.
+fn operation(request: &CommitRequest) -> String {
+    let parameters = request.actions.iter().find_map(|action| match action {
+        Action::CommitInfo(info) => info.fields().get("operationParameters")?.read::<BTreeMap<String, Json>>(),
+        _ => None,
+    });
+    let mut text = format!("operation {}", operation_of(&request.actions, request.operation.as_deref()));
+    for (name, value) in parameters.unwrap_or_default() {
+        text.push_str(&format!(" {name:?}: {}", value.text()));
+    }
+    text
 }
 
 /// 32 hexadecimal digits, as it is stored.

@@ -53,7 +53,7 @@ pub(super) fn commit_info(part: &Part<'_>, intent: &Intent, now_ms: i64) -> Resu
         fields.insert("readVersion".into(), json(version.into())?);
     }
     let mut tags = given_tags(&fields)?;
-    if part.is_transaction {
+    if part.transaction.is_some() {
         tags.insert(TRANSACTION_TAG.into(), json(request.commit_id.as_str().into())?);
     }
     if part.loses_row_ids {

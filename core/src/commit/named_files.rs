@@ -7,14 +7,14 @@ use crate::action::Action;
 use crate::catalog::quoted;
 use crate::snapshot::Snapshot;
 use crate::sql::{Batch, Database, DatabaseError, ResultSet, Row, RowSource, Statement, with_rows};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 use super::added_files::check_added;
-use super::attempts::latest;
 use super::check::added_and_removed;
 use super::conflict::Conflict;
 use super::guards::{OVERLAPPING_ROW_IDS, lacks_schema};
 use super::intent::Intent;
+use super::large::gone;
 use super::large::statements::{ADDED_AND_REMOVED, KEPT_PATH};
 use super::physical_names;
 use super::plan::Part;
@@ -59,16 +59,7 @@ pub(super) async fn check_guard(database: &impl Database, part: &Part<'_>, error
         ("row_ids_overlap", _) if part.enables_row_tracking() => check_overlap(database, part).await,
         ("schema_not_restored", _) if part.intent()?.had_schema => check_schema(database, part).await,
         ("physical_name_used", _) => physical_names::check(database, part).await,
-        ("large_commit_not_found", Some(_)) => {
-            latest(database, &part.state.table).await?;
-            let name = &part.state.table.name;
-            Err(Error::new(
-                ErrorKind::NotFound,
-                format!("committing to table {}: the large commit was swept, or begun anew", quoted(name)),
-            )
-            .table(name)
-            .hint("nothing of this one was committed; begin again"))
-        }
+        ("large_commit_not_found", Some(_)) => Err(gone(database, &part.state.table).await),
         ("path_kept", Some(staged)) => {
             let query = Statement::new(KEPT_PATH, [staged.key.into()]);
             let row = part.state.table.read_rows(database, query).await?.pop();

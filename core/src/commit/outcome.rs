@@ -25,7 +25,8 @@ pub enum Outcome {
 /// What became of a transaction over several tables.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TransactionOutcome {
-    /// It happened in all tables, in the order in which they were staged; perhaps by an earlier sending.
+    /// It happened in all tables, in the order in which they were staged; perhaps by an earlier sending, and then without
+    /// the tables that were dropped since.
     Committed(Vec<Committed>),
     /// Another commit to one of the tables was first; nothing happened in any.
     Conflicted(Conflict),

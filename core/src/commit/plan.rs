@@ -41,8 +41,8 @@ pub(super) struct Part<'a> {
     pub staged: Option<Staged>,
     /// What must be asked of those.
     pub staged_questions: Questions,
-    /// Whether the commit is to other tables, too, as one transaction.
-    pub is_transaction: bool,
+    /// Of the tables of the transaction that it is part of.
+    pub transaction: Option<Digest>,
 }
 
 impl<'a> Part<'a> {
@@ -54,7 +54,7 @@ impl<'a> Part<'a> {
             loses_row_ids: false,
             staged: None,
             staged_questions: Questions::default(),
-            is_transaction: false,
+            transaction: None,
         }
     }
 
@@ -67,8 +67,9 @@ impl<'a> Part<'a> {
         Part { staged: Some(staged), staged_questions, ..Part::new(state, request) }
     }
 
-    pub(super) fn in_transaction(state: &'a mut Snapshot, request: &'a CommitRequest) -> Self {
-        Part { is_transaction: true, ..Part::new(state, request) }
+    /// `tables`: all those of the transaction.
+    pub(super) fn in_transaction(state: &'a mut Snapshot, request: &'a CommitRequest, tables: Digest) -> Self {
+        Part { transaction: Some(tables), ..Part::new(state, request) }
     }
 
     pub(super) fn intent(&self) -> Result<Intent> {
@@ -76,7 +77,8 @@ impl<'a> Part<'a> {
     }
 
     pub(super) fn digest(&self) -> Digest {
-        self.staged.as_ref().map_or_else(|| Digest::of(&self.request.actions), |staged| staged.digest)
+        let digest = self.staged.as_ref().map_or_else(|| Digest::of(self.request), |staged| staged.digest);
+        digest.and(self.transaction.unwrap_or_default())
     }
 
     fn totals(&self) -> Totals {
@@ -85,6 +87,7 @@ impl<'a> Part<'a> {
 
     /// By the commit's own rules, which do not depend on others' commits.
     fn check(&self) -> Result<()> {
+        self.request.check_id()?;
         let actions = &self.request.actions;
         let operation = self.request.operation.as_deref();
         match &self.staged {
@@ -211,7 +214,7 @@ pub fn plan_commit(state: &Snapshot, request: &CommitRequest, now_ms: i64, limit
 /// # Errors
 /// As [`plan_commit`]; they name the table.
 pub(super) fn plan(parts: &[Part<'_>], now_ms: i64, limits: &Limits) -> Result<CommitPlan> {
-    let id = parts.iter().find(|part| part.is_transaction).map(|part| part.request.commit_id.as_str().into());
+    let id = parts.iter().find(|part| part.transaction.is_some()).map(|part| part.request.commit_id.as_str().into());
     let mut statements: Vec<Statement> =
         id.map(|id: Value| Statement::new(GUARD_COMMIT_ID, [id])).into_iter().collect();
     let mut answers = Vec::new();

@@ -1,4 +1,8 @@
+use uuid::Uuid;
+
 use crate::action::{Action, Metadata};
+use crate::catalog::quoted;
+use crate::{Error, Result};
 
 /// What a writer wants to commit to one table.
 #[derive(Clone, Debug)]
@@ -12,7 +16,8 @@ pub struct CommitRequest {
     pub isolation: Option<Isolation>,
     /// Name of the operation, such as `WRITE`; overrides the one in `commitInfo`.
     pub operation: Option<String>,
-    /// UUID. Sent again with the same id, a commit happens once.
+    /// A UUID, with hyphens and in lower case: one for each commit, another one for the next. Sent again with the same id, a
+    /// commit happens once; for other actions, another operation or a transaction the id is refused then.
     pub commit_id: String,
 }
 
@@ -39,6 +44,22 @@ impl CommitRequest {
             operation: None,
             commit_id: commit_id.into(),
         }
+    }
+
+    /// An id that two writers both come upon, as they may upon a word, would let one be answered with the other's commit.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) when it is no UUID, or one in another spelling.
+    pub(super) fn check_id(&self) -> Result<()> {
+        let id = self.commit_id.as_str();
+        if Uuid::try_parse(id).is_ok_and(|uuid| uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == id) {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "the commit id must be a UUID, with hyphens and in lower case; it is {}",
+            quoted(id)
+        ))
+        .hint("make a random one for each commit; a commit that is sent again keeps its own"))
     }
 }
 

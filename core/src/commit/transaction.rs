@@ -1,9 +1,11 @@
 use crate::catalog::quoted;
 use crate::snapshot::Snapshot;
 use crate::sql::Database;
-use crate::{Error, Result};
+use crate::time::format_interval_ms;
+use crate::{Error, ErrorKind, Result};
 
 use super::attempts::{Ending, run};
+use super::digest::Digest;
 use super::host::{Host, RetryPolicy};
 use super::outcome::TransactionOutcome;
 use super::plan::Part;
@@ -75,7 +77,7 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// Begins a transaction. `id` is a UUID: sent again with it, the transaction happens once. `now_ms` is the time, in
+    /// Begins a transaction. `id` is a UUID, as [`CommitRequest::commit_id`]: sent again with it, the transaction happens once. `now_ms` is the time, in
     /// milliseconds since the epoch. Nothing is written before [`commit`](Self::commit).
     pub fn begin(id: impl Into<String>, now_ms: i64, limits: TransactionLimits) -> Self {
         Transaction {
@@ -140,8 +142,9 @@ impl Transaction {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) when no table was staged, a table's rules forbid its part, or the
-    /// transaction is older than allowed; [`Unavailable`](crate::ErrorKind::Unavailable) when the tries are used up;
-    /// those of the database. Nothing has happened then.
+    /// transaction is older than allowed; [`NotFound`](crate::ErrorKind::NotFound) when a table was dropped;
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the tries are used up; those of the database. Nothing has
+    /// happened then.
     pub async fn commit(&self, database: &impl Database, host: &impl Host) -> Result<TransactionOutcome> {
         if self.tables.is_empty() {
             return Err(self.refused("it has no tables".into()).hint("stage a commit to at least one"));
@@ -149,20 +152,37 @@ impl Transaction {
         let age_ms = host.now_ms().saturating_sub(self.begun_ms);
         if age_ms > self.limits.max_age_ms {
             return Err(self
-                .refused(format!("it was begun {age_ms} ms ago; {} are allowed", self.limits.max_age_ms))
+                .refused(format!(
+                    "it was begun {} ago; the limit is {}",
+                    format_interval_ms(age_ms),
+                    format_interval_ms(self.limits.max_age_ms)
+                ))
+                .detail("age_ms", age_ms)
+                .detail("max_age_ms", self.limits.max_age_ms)
                 .hint("read the tables again and begin a new transaction, or raise the limit"));
         }
         let mut states: Vec<Snapshot> = self.tables.iter().map(|(state, _)| state.clone()).collect();
+        let tables = Digest::of_tables(self.tables.iter().map(|(state, _)| &state.table));
         let requests = self.tables.iter().map(|(_, request)| request);
+        let parts = states.iter_mut().zip(requests);
         let mut parts: Vec<Part<'_>> =
-            states.iter_mut().zip(requests).map(|(state, request)| Part::in_transaction(state, request)).collect();
+            parts.map(|(state, request)| Part::in_transaction(state, request, tables)).collect();
         let ending = run(database, host, &self.retry, &mut parts).await;
-        let ending = ending.map_err(|error| error.context(format!("in the transaction {}", self.id)))?;
+        let ending = ending.map_err(|error| self.failed(error))?;
         Ok(match ending {
             Ending::Committed(committed) => TransactionOutcome::Committed(committed),
             Ending::Conflicted(conflict) => TransactionOutcome::Conflicted(conflict),
             Ending::Unknown => TransactionOutcome::Unknown,
         })
+    }
+
+    fn failed(&self, error: Error) -> Error {
+        let error = match error.kind() {
+            // Were it for an earlier sending, the tables that are still there would have it.
+            ErrorKind::NotFound => error.context("nothing was committed"),
+            _ => error,
+        };
+        error.context(format!("in the transaction {}", self.id))
     }
 
     fn refused(&self, wrong: String) -> Error {

@@ -14,8 +14,13 @@ use super::request::CommitRequest;
 ///
 /// 1. A commit that reads nothing and only adds new files never conflicts with other files' commits.
 /// 2. A commit is acknowledged, or it has no effect; sent again with its id it happens once.
-/// 3. After a conflict the writer looks at the table anew before its next commit; what to commit is for its user to
-///    decide.
+/// 3. After a conflict, after an error, and when it is unknown what became of a commit, the writer looks at the table anew
+///    before its next one; what to commit is for its user to decide. Until then [`version`](Self::version) and the like
+///    tell what it knew before.
+/// 4. A commit that looked at the table says at which version ([`ReadSet::of`](super::ReadSet::of)), or it counts as having
+///    seen what the writer knows by now: sent again, that is more than it saw.
+///
+/// A commit of more actions than its client wants to hold at once is a [`LargeCommit`](super::LargeCommit).
 ///
 /// ```
 /// use deltalakedb_core::Result;
@@ -96,7 +101,7 @@ impl<'a, D: Database, H: Host> Writer<'a, D, H> {
         &self.state.protocol
     }
 
-    /// The batch that [`commit`](Self::commit) would run first.
+    /// The batch that [`commit`](Self::commit) would run first, on the version that this writer knows.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) or [`Unsupported`](crate::ErrorKind::Unsupported), with the reason, for a

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::future::Future;
 
 use super::{Batch, ResultSet};
@@ -94,46 +95,73 @@ pub enum DatabaseError {
 /// The last version of a table: its key in `dl_table_versions` has 40 bits for version + 1.
 const LAST_VERSION: i64 = (1 << 40) - 2;
 
-impl From<DatabaseError> for Error {
-    fn from(error: DatabaseError) -> Self {
+/// What is wrong, as in the message of the [`Error`] that it becomes.
+///
+/// ```
+/// use deltalakedb_core::sql::DatabaseError;
+/// let error: Box<dyn std::error::Error> = Box::new(DatabaseError::Busy("database is locked".into()));
+/// assert_eq!(error.to_string(), "the catalog is busy: database is locked");
+/// ```
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use DatabaseError::*;
-        match error {
-            Guard(guard) if guard == "totals_in_range" => out_of_range(),
-            OutOfRange(_) => out_of_range(),
-            Guard(guard) if guard == "version_in_range" => no_version_left(),
-            Guard(guard) => Error::new(ErrorKind::Conflict, format!("the catalog's guard `{guard}` did not hold")),
-            Unique(columns) => Error::new(ErrorKind::Conflict, format!("{columns} must be unique")),
-            Busy(text) => Error::new(ErrorKind::Unavailable, format!("the catalog is busy: {text}"))
-                .hint("another process holds the database; try again"),
-            Full(text) => Error::new(ErrorKind::Unavailable, format!("the catalog's disk is full: {text}"))
-                .hint("nothing was changed; free some space and try again"),
-            ReadOnly(text) => Error::new(ErrorKind::Denied, format!("the catalog cannot be written: {text}"))
-                .hint("check the permissions of the database file and of its folder"),
-            NotADatabase(text) => {
-                Error::corrupt(format!("the catalog is not a SQLite database, or a damaged one: {text}"))
-                    .hint("check the path; restore the file from a backup if it was a catalog")
+        match self {
+            OutOfRange(_) => f.write_str(OUT_OF_RANGE),
+            Guard(guard) if guard == "totals_in_range" => f.write_str(OUT_OF_RANGE),
+            Guard(guard) if guard == "version_in_range" => {
+                write!(f, "the table's versions go beyond {LAST_VERSION}, the last one that a catalog has room for")
             }
-            Foreign(table) => Error::invalid(format!("the database holds other software's tables, such as `{table}`"))
-                .hint("give the catalog a database of its own"),
-            NoCatalog(text) => Error::new(ErrorKind::NotFound, format!("the database holds no catalog: {text}"))
-                .hint("`dl migrate` makes one, and so does the first `dl import`"),
-            AnswerLost(text) => Error::new(ErrorKind::Unavailable, format!("the catalog's answer was lost: {text}"))
-                .hint("send the same commit again, with the same commit id: it happens once"),
-            Unavailable(text) => Error::new(ErrorKind::Unavailable, format!("the catalog cannot be reached: {text}"))
-                .hint("check the path and the permissions, or that the database is running"),
-            Other(text) => Error::new(ErrorKind::Internal, format!("the catalog's database: {text}")),
+            Guard(guard) => write!(f, "the catalog's guard `{guard}` did not hold"),
+            Unique(columns) => write!(f, "{columns} must be unique"),
+            Busy(text) => write!(f, "the catalog is busy: {text}"),
+            Full(text) => write!(f, "the catalog's disk is full: {text}"),
+            ReadOnly(text) => write!(f, "the catalog cannot be written: {text}"),
+            NotADatabase(text) => write!(f, "the catalog is not a SQLite database, or a damaged one: {text}"),
+            Foreign(table) => write!(f, "the database holds other software's tables, such as `{table}`"),
+            NoCatalog(text) => write!(f, "the database holds no catalog: {text}"),
+            AnswerLost(text) => write!(f, "the catalog's answer was lost: {text}"),
+            Unavailable(text) => write!(f, "the catalog cannot be reached: {text}"),
+            Other(text) => write!(f, "the catalog's database: {text}"),
         }
     }
 }
 
-pub(crate) fn no_version_left() -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        format!("the table's versions go beyond {LAST_VERSION}, the last one that a catalog has room for"),
-    )
+impl std::error::Error for DatabaseError {}
+
+impl From<DatabaseError> for Error {
+    fn from(error: DatabaseError) -> Self {
+        use DatabaseError::*;
+        let (kind, hint) = match &error {
+            Guard(guard) if guard == "version_in_range" => (ErrorKind::Unsupported, None),
+            Guard(guard) if guard != "totals_in_range" => (ErrorKind::Conflict, None),
+            Guard(_) | OutOfRange(_) => (
+                ErrorKind::Corrupt,
+                Some("look at `size` and `numRecords` of the files that were to be written; nothing was changed"),
+            ),
+            Unique(_) => (ErrorKind::Conflict, None),
+            Busy(_) => (ErrorKind::Unavailable, Some("another process holds the database; try again")),
+            Full(_) => (ErrorKind::Unavailable, Some("nothing was changed; free some space and try again")),
+            ReadOnly(_) => (ErrorKind::Denied, Some("check the permissions of the database file and of its folder")),
+            NotADatabase(_) => {
+                (ErrorKind::Corrupt, Some("check the path; restore the file from a backup if it was a catalog"))
+            }
+            Foreign(_) => (ErrorKind::Invalid, Some("give the catalog a database of its own")),
+            NoCatalog(_) => (ErrorKind::NotFound, Some("`dl migrate` makes one, and so does the first `dl import`")),
+            AnswerLost(_) => {
+                (ErrorKind::Unavailable, Some("send the same commit again, with the same commit id: it happens once"))
+            }
+            Unavailable(_) => {
+                (ErrorKind::Unavailable, Some("check the path and the permissions, or that the database is running"))
+            }
+            Other(_) => (ErrorKind::Internal, None),
+        };
+        let text = Error::new(kind, error.to_string());
+        match hint {
+            Some(hint) => text.hint(hint),
+            None => text,
+        }
+    }
 }
 
-fn out_of_range() -> Error {
-    Error::corrupt("the sizes or row counts of the table's files add up to more than 64 bits hold, or below zero")
-        .hint("look at `size` and `numRecords` of the files that were to be written; nothing was changed")
-}
+const OUT_OF_RANGE: &str =
+    "the sizes or row counts of the table's files add up to more than 64 bits hold, or below zero";

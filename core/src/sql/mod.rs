@@ -9,7 +9,6 @@ mod rows;
 mod value;
 
 pub use batch::{Access, Batch, ResultSet, Row, Statement};
-pub(crate) use database::no_version_left;
 pub use database::{Database, DatabaseError, Limits, MaybeSend, RowsEncoding};
 pub(crate) use rows::{RowSource, Rows, with_rows};
 pub use value::Value;

@@ -39,19 +39,22 @@ pub(super) async fn run(args: cli::Commit, output: &Output) -> Result<()> {
     let selector = TableSelector::Named(args.table.clone());
     let retry = retry(args.max_tries);
     let outcome = if is_large {
-        commit_large(&database, &selector, request, retry, &input).await?
+        commit_large(&database, &selector, request, retry, &input).await
     } else {
-        Writer::open(&database, &SystemHost, &selector).await?.with_retry(retry).commit(&request).await?
+        commit_at_once(&database, &selector, &request, retry).await
     };
-    match outcome {
+    let told = outcome.and_then(|outcome| match outcome {
         Outcome::Committed(committed) => print(output, &committed, &commit_id).map_err(|error| {
             let version = committed.version;
             let happened = format!("version {version} was committed, with the commit id {commit_id}");
             error.context(happened).table(args.table).version(version).hint("do not commit it again")
         }),
         Outcome::Conflicted(conflict) => Err(conflict.into()),
-        Outcome::Unknown => Err(answer_lost(&format!("--commit-id {commit_id}")).table(args.table)),
-    }
+        Outcome::Unknown => {
+            Err(answer_lost(&format!("the commit {commit_id}"), &format!("--commit-id {commit_id}")).table(args.table))
+        }
+    });
+    told.map_err(|error| error.detail("commit_id", commit_id))
 }
 
 /// The actions, if they are few; else those that are no file actions, and `true`.
@@ -72,6 +75,15 @@ fn few_actions(input: &Input, output: &Output) -> Result<(Vec<Action>, bool)> {
 
 fn is_file(action: &Action) -> bool {
     matches!(action, Action::Add(_) | Action::Remove(_) | Action::Cdc(_))
+}
+
+async fn commit_at_once(
+    database: &SqliteDatabase,
+    selector: &TableSelector,
+    request: &CommitRequest,
+    retry: RetryPolicy,
+) -> Result<Outcome> {
+    Writer::open(database, &SystemHost, selector).await?.with_retry(retry).commit(request).await
 }
 
 /// Writes the files piece by piece, which nobody sees, and makes them visible at the end.
@@ -109,8 +121,8 @@ pub(super) fn retry(max_tries: Option<u32>) -> RetryPolicy {
     RetryPolicy { max_tries: max_tries.unwrap_or(default.max_tries), ..default }
 }
 
-pub(super) fn answer_lost(same: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, "the catalog's answer was lost: the commit may have happened")
+pub(super) fn answer_lost(what: &str, same: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("the catalog's answer was lost: {what} may have happened"))
         .hint(format!("send it again with {same}: it happens once"))
 }
 

@@ -9,7 +9,7 @@ use deltalakedb_core::commit::{
 };
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::time::format_ms;
-use deltalakedb_core::{Error, Result};
+use deltalakedb_core::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -66,16 +66,34 @@ pub(super) async fn run(args: cli::Transaction, output: &Output) -> Result<()> {
     let database = open_catalog(&args.database.database).await?;
     let id = file.transaction_id.unwrap_or_else(Uuid::new_v4).to_string();
     let begun_ms = file.begun_at_ms.unwrap_or_else(|| SystemHost.now_ms());
-    let mut transaction = Transaction::begin(&id, begun_ms, limits).with_retry(retry(args.max_tries));
-    for part in file.tables {
-        stage(&mut transaction, &database, part, output).await?;
+    let transaction = Transaction::begin(&id, begun_ms, limits).with_retry(retry(args.max_tries));
+    let told = send(transaction, &database, file.tables, output).await;
+    told.map_err(|error| error.detail("transaction_id", id))
+}
+
+async fn send(
+    mut transaction: Transaction,
+    database: &SqliteDatabase,
+    parts: Vec<TablePart>,
+    output: &Output,
+) -> Result<()> {
+    let id = transaction.id().to_owned();
+    for part in parts {
+        let staged = stage(&mut transaction, database, part, output).await;
+        staged.map_err(|error| match error.kind() {
+            // An earlier sending may have found the table.
+            ErrorKind::NotFound => error.context(format!("in the transaction {id}: nothing was committed now")),
+            _ => error,
+        })?;
     }
-    match transaction.commit(&database, &SystemHost).await? {
+    match transaction.commit(database, &SystemHost).await? {
         TransactionOutcome::Committed(committed) => print(output, &id, &committed).map_err(|error| {
             error.context(format!("the transaction {id} was committed")).hint("do not commit it again")
         }),
         TransactionOutcome::Conflicted(conflict) => Err(conflict.into()),
-        TransactionOutcome::Unknown => Err(answer_lost(&format!("\"transaction_id\": \"{id}\""))),
+        TransactionOutcome::Unknown => {
+            Err(answer_lost(&format!("the transaction {id}"), &format!("\"transaction_id\": \"{id}\"")))
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rusqlite::Connection;
+use serde_json::Value;
 
 use crate::support::{Home, add, dl, first_commit, lines, run_with};
 
@@ -55,6 +56,39 @@ fn a_commit_whose_sync_failed_is_not_refused_and_happens_once() {
         let again = home.commit(&lines(&[add("unsure")]), &["--commit-id", ID]).json();
         assert_eq!(again["version"], 2);
         assert_eq!(count(home), 1);
+    }
+}
+
+/// Whoever let an id be made is told it, or could not ask what became of the commit.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_id_that_was_made_is_told() {
+    let home = Home::with_table(&[first_commit()]);
+    let other = Connection::open(home.database()).unwrap();
+    other.query_row("SELECT count(*) FROM dl_tables", [], |_| Ok(())).unwrap();
+    home.commit(&lines(&[add("before")]), &[]).ok();
+    let large: Vec<Value> = (0..16_400).map(|file| add(&format!("f{file}"))).collect();
+    for (actions, failing) in [(lines(&[add("unsure")]), 1..2), (lines(&large), 1..10)] {
+        let (mut unknown, mut unwritten) = (0, 0);
+        for first in failing {
+            let mut commit = home.command("commit", &["--table", "t", "--actions", "-"]);
+            fail_syncs(&home, &mut commit, first..1000);
+            let ran = run_with(commit, &actions);
+            if ran.code == Some(0) {
+                continue;
+            }
+            let error = ran.fails("unavailable", "");
+            let (id, message) = (error["commit_id"].as_str().unwrap(), error["message"].as_str().unwrap());
+            if message == format!("the catalog's answer was lost: the commit {id} may have happened") {
+                assert!(error["hint"].as_str().unwrap().contains(&format!("--commit-id {id}")), "{error}");
+                assert_eq!(home.commit(&actions, &["--commit-id", id]).json()["commit_id"], id);
+                unknown += 1;
+            } else {
+                assert!(message.contains("which nobody sees yet") || message.contains("has happened"), "{error}");
+                unwritten += 1;
+            }
+        }
+        assert!(unknown > 0 && (actions.len() < 1000 || unwritten > 0), "{unknown} {unwritten}");
     }
 }
 

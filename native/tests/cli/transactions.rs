@@ -49,6 +49,14 @@ fn all_tables_or_none() {
         assert_eq!(tag, ID);
     }
     assert_eq!(transaction(&home, &file, &[]).json(), done, "sent again, it happened once");
+    let mut by_uuid = file.clone();
+    by_uuid["tables"][1]["table"] = home.tables()[1]["table_id"].clone();
+    assert_eq!(transaction(&home, &by_uuid, &[]).json(), done, "a table has two names");
+    let mut other = file.clone();
+    other["tables"][0]["operation"] = json!("MERGE");
+    transaction(&home, &other, &[]).fails("invalid", "with other actions or another operation");
+    other["tables"] = json!([file["tables"][0]]);
+    transaction(&home, &other, &[]).fails("invalid", "not in a transaction of these tables");
 
     let loses = json!({ "tables": [
         { "table": "orders", "actions": [add("order-2")] },
@@ -81,7 +89,12 @@ fn what_a_transaction_may_not_be() {
     let cases: Vec<(Value, &[&str], &str, &str)> = vec![
         (json!({ "tables": [] }), &[], "invalid", "no tables"),
         (json!({ "tables": [one("orders"), one("orders")] }), &[], "invalid", "twice"),
-        (json!({ "tables": [one("none")] }), &[], "not_found", "`none`"),
+        (
+            json!({ "tables": [one("none")] }),
+            &[],
+            "not_found",
+            ": nothing was committed now: the catalog has no table `none`",
+        ),
         (with("database", json!("other.db")), &[], "invalid", "another catalog"),
         (with("actions", json!([])), &[], "invalid", "nothing to commit"),
         (with("actions", json!([{ "add": { "path": "a" } }])), &[], "invalid", "action 1 of table `orders`"),
@@ -100,7 +113,7 @@ fn what_a_transaction_may_not_be() {
         (with("read", json!({ "version": 0, "where": ["nothing > 1"] })), &[], "invalid", "nothing"),
         (json!({}), &[], "invalid", "tables"),
         (json!({ "tables": [one("orders")], "transaction_id": "x" }), &[], "invalid", "UUID"),
-        (json!({ "tables": [one("orders")], "begun_at_ms": 0 }), &[], "invalid", "was begun"),
+        (json!({ "tables": [one("orders")], "begun_at_ms": 0 }), &[], "invalid", "hours ago; the limit is 1 hour"),
         (
             with("actions", json!([{ "commitInfo": { "tags": { TAG: ID } } }, add("a")])),
             &[],

@@ -95,6 +95,11 @@ impl World {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Such a number as a UUID.
+    pub(crate) fn uuid(&self) -> String {
+        format!("00000000-0000-4000-8000-{:012}", self.number())
+    }
+
     /// An event for the trace.
     pub(crate) fn tell(&self, who: &str, what: impl AsRef<str>) {
         self.trace.push(format!("{:>8} {who}: {}", self.clock.now_ms() % 100_000_000, what.as_ref()));

@@ -1,9 +1,11 @@
 //! Commits that are larger than one batch may be: begun, written piece by piece, and made visible by one last batch.
 
+mod errors;
 mod rows;
 pub(super) mod statements;
 mod sweep;
 
+pub(super) use errors::gone;
 pub use sweep::{SweptCommits, sweep_large_commits};
 
 use std::collections::HashSet;
@@ -23,6 +25,7 @@ use super::outcome::Outcome;
 use super::plan::Part;
 use super::request::CommitRequest;
 use super::totals::Totals;
+use errors::{overtaken, unwritten};
 use rows::StagedRows;
 use statements::{
     BEGIN, DUPLICATE, END, GUARD_ADDED_OR_REMOVED, GUARD_COMPLETE, GUARD_REPLACED, GUARD_VECTORS, GUARD_WRITTEN,
@@ -103,8 +106,13 @@ impl Staged {
 /// 1. Nothing of it is visible before [`finalize`](Self::finalize), and then all of it at once: one batch, whatever the
 ///    number of files.
 /// 2. A client that dies leaves rows that nobody sees, until [`sweep_large_commits`] deletes them.
-/// 3. Begun again with the same commit id it begins anew, and the one before can go on no more; once it has happened
-///    it happens no second time.
+/// 3. Begun again with the same commit id it begins anew, and the one before can go on no more, but for comparing itself
+///    with the one that happened; once it has happened it happens no second time.
+///
+/// For more actions than a client holds at once. A plain commit is one batch, too, with all its actions in it: other writers
+/// wait until they are written, and a database may refuse a batch that is too large for it, with an error of its own
+/// ([`Unavailable`](ErrorKind::Unavailable) or [`Internal`](ErrorKind::Internal)) after which nothing was committed. The
+/// command `dl commit` begins a large commit from 16,385 actions on.
 ///
 /// ```
 /// use deltalakedb_core::Result;
@@ -165,6 +173,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         let state = snapshot(database, selector, At::Latest).await?;
         let name = &state.table.name;
         let refused = |error: Error| error.context(format!("committing to table {}", quoted(name))).table(name);
+        request.check_id().map_err(refused)?;
         if let Some(file) = request.actions.iter().find(|action| is_file(action)) {
             return Err(refused(
                 Error::invalid(format!("an `{}` is among the actions that begin it", file.name()))
@@ -179,7 +188,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         }
         let params: Vec<Value> = vec![state.table.key.into(), request.commit_id.as_str().into(), host.now_ms().into()];
         let batch = Batch::write(vec![Statement::new(TAKE_OVER, params[..2].to_vec()), Statement::new(BEGIN, params)]);
-        let mut results = database.batch(batch).await?;
+        let mut results = database.batch(batch).await.map_err(|error| unwritten(&state.table, error))?;
         let row = results.pop().and_then(|result| result.rows.into_iter().next());
         let row = row.ok_or_else(|| refused(Error::new(ErrorKind::NotFound, "the table was dropped meanwhile")))?;
         let staged = Staged {
@@ -191,7 +200,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             removes_data: false,
             removes_only_data: true,
             changes_data: false,
-            digest: Digest::of(&request.actions),
+            digest: Digest::of(&request),
         };
         let retry = RetryPolicy::default();
         Ok(LargeCommit {
@@ -216,7 +225,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         self
     }
 
-    /// Whether the commit happened before it was begun here: what is written is compared with it, and no more.
+    /// Whether the commit happened before all of it was written here: what is written is compared with it, and no more.
     pub fn has_happened(&self) -> bool {
         self.has_happened
     }
@@ -228,8 +237,8 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) for what the table's rules forbid, for a second action on a file, or for another
-    /// page than the one that failed; [`NotFound`](ErrorKind::NotFound) when the commit was swept or begun anew; those of
-    /// the database.
+    /// page than the one that failed; [`NotFound`](ErrorKind::NotFound) when the commit was swept or begun anew and has
+    /// not happened, or its table was dropped; those of the database.
     pub async fn write(&mut self, actions: &[Action]) -> Result<()> {
         if self.has_happened {
             actions.iter().for_each(|action| self.staged.note(action));
@@ -237,7 +246,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         }
         let name = self.state.table.name.clone();
         let refused = |error: Error| error.context(format!("committing to table {}", quoted(&name))).table(&name);
-        let digest = Digest::of(actions);
+        let digest = Digest::of_actions(actions);
         let written = match &self.failed {
             Some(failed) if failed.digest != digest => {
                 return Err(refused(
@@ -255,6 +264,11 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             self.failed = Some(FailedPage { digest, written: number, error: unheard });
             let (statements, staged) = self.stage(part);
             if let Err(error) = self.send(statements, part).await {
+                if error.kind() == ErrorKind::NotFound && self.version().await?.is_some() {
+                    (self.has_happened, self.failed) = (true, None);
+                    actions[number * BATCH_ACTIONS..].iter().for_each(|action| self.staged.note(action));
+                    return Ok(());
+                }
                 let is_refused = number == 0 && error.kind() == ErrorKind::Invalid;
                 self.failed = (!is_refused).then(|| FailedPage { digest, written: number, error: error.clone() });
                 return Err(error);
@@ -294,25 +308,23 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             match self.database.batch(Batch::write(statements.clone())).await {
                 Ok(_) => return Ok(()),
                 Err(lost @ DatabaseError::AnswerLost(_)) => error = Some(lost),
-                Err(DatabaseError::Guard(guard)) if guard == "large_commit_not_found" => return Err(self.is_gone()),
+                Err(DatabaseError::Guard(guard)) if guard == "large_commit_not_found" => {
+                    return Err(gone(self.database, &self.state.table).await);
+                }
                 Err(DatabaseError::Unique(_)) => return Err(self.duplicate(actions).await?),
-                Err(other) => return Err(other.into()),
+                Err(other) => return Err(unwritten(&self.state.table, other)),
             }
         }
-        Err(error.map_or_else(|| self.is_gone(), Error::from))
+        match error {
+            Some(lost) => Err(unwritten(&self.state.table, lost)),
+            None => Err(gone(self.database, &self.state.table).await),
+        }
     }
 
-    fn is_gone(&self) -> Error {
-        let name = &self.state.table.name;
-        Error::new(
-            ErrorKind::NotFound,
-            format!(
-                "committing to table {}: the large commit was swept or begun anew, or its table dropped",
-                quoted(name)
-            ),
-        )
-        .table(name)
-        .hint("nothing of this one was committed; begin again")
+    /// The version that has the commit's id, if it happened: by another client, too.
+    async fn version(&self) -> Result<Option<i64>> {
+        let row = find_commit(self.database, &self.state.table, &self.request.commit_id).await?;
+        row.map(|row| row.integer(0)).transpose()
     }
 
     /// Which file has a second action.
@@ -322,7 +334,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         let results = self.database.batch(Batch::read(statements)).await?;
         let name = &self.state.table.name;
         let Some(mut row) = results.into_iter().flat_map(|result| result.rows).next() else {
-            return Ok(self.is_gone());
+            return Ok(gone(self.database, &self.state.table).await);
         };
         let (path, action) = (row.text(0)?, row.text(1)?);
         Ok(Error::invalid(format!(
@@ -338,14 +350,19 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
     /// Makes the commit visible, by one batch; more only where others were first.
     ///
     /// # Errors
-    /// As [`Writer::commit`](super::Writer::commit); what was written can be finalized again then, or is swept.
+    /// As [`Writer::commit`](super::Writer::commit), and [`NotFound`](ErrorKind::NotFound) when the commit was swept or begun
+    /// anew and has not happened; what was written can be finalized again then, or is swept.
     pub async fn finalize(&mut self) -> Result<Outcome> {
         if let Some(failed) = &self.failed {
-            return Err(failed.error.clone().context("a page of the large commit was not written"));
+            return Err(match self.version().await? {
+                Some(version) => overtaken(&self.state.table, version),
+                None => failed.error.clone().context("a page of the large commit was not written"),
+            });
         }
         let mut state = self.state.clone();
         let mut parts = [Part::large(&mut state, &self.request, self.staged.clone(), self.questions.clone())];
-        if let Some(before) = committed_before(self.database, &parts).await? {
+        let asked = committed_before(self.database, &parts).await;
+        if let Some(before) = asked.map_err(|error| error.context("asking whether the large commit has happened"))? {
             self.clean_up().await;
             return Ok(before.into_iter().next().map_or(Outcome::Unknown, Outcome::Committed));
         }

@@ -39,4 +39,9 @@ impl Chance {
         self.next += 1;
         self.next
     }
+
+    /// Such a number as a UUID.
+    pub(crate) fn uuid(&mut self) -> String {
+        format!("00000000-0000-4000-8000-{:012x}", self.number())
+    }
 }

@@ -110,7 +110,7 @@ impl Client {
                 isolation: levels[self.chance.below(levels.len())],
             });
         }
-        let id = format!("commit-{}", self.chance.number());
+        let id = self.chance.uuid();
         self.journal.write(&Entry::Meant { id: id.clone(), kind: kind.to_owned(), parts: parts.clone() })?;
         self.send(&id, &parts).await
     }

@@ -64,7 +64,14 @@ async fn send_transaction(
         transaction.stage(state.clone(), request(commit_id, intent)?)?;
     }
     Ok(match transaction.commit(client, client).await? {
-        TransactionOutcome::Committed(committed) => acknowledged(&committed),
+        TransactionOutcome::Committed(committed) => {
+            // A table that was dropped since is left out; the places of the others stay.
+            let place = |(state, _): &(Snapshot, Intent)| {
+                let told = committed.iter().find(|told| told.table == state.table.name);
+                told.map_or((-1, -1), |told| (told.version, told.timestamp_ms))
+            };
+            Answer::Committed(intents.iter().map(place).collect())
+        }
         TransactionOutcome::Conflicted(conflict) => conflicted(&conflict),
         TransactionOutcome::Unknown => Answer::Unknown,
     })

@@ -73,7 +73,7 @@ async fn prepare(client: &Client) -> Result<Option<Pending>> {
         is_isolation_asked: false,
         actions: planned.actions,
     };
-    let commit_id = format!("large-{}", client.world.number());
+    let commit_id = client.world.uuid();
     client.tell(format!("means {commit_id}: {kind} to {} at {}", intent.table, intent.base));
     let commit = Commit {
         kind,

@@ -102,7 +102,7 @@ async fn prepare(client: &Client) -> Result<Option<Pending>> {
         };
         intents.push((view.snapshot, intent));
     }
-    let commit_id = format!("commit-{}", client.world.number());
+    let commit_id = client.world.uuid();
     let commit = Commit {
         kind: kind.name(),
         intents: intents.iter().map(|(_, intent)| intent.clone()).collect(),
