@@ -46,6 +46,10 @@ const FEATURES: &[(&str, KnownBy)] = &[
     ("variantType-preview", ReadersAndWriters),
 ];
 
+/// Features of tables whose commits leave files to manifests beside the log (the RFC "Iceberg V4 Adaptive Metadata Tree"):
+/// their logs alone say too little.
+const UNREADABLE_FEATURES: &[&str] = &["adaptiveMetadata", "adaptiveMetadata-preview"];
+
 fn known_by(feature: &str) -> Option<KnownBy> {
     FEATURES.iter().find(|(name, _)| *name == feature).map(|(_, known_by)| *known_by)
 }
@@ -66,12 +70,12 @@ pub(crate) const IMPLIED_FEATURES: &[(&str, i64)] = &[
     ("identityColumns", 6),
 ];
 
-/// Checks that a protocol is well-formed and of a reader version whose log can be read. Table features do not
-/// matter here: none of them changes which files a snapshot has.
+/// Checks that a protocol is well-formed and that the log of a table with it can be read. Few table features matter here:
+/// the others do not change which files a snapshot has.
 ///
 /// # Errors
-/// [`Unsupported`](ErrorKind::Unsupported) for a newer reader version, [`Corrupt`](ErrorKind::Corrupt) when
-/// table features are missing that the versions demand.
+/// [`Unsupported`](ErrorKind::Unsupported) for a newer reader version and for a feature that keeps files out of the log,
+/// [`Corrupt`](ErrorKind::Corrupt) when table features are missing that the versions demand.
 pub fn check_readable(protocol: &Protocol) -> Result<()> {
     let reader = protocol.min_reader_version;
     if reader > MAX_READER_VERSION {
@@ -90,7 +94,17 @@ pub fn check_readable(protocol: &Protocol) -> Result<()> {
     if reader == MAX_READER_VERSION && protocol.reader_features.is_none() {
         return Err(Error::corrupt("the protocol action has reader version 3 but no `readerFeatures`"));
     }
-    Ok(())
+    let mut features = protocol.reader_features.iter().flatten();
+    match features.find(|feature| UNREADABLE_FEATURES.contains(&feature.as_str())) {
+        None => Ok(()),
+        Some(feature) => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "the table has the feature `{feature}`: files of it are in manifests, which this release does not read"
+            ),
+        )
+        .hint("drop the feature with the engine that made the table")),
+    }
 }
 
 /// Checks that this release can commit to a table with `protocol`.
