@@ -238,3 +238,55 @@ pub fn in_commit_timestamps_enabled(metadata: &Metadata, protocol: &Protocol) ->
 pub fn is_append_only(metadata: &Metadata, protocol: &Protocol) -> bool {
     has_writer_feature(protocol, "appendOnly") && metadata.is_enabled("delta.appendOnly")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// README's rows: the features that each names, and whether their tables are read, committed to and mirrored.
+    fn told() -> Vec<(Vec<&'static str>, [bool; 3])> {
+        let readme = include_str!("../../README.md");
+        let rows = readme.lines().skip_while(|line| *line != "| table features | read | commit | mirror |").skip(2);
+        rows.map_while(|line| {
+            let cells: Vec<_> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
+            let answer = |index: usize| cells.get(index).is_some_and(|cell| cell.starts_with("yes"));
+            Some((cells[0].split('`').skip(1).step_by(2).collect(), [answer(1), answer(2), answer(3)]))
+        })
+        .collect()
+    }
+
+    fn found(feature: &str) -> [bool; 3] {
+        let features = Some(vec![feature.to_owned()]);
+        let protocol = Protocol {
+            min_reader_version: MAX_READER_VERSION,
+            min_writer_version: MAX_WRITER_VERSION,
+            reader_features: features.clone(),
+            writer_features: features,
+            extra: crate::action::Extra::default(),
+        };
+        let is_read = check_readable(&protocol).is_ok();
+        [is_read, check_writable(&protocol).is_ok(), is_read && check_publishable(&protocol).is_ok()]
+    }
+
+    #[test]
+    fn readme_tells_what_is_done_with_each_feature() {
+        let rows = told();
+        for (feature, told) in rows.iter().flat_map(|(names, told)| names.iter().map(move |name| (name, told))) {
+            assert_eq!(found(feature), *told, "`{feature}` is read, committed to, mirrored");
+        }
+        let named: BTreeSet<_> = rows.iter().flat_map(|(names, _)| names).copied().collect();
+        let known = FEATURES.iter().map(|(name, _)| name).chain(UNREADABLE_FEATURES);
+        assert_eq!(known.copied().filter(|name| !named.contains(name)).collect::<Vec<_>>(), [""; 0]);
+        let (others, told) = rows.last().expect("README has the table");
+        assert!(others.is_empty(), "the last row is of features that are not named: {others:?}");
+        assert_eq!(found("featureOfAnotherDay"), *told);
+    }
+
+    #[test]
+    fn readme_tells_the_versions() {
+        let told = format!("reader versions up to {MAX_READER_VERSION} and writer versions up to {MAX_WRITER_VERSION}");
+        assert!(include_str!("../../README.md").contains(&told), "README does not say `{told}`");
+    }
+}
