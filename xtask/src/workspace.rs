@@ -32,7 +32,10 @@ impl Workspace {
 
     /// `cargo` in the clone, with the same target directory in every call.
     pub(crate) fn cargo(&self, doing: &str) -> Tool {
-        Tool::new("cargo", doing).dir(&self.root).env("CARGO_TARGET_DIR", &self.target)
+        // What `cargo xtask` says of this package: build scripts that look at it would run again whenever a command comes
+        // by this way and the last one came directly, and crates of a minute be built anew.
+        let of_this_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        Tool::new("cargo", doing).dir(&self.root).env("CARGO_TARGET_DIR", &self.target).without_envs(of_this_package)
     }
 }
 
