@@ -30,6 +30,12 @@ impl Workspace {
         self.target.join(profile).join(format!("dl{EXE_SUFFIX}"))
     }
 
+    /// Builds a package where its user sees it; a `cargo run --quiet` after that has nothing to be mute about.
+    pub(crate) fn build_release(&self, what: &str, package: &str) -> Result<()> {
+        eprintln!("xtask: building {what}; the first time takes some minutes");
+        self.cargo(&format!("building {what}")).args(["build", "--release", "--package", package]).run()
+    }
+
     /// `cargo` in the clone, with the same target directory in every call.
     pub(crate) fn cargo(&self, doing: &str) -> Tool {
         // What `cargo xtask` says of this package: build scripts that look at it would run again whenever a command comes
