@@ -46,6 +46,10 @@ const FEATURES: &[(&str, KnownBy)] = &[
     ("variantType-preview", ReadersAndWriters),
 ];
 
+/// Features of tables whose commits leave files to manifests beside the log (the RFC "Iceberg V4 Adaptive Metadata Tree"):
+/// their logs alone say too little.
+const UNREADABLE_FEATURES: &[&str] = &["adaptiveMetadata", "adaptiveMetadata-preview"];
+
 fn known_by(feature: &str) -> Option<KnownBy> {
     FEATURES.iter().find(|(name, _)| *name == feature).map(|(_, known_by)| *known_by)
 }
@@ -66,12 +70,12 @@ pub(crate) const IMPLIED_FEATURES: &[(&str, i64)] = &[
     ("identityColumns", 6),
 ];
 
-/// Checks that a protocol is well-formed and of a reader version whose log can be read. Table features do not
-/// matter here: none of them changes which files a snapshot has.
+/// Checks that a protocol is well-formed and that the log of a table with it can be read. Few table features matter here:
+/// the others do not change which files a snapshot has.
 ///
 /// # Errors
-/// [`Unsupported`](ErrorKind::Unsupported) for a newer reader version, [`Corrupt`](ErrorKind::Corrupt) when
-/// table features are missing that the versions demand.
+/// [`Unsupported`](ErrorKind::Unsupported) for a newer reader version and for a feature that keeps files out of the log,
+/// [`Corrupt`](ErrorKind::Corrupt) when table features are missing that the versions demand.
 pub fn check_readable(protocol: &Protocol) -> Result<()> {
     let reader = protocol.min_reader_version;
     if reader > MAX_READER_VERSION {
@@ -90,7 +94,17 @@ pub fn check_readable(protocol: &Protocol) -> Result<()> {
     if reader == MAX_READER_VERSION && protocol.reader_features.is_none() {
         return Err(Error::corrupt("the protocol action has reader version 3 but no `readerFeatures`"));
     }
-    Ok(())
+    let mut features = protocol.reader_features.iter().flatten();
+    match features.find(|feature| UNREADABLE_FEATURES.contains(&feature.as_str())) {
+        None => Ok(()),
+        Some(feature) => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "the table has the feature `{feature}`: files of it are in manifests, which this release does not read"
+            ),
+        )
+        .hint("drop the feature with the engine that made the table")),
+    }
 }
 
 /// Checks that this release can commit to a table with `protocol`.
@@ -227,4 +241,56 @@ pub fn in_commit_timestamps_enabled(metadata: &Metadata, protocol: &Protocol) ->
 /// Whether the table refuses commits that remove rows.
 pub fn is_append_only(metadata: &Metadata, protocol: &Protocol) -> bool {
     has_writer_feature(protocol, "appendOnly") && metadata.is_enabled("delta.appendOnly")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// README's rows: the features that each names, and whether their tables are read, committed to and mirrored.
+    fn told() -> Vec<(Vec<&'static str>, [bool; 3])> {
+        let readme = include_str!("../../README.md");
+        let rows = readme.lines().skip_while(|line| *line != "| table features | read | commit | mirror |").skip(2);
+        rows.map_while(|line| {
+            let cells: Vec<_> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
+            let answer = |index: usize| cells.get(index).is_some_and(|cell| cell.starts_with("yes"));
+            Some((cells[0].split('`').skip(1).step_by(2).collect(), [answer(1), answer(2), answer(3)]))
+        })
+        .collect()
+    }
+
+    fn found(feature: &str) -> [bool; 3] {
+        let features = Some(vec![feature.to_owned()]);
+        let protocol = Protocol {
+            min_reader_version: MAX_READER_VERSION,
+            min_writer_version: MAX_WRITER_VERSION,
+            reader_features: features.clone(),
+            writer_features: features,
+            extra: crate::action::Extra::default(),
+        };
+        let is_read = check_readable(&protocol).is_ok();
+        [is_read, check_writable(&protocol).is_ok(), is_read && check_publishable(&protocol).is_ok()]
+    }
+
+    #[test]
+    fn readme_tells_what_is_done_with_each_feature() {
+        let rows = told();
+        for (feature, told) in rows.iter().flat_map(|(names, told)| names.iter().map(move |name| (name, told))) {
+            assert_eq!(found(feature), *told, "`{feature}` is read, committed to, mirrored");
+        }
+        let named: BTreeSet<_> = rows.iter().flat_map(|(names, _)| names).copied().collect();
+        let known = FEATURES.iter().map(|(name, _)| name).chain(UNREADABLE_FEATURES);
+        assert_eq!(known.copied().filter(|name| !named.contains(name)).collect::<Vec<_>>(), [""; 0]);
+        let (others, told) = rows.last().expect("README has the table");
+        assert!(others.is_empty(), "the last row is of features that are not named: {others:?}");
+        assert_eq!(found("featureOfAnotherDay"), *told);
+    }
+
+    #[test]
+    fn readme_tells_the_versions() {
+        let told = format!("reader versions up to {MAX_READER_VERSION} and writer versions up to {MAX_WRITER_VERSION}");
+        assert!(include_str!("../../README.md").contains(&told), "README does not say `{told}`");
+    }
 }

@@ -1,5 +1,7 @@
 //! Names and flags: a contract.
 
+mod help;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -9,9 +11,9 @@ use serde::Deserialize;
 
 /// The log of your Delta tables in SQL: import, look, commit, mirror.
 #[derive(Parser)]
-#[command(name = "dl", version, about, max_term_width = 100)]
+#[command(name = "dl", version, max_term_width = 100, after_help = help::DL)]
 pub(crate) struct Cli {
-    /// How results are printed.
+    /// How results are printed, and messages about what failed.
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
     #[command(subcommand)]
@@ -43,12 +45,15 @@ pub(crate) enum Command {
     /// Show the schema of a table as of a version.
     Schema(At),
     /// Commit actions to a table.
+    #[command(after_long_help = help::COMMIT)]
     Commit(Commit),
     /// Commit actions to several tables: to all of them or to none.
+    #[command(after_long_help = help::TRANSACTION)]
     Transaction(Transaction),
     /// Write what the log of a table lacks: commits, and a checkpoint when one is due.
     Mirror(Mirror),
     /// Delete what large commits left behind that were given up or whose writers died; nothing of them was visible.
+    #[command(after_long_help = help::SWEEP)]
     Sweep(Sweep),
     /// Forget a table in the catalog; its files and its log stay.
     Drop(Drop),
@@ -144,10 +149,10 @@ pub(crate) struct Files {
 pub(crate) struct Commit {
     #[command(flatten)]
     pub(crate) database: Database,
-    /// Name or UUID.
+    /// Name or UUID, as `dl tables` lists them.
     #[arg(long, value_name = "T")]
     pub(crate) table: String,
-    /// The actions, one a line as in a commit file; - for standard input.
+    /// The actions, one a line as in a commit file of a Delta log; - for standard input.
     #[arg(long, value_name = "FILE.ndjson|-")]
     pub(crate) actions: PathBuf,
     /// The version that the commit is based on. One that removes data then conflicts with others that added or removed
@@ -166,17 +171,19 @@ pub(crate) struct Commit {
     /// It looked at how far this application has come; may be given several times.
     #[arg(long, value_name = "APP_ID")]
     pub(crate) read_app: Vec<String>,
-    /// How strictly what it looked at is compared with what others committed; by default the table's, and snapshot
-    /// for actions that change no data, unless the operation is one that does.
+    /// How strictly what it looked at is compared with what others committed. By default as the table's property
+    /// delta.isolationLevel says, else write-serializable; snapshot for actions that change no data, such as a
+    /// compaction's, unless --operation is one that does.
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub(crate) isolation: Option<IsolationLevel>,
-    /// How often it is tried, when others commit meanwhile and it does not conflict with them.
+    /// How often it is tried, by default 30 times, when others commit meanwhile and it does not conflict with them.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_tries: Option<u32>,
-    /// The operation, such as WRITE or DELETE.
+    /// What the history shows it as, such as DELETE or MERGE; by default WRITE, or what a `commitInfo` among the actions
+    /// says.
     #[arg(long, value_name = "OP")]
     pub(crate) operation: Option<String>,
-    /// Sent again with the same id, a commit happens once.
+    /// Sent again with the same id, a commit happens once; by default a new id, which is printed.
     #[arg(long, value_name = "UUID")]
     pub(crate) commit_id: Option<uuid::Uuid>,
 }
@@ -207,24 +214,22 @@ impl From<IsolationLevel> for Isolation {
 pub(crate) struct Transaction {
     #[command(flatten)]
     pub(crate) database: Database,
-    /// JSON: {"tables": [{"table", "actions": [{"add": {...}}, ...], "operation", "isolation", "read": {"version",
-    /// "whole_table", "where": [...], "files": [...], "app_ids": [...]}}], "transaction_id", "begun_at_ms"}; all but
-    /// "tables", "table" and "actions" may be left out; - for standard input.
+    /// The transaction, in JSON: {"tables": [{"table": "...", "actions": [...]}, ...]}; - for standard input.
     #[arg(long, value_name = "FILE.json|-")]
     pub(crate) file: PathBuf,
-    /// Tables, at the most.
+    /// Refuse a transaction of more tables.
     #[arg(long, value_name = "N", env = "DL_TRANSACTION_MAX_TABLES", default_value_t = DEFAULTS.max_tables)]
     pub(crate) max_tables: usize,
-    /// Actions of all tables, at the most.
+    /// Refuse one of more actions, in all tables together.
     #[arg(long, value_name = "N", env = "DL_TRANSACTION_MAX_ACTIONS", default_value_t = DEFAULTS.max_actions)]
     pub(crate) max_actions: usize,
-    /// Bytes of all actions, at the most.
+    /// Refuse one whose actions have more bytes.
     #[arg(long, value_name = "BYTES", env = "DL_TRANSACTION_MAX_BYTES", default_value_t = DEFAULTS.max_bytes)]
     pub(crate) max_bytes: usize,
-    /// Seconds since "begun_at_ms", at the most.
+    /// Refuse one that began longer ago: more seconds since its "begun_at_ms".
     #[arg(long, value_name = "SECONDS", env = "DL_TRANSACTION_MAX_AGE", default_value_t = DEFAULTS.max_age_ms / 1000)]
     pub(crate) max_age: i64,
-    /// How often it is tried, when others commit meanwhile and it does not conflict with them.
+    /// How often it is tried, by default 30 times, when others commit meanwhile and it does not conflict with them.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_tries: Option<u32>,
 }
@@ -250,7 +255,7 @@ pub(crate) struct Mirror {
 pub(crate) struct Sweep {
     #[command(flatten)]
     pub(crate) database: Database,
-    /// A large commit is given up when its writer wrote nothing for so many seconds.
+    /// A large commit is given up when its writer wrote nothing for so many seconds; 0 ends those that still write, too.
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(i64).range(0..))]
     pub(crate) older_than: i64,
 }

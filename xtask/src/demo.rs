@@ -3,6 +3,8 @@
 mod append;
 mod command;
 mod folder;
+mod transaction;
+mod two_writers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,8 +19,12 @@ use folder::{copy_folder, file_names};
 
 /// Written by Spark: eight versions, checkpoints, deletion vectors, an update and two restores.
 const TABLE: &str = "deletion-vectors";
+/// Written by Spark, too: two columns of the same names and types.
+const SECOND_TABLE: &str = "optimize";
 /// The version at which that table has two files, one of them with a deletion vector.
 const OLD_VERSION: &str = "4";
+/// What the walk commits first.
+const FIRST_FILE: &str = "part-00000-demo.snappy.parquet";
 
 /// Prints the heading of a step, with its number.
 struct Steps {
@@ -39,6 +45,7 @@ struct Places {
     dir: PathBuf,
     table: PathBuf,
     log: PathBuf,
+    second_table: PathBuf,
     catalog: PathBuf,
     second_catalog: PathBuf,
 }
@@ -56,6 +63,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     look(&dl, &places, &mut steps)?;
     travel(&dl, &mut steps)?;
     commit(&dl, &places, &mut steps)?;
+    two_writers::show(&dl, &places, &mut steps)?;
+    transaction::show(&dl, &places, &mut steps)?;
     mirror(&dl, &places, &mut steps)?;
     read_back(&dl, &places, &mut steps)?;
     read_with_delta_rs(workspace, &places, &mut steps)?;
@@ -70,12 +79,16 @@ fn lay_out(workspace: &Workspace) -> Result<Places> {
         fs::remove_dir_all(&dir).map_err(at("removing", &dir))?;
     }
     let table = dir.join("people");
-    copy_folder(&workspace.root.join("tests/tables").join(TABLE), &table)?;
+    let second_table = dir.join("visits");
+    for (bundled, copy) in [(TABLE, &table), (SECOND_TABLE, &second_table)] {
+        copy_folder(&workspace.root.join("tests/tables").join(bundled), copy)?;
+    }
     Ok(Places {
         log: table.join("_delta_log"),
         catalog: dir.join("catalog.db"),
         second_catalog: dir.join("second-catalog.db"),
         table,
+        second_table,
         dir,
     })
 }
@@ -132,30 +145,38 @@ fn expect_files(dl: &Dl, command: &[&str], expected: usize) -> Result<()> {
 }
 
 fn commit(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
-    let files = dl.ask(&["files", "--table", "people", "--format", "ndjson"])?;
-    let append = append::prepare(&places.table, &files)?;
-    let actions = places.dir.join("append.ndjson");
-    fs::write(&actions, format!("{}\n", append.action)).map_err(at("writing", &actions))?;
-
+    let append = new_file(dl, "people", &places.table, FIRST_FILE)?;
     steps.begin(
         "Commit",
         &format!(
             "An engine would now write a Parquet file; here a copy of one is the new file:\n  {}\n\
-             The commit is one add action, as the Delta protocol has it:\n{}",
+             The commit is one add action, as the Delta protocol has it:",
             append.file.display(),
-            indented(&narrowed(&format!("{:#}", append.action)))
         ),
     );
-    let actions = actions.to_string_lossy();
+    let actions = written(&places.dir.join("append.ndjson"), &append.action.to_string())?;
     dl.show(&["commit", "--table", "people", "--operation", "WRITE", "--actions", &actions])?;
     dl.show(&["files", "--table", "people"])
+}
+
+/// A new file in the folder of a table, with its action.
+fn new_file(dl: &Dl, table: &str, folder: &Path, name: &str) -> Result<append::Append> {
+    append::prepare(folder, &dl.ask(&["files", "--table", table, "--format", "ndjson"])?, name)
+}
+
+/// Writes a file for `dl`, and shows what is in it.
+fn written(path: &Path, text: &str) -> Result<String> {
+    fs::write(path, format!("{text}\n")).map_err(at("writing", path))?;
+    print_command(&[Path::new("cat"), path]);
+    println!("{text}");
+    Ok(path.to_string_lossy().into_owned())
 }
 
 fn mirror(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
     let before = file_names(&places.log)?;
     steps.begin(
-        "Mirror the commit into the table's log",
-        "The new version is in SQL alone until now. After this every Delta reader sees it.",
+        "Mirror the commits into the table's log",
+        "The new versions are in SQL alone until now. After this every Delta reader sees them.",
     );
     dl.show(&["mirror", "--table", "people"])?;
     let mut new_names = file_names(&places.log)?;
@@ -228,16 +249,6 @@ fn sorted_lines(ndjson: &str) -> Result<Vec<String>> {
     let mut lines: Vec<_> = values.iter().map(Value::to_string).collect();
     lines.sort();
     Ok(lines)
-}
-
-/// Long lines are cut, for the eye; the file has them whole.
-fn narrowed(text: &str) -> String {
-    const WIDTH: usize = 90;
-    let cut = |line: &str| match line.char_indices().nth(WIDTH) {
-        Some((at, _)) => format!("{}...", &line[..at]),
-        None => line.to_owned(),
-    };
-    text.lines().map(cut).collect::<Vec<_>>().join("\n")
 }
 
 fn indented(text: &str) -> String {

@@ -17,6 +17,7 @@ const CHECKS: [&[&str]; 2] = [
 
 /// Runs the load test with these arguments.
 pub(crate) fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
+    workspace.build_release("the load test", PACKAGE)?;
     let cargo = cargo(workspace).args(["--release", "--package", PACKAGE, "--"]);
     let cargo = arguments.iter().fold(cargo, |cargo, argument| cargo.arg(argument));
     cargo.run().map(|()| ExitCode::SUCCESS)

@@ -32,7 +32,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Imports a bundled table, shows it, commits to it, mirrors it and reads the mirror back.
+    /// Imports a bundled table, shows it, commits to it, alone, beside another writer and together with a second table,
+    /// mirrors it and reads the mirror back.
     Demo,
     /// Runs every check, test and comparison.
     Test(test::Options),

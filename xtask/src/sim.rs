@@ -13,6 +13,7 @@ const CHECKED_SEEDS: &str = "200";
 
 /// Runs the simulator with these arguments.
 pub(crate) fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
+    workspace.build_release("the simulator", PACKAGE)?;
     let cargo =
         workspace.cargo("running the simulator").args(["run", "--quiet", "--release", "--package", PACKAGE, "--"]);
     let cargo = arguments.iter().fold(cargo, |cargo, argument| cargo.arg(argument));

@@ -49,10 +49,12 @@ pub(crate) struct Tool {
     program: OsString,
     args: Vec<OsString>,
     envs: Vec<(OsString, OsString)>,
+    removed_envs: Vec<OsString>,
     dir: Option<PathBuf>,
     doing: String,
     hint: Option<String>,
     is_quiet: bool,
+    expected_code: i32,
 }
 
 impl Tool {
@@ -62,10 +64,12 @@ impl Tool {
             program: program.as_ref().to_owned(),
             args: Vec::new(),
             envs: Vec::new(),
+            removed_envs: Vec::new(),
             dir: None,
             doing: doing.into(),
             hint: None,
             is_quiet: false,
+            expected_code: 0,
         }
     }
 
@@ -81,6 +85,13 @@ impl Tool {
 
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.envs.push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Takes variables away that this process has.
+    pub(crate) fn without_envs(mut self, is_one: fn(&str) -> bool) -> Self {
+        let names = std::env::vars_os().map(|(name, _)| name);
+        self.removed_envs.extend(names.filter(|name| is_one(&name.to_string_lossy())));
         self
     }
 
@@ -101,7 +112,13 @@ impl Tool {
         self
     }
 
-    /// Runs it on this terminal; anything but exit code 0 is a failure.
+    /// It ends with this exit code when all is well.
+    pub(crate) fn expect_code(mut self, code: i32) -> Self {
+        self.expected_code = code;
+        self
+    }
+
+    /// Runs it on this terminal; anything but the expected exit code is a failure.
     pub(crate) fn run(&self) -> Result<()> {
         self.print();
         let status = self.command().status().map_err(|error| self.cannot_start(&error))?;
@@ -127,6 +144,9 @@ impl Tool {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
+        for name in &self.removed_envs {
+            command.env_remove(name);
+        }
         command.args(&self.args).envs(self.envs.iter().map(|(name, value)| (name, value)));
         if let Some(dir) = &self.dir {
             command.current_dir(dir);
@@ -141,10 +161,13 @@ impl Tool {
     }
 
     fn judge(&self, status: ExitStatus, messages: &str) -> Result<()> {
-        if status.success() {
+        if status.code() == Some(self.expected_code) {
             return Ok(());
         }
-        let mut wrong = format!("`{}` failed ({status})", self.line());
+        let mut wrong = match self.expected_code {
+            0 => format!("`{}` failed ({status})", self.line()),
+            code => format!("`{}` should end with exit code {code} ({status})", self.line()),
+        };
         if !messages.trim().is_empty() {
             wrong = format!("{wrong}:\n{}", messages.trim_end());
         }
@@ -205,6 +228,14 @@ mod tests {
         let result = Tool::new("false", "trying").arg("x").hint("try `true`").quiet().run();
         let message = result.err().map(|failure| failure.to_string()).unwrap_or_default();
         assert_eq!(message, "trying: `false x` failed (exit status: 1)\n  what to do: try `true`");
+    }
+
+    #[test]
+    fn a_failure_may_be_what_is_expected() {
+        let tool = |program| Tool::new(program, "trying").quiet().expect_code(1);
+        assert_eq!(tool("false").run(), Ok(()));
+        let message = tool("true").run().err().map(|failure| failure.to_string()).unwrap_or_default();
+        assert_eq!(message, "trying: `true` should end with exit code 1 (exit status: 0)");
     }
 
     #[test]

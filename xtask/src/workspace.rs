@@ -30,9 +30,18 @@ impl Workspace {
         self.target.join(profile).join(format!("dl{EXE_SUFFIX}"))
     }
 
+    /// Builds a package where its user sees it; a `cargo run --quiet` after that has nothing to be mute about.
+    pub(crate) fn build_release(&self, what: &str, package: &str) -> Result<()> {
+        eprintln!("xtask: building {what}; the first time takes some minutes");
+        self.cargo(&format!("building {what}")).args(["build", "--release", "--package", package]).run()
+    }
+
     /// `cargo` in the clone, with the same target directory in every call.
     pub(crate) fn cargo(&self, doing: &str) -> Tool {
-        Tool::new("cargo", doing).dir(&self.root).env("CARGO_TARGET_DIR", &self.target)
+        // What `cargo xtask` says of this package: build scripts that look at it would run again whenever a command comes
+        // by this way and the last one came directly, and crates of a minute be built anew.
+        let of_this_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        Tool::new("cargo", doing).dir(&self.root).env("CARGO_TARGET_DIR", &self.target).without_envs(of_this_package)
     }
 }
 

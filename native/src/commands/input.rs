@@ -14,7 +14,7 @@ const LONGEST_LINE_BYTES: u64 = 64 << 20;
 /// A file that can be read from its beginning again; standard input, given as `-`, and pipes are copied to a file without
 /// a name.
 pub(super) struct Input {
-    shown: String,
+    pub(super) shown: String,
     /// What is in it, for messages.
     what: &'static str,
     file: File,
@@ -23,9 +23,10 @@ pub(super) struct Input {
 
 impl Input {
     pub(super) fn open(path: &Path, what: &'static str) -> Result<Self> {
-        let shown = path.display().to_string();
+        let is_standard_input = path == Path::new("-");
+        let shown = if is_standard_input { "standard input".to_owned() } else { path.display().to_string() };
         let failed = |error| failed(what, &shown, &error);
-        let file = if path == Path::new("-") {
+        let file = if is_standard_input {
             spool(&mut io::stdin().lock()).map_err(failed)?
         } else {
             let mut file = File::open(path).map_err(failed)?;

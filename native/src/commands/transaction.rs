@@ -139,20 +139,20 @@ fn part_actions(part: &TablePart) -> Result<Vec<Action>> {
 }
 
 fn read_file(path: &Path, limits: &TransactionLimits) -> Result<TransactionFile> {
-    let shown = path.display().to_string();
     let input = Input::open(path, "the transaction")?;
+    let shown = &input.shown;
     // Actions are most of it; what is much larger than they may be needs not be read.
     let most = (limits.max_bytes as u64).saturating_mul(2).saturating_add(1 << 20);
     if input.size_bytes > most {
         return Err(Error::invalid(format!("{shown} has {} bytes; {most} are allowed", input.size_bytes))
-            .path(&shown)
+            .path(shown)
             .hint("split the transaction, or raise --max-bytes"));
     }
     let text = input.text()?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     serde_json::from_slice(text).map_err(|error| {
         Error::invalid(format!("reading the transaction in {shown}: {error}"))
-            .path(&shown)
+            .path(shown)
             .hint("write {\"tables\": [{\"table\": \"...\", \"actions\": [{\"add\": {...}}]}]}")
     })
 }

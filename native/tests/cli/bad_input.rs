@@ -36,6 +36,7 @@ fn after_first_commit() -> Vec<Case> {
         case("a size as text", &with_size("\"1\""), "expected i64"),
         case("a transaction beyond 64 bits", &transaction("9223372036854775808"), "expected i64"),
         case("an unreadable protocol", &lines(&[with_reader_version(99)]), "reader version 99"),
+        case("a protocol with files outside the log", &lines(&[with_manifests()]), "`adaptiveMetadata`: files of it"),
         case("a protocol below the first", &lines(&[with_reader_version(-5)]), "reader version -5"),
     ]
 }
@@ -52,6 +53,12 @@ fn with_reader_version(version: i64) -> Value {
     json!({ "protocol": { "minReaderVersion": version, "minWriterVersion": 2 } })
 }
 
+fn with_manifests() -> Value {
+    let features = ["adaptiveMetadata"];
+    json!({ "protocol": { "minReaderVersion": 3, "minWriterVersion": 7,
+        "readerFeatures": features, "writerFeatures": features } })
+}
+
 #[test]
 fn damaged_commits_are_refused_and_leave_nothing() {
     for Case { name, tail, message } in after_first_commit() {
@@ -59,7 +66,8 @@ fn damaged_commits_are_refused_and_leave_nothing() {
         let home = Home::new();
         home.write_log("t", &[[first_commit(), tail].concat()]);
         let refused = home.import("t");
-        let kind = if name == "an unreadable protocol" { "unsupported" } else { "corrupt" };
+        let is_unsupported = ["an unreadable protocol", "a protocol with files outside the log"].contains(&name);
+        let kind = if is_unsupported { "unsupported" } else { "corrupt" };
         let error = refused.fails(kind, message);
         assert_eq!(error["path"], commit_name(0), "the error names the file");
         home.nothing_is_left();

@@ -7,6 +7,7 @@ mod commit_refusals;
 mod damaged_checkpoints;
 mod database_forms;
 mod disk_full;
+mod examples;
 mod exit_codes;
 mod failing_sync;
 mod killed;

@@ -15,6 +15,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use report::Columns;
+
 // As in `dl`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,14 +37,22 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Many processes append to one table, beside a bare INSERT of the same bytes and beside DuckLake.
+    #[command(after_long_help = explained(appends::ROWS, &appends::COLUMNS))]
     Appends(appends::Options),
     /// How long one commit takes in one process, beside a bare transaction.
+    #[command(after_long_help = explained(latency::ROWS, &latency::COLUMNS))]
     Latency(latency::Options),
     /// Everything at once, from processes of which one is killed every second; then the checkers.
+    #[command(after_long_help = explained(mixed::ROWS, &mixed::COLUMNS))]
     Mixed(mixed::Options),
     /// A process of one of the others.
     #[command(hide = true)]
     Worker(processes::Options),
+}
+
+/// What a table that is printed means.
+fn explained(rows: &str, columns: &Columns) -> String {
+    format!("{rows}\n\nThe columns:\n  {}", columns.legend.replace('\n', "\n  "))
 }
 
 fn main() -> ExitCode {
@@ -57,4 +67,20 @@ fn main() -> ExitCode {
         eprintln!("load: {error}");
         ExitCode::FAILURE
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_column_is_explained() {
+        for columns in [&appends::COLUMNS, &latency::COLUMNS, &mixed::COLUMNS] {
+            let begins: Vec<&str> = columns.legend.lines().filter_map(|line| line.split("  ").next()).collect();
+            let begins = begins.join(" ");
+            for name in columns.header.iter().flat_map(|column| column.split(' ')) {
+                assert!(begins.split(' ').any(|word| word == name) || name.is_empty(), "{name} is not explained");
+            }
+        }
+    }
 }

@@ -11,8 +11,15 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Prints rows whose first column is text and whose others are numbers.
-pub(crate) fn print_table(header: &[&str], rows: &[Vec<String>]) {
+/// A table's columns, and what they mean, a line each.
+pub(crate) struct Columns {
+    pub(crate) header: &'static [&'static str],
+    pub(crate) legend: &'static str,
+}
+
+/// Prints rows whose first column is text and whose others are numbers, and what the columns mean.
+pub(crate) fn print_table(columns: &Columns, rows: &[Vec<String>]) {
+    let header = columns.header;
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(header);
@@ -28,6 +35,7 @@ pub(crate) fn print_table(header: &[&str], rows: &[Vec<String>]) {
         }
     }
     table.lines().for_each(|line| println!("{}", line.trim_end()));
+    println!("\n{}\n", columns.legend);
 }
 
 /// The machine's load, as it says it (Linux).

@@ -46,7 +46,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use config::{Config, Part};
 pub use mutation::Mutation;
-pub use run::{Report, Work, run};
+pub use run::{Report, Work, run, run_watched};
 pub use shrink::shrink;
 
 /// There is one thread; a panic of another run does not matter here.

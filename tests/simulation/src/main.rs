@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::Parser;
-use deltalakedb_simulation::{Config, Mutation, Part, Report, run, shrink};
+use deltalakedb_simulation::{Config, Mutation, Part, Report, run_watched, shrink};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Runs the simulator.
 #[derive(Parser)]
@@ -31,13 +32,37 @@ struct Cli {
     mutate: Option<Mutation>,
 }
 
+/// What came of the seeds, from all threads.
+#[derive(Default)]
+struct Sum {
+    seeds: AtomicU64,
+    failed: AtomicU64,
+    versions: AtomicU64,
+    faults: AtomicU64,
+}
+
+impl Sum {
+    fn add(&self, report: &Report) {
+        let add = |sum: &AtomicU64, number| sum.fetch_add(number, Ordering::Relaxed);
+        add(&self.seeds, 1);
+        add(&self.failed, u64::from(!report.violations.is_empty()));
+        add(&self.versions, report.work.version_count as u64);
+        add(&self.faults, report.work.fault_count);
+    }
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let first = cli.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
     let start = Instant::now();
-    let (next, done, commits) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    let is_over = AtomicBool::new(false);
-    let has_failed = AtomicBool::new(false);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(cli.seeds as usize);
+    let runs = |count| match count {
+        1 => format!("seed {first}, {} steps", cli.steps),
+        count => format!("{count} seeds from {first} on, {} steps each", cli.steps),
+    };
+    eprintln!("sim: {}: a storm of faults over writers, readers and mirrors, then the checkers", runs(cli.seeds));
+    let (sum, next, is_over) = (Sum::default(), AtomicU64::new(0), AtomicBool::new(false));
+    let bar = steps_bar(cli.seeds.saturating_mul(cli.steps));
     let work = || {
         while !is_over.load(Ordering::Relaxed) {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -47,31 +72,38 @@ fn main() -> ExitCode {
             let mut config = Config::new(first.wrapping_add(number), cli.steps);
             config.without = cli.without.iter().copied().collect();
             config.mutation = cli.mutate;
-            let report = run(config);
-            commits.fetch_add(report.work.version_count as u64, Ordering::Relaxed);
-            let done = 1 + done.fetch_add(1, Ordering::Relaxed);
+            let report = run_watched(config, || bar.inc(1));
+            sum.add(&report);
             if !report.violations.is_empty() {
-                has_failed.store(true, Ordering::Relaxed);
                 if !cli.keep_going && is_over.swap(true, Ordering::Relaxed) {
                     return;
                 }
-                tell_failure(report);
-            }
-            if done % 100 == 0 {
-                eprintln!("{done} of {} seeds, {:.0} s", cli.seeds, start.elapsed().as_secs_f64());
+                tell_failure(report, &bar);
             }
         }
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(cli.seeds as usize);
     std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
-    let (done, commits) = (done.into_inner(), commits.into_inner());
-    println!("{done} seeds from {first} on, {commits} versions committed, {:.1} s", start.elapsed().as_secs_f64());
-    if has_failed.into_inner() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    bar.finish_and_clear();
+    let [done, failed, versions, faults] = [sum.seeds, sum.failed, sum.versions, sum.faults].map(AtomicU64::into_inner);
+    let verdict = if failed == 0 { "no failure".to_owned() } else { format!("{failed} FAILED") };
+    println!(
+        "{verdict}: {}; {versions} versions were committed and {faults} faults happened, in {:.1} s",
+        runs(done),
+        start.elapsed().as_secs_f64()
+    );
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn tell_failure(report: Report) {
-    eprintln!("FAILED: {report}");
-    eprintln!("shrinking ...");
+/// A bar over the steps of all seeds: on a terminal only.
+fn steps_bar(steps: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} steps {eta}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+fn tell_failure(report: Report, bar: &ProgressBar) {
+    bar.suspend(|| eprintln!("FAILED: {report}\nshrinking ..."));
     let smallest = shrink(report);
-    eprintln!("the smallest run found that fails:\n{smallest}");
+    bar.suspend(|| eprintln!("the smallest run found that fails:\n{smallest}"));
 }

@@ -43,7 +43,11 @@ impl Client {
 
     /// Whether a fault happens now.
     pub(crate) fn fault(&self, part: Part, every: usize) -> bool {
-        self.world.is_stormy() && self.world.config.has(part) && self.once_in(every)
+        let happens = self.world.is_stormy() && self.world.config.has(part) && self.once_in(every);
+        if happens {
+            self.world.count_fault();
+        }
+        happens
     }
 
     /// The way of a request or an answer.

@@ -53,6 +53,8 @@ pub struct Work {
     pub published_count: usize,
     /// Tables that importers finished.
     pub copy_count: usize,
+    /// Faults that happened, deaths of clients among them.
+    pub fault_count: u64,
 }
 
 impl Work {
@@ -79,15 +81,20 @@ impl Work {
 
 /// Does a run.
 pub fn run(config: Config) -> Report {
+    run_watched(config, || {})
+}
+
+/// Does a run, and calls `on_step` at each step of its storm.
+pub fn run_watched(config: Config, on_step: impl FnMut()) -> Report {
     let world = match World::new(config.clone()) {
         Ok(world) => world,
         Err(error) => return Report::failed(config, format!("making a catalog: {error:?}")),
     };
-    let result = storm_and_calm(&world);
+    let result = storm_and_calm(&world, on_step);
     let catalog = Calm(world.clone());
     let history = result.and_then(|()| at_once(history::read(&catalog)));
     let ledger = lock(&world.ledger);
-    let (violations, work) = match history {
+    let (violations, mut work) = match history {
         Ok(tables) => (check(&tables, &ledger, &world.objects), Work::of(&tables, &ledger)),
         Err(error) => {
             let mut violations = ledger.violations.clone();
@@ -95,11 +102,12 @@ pub fn run(config: Config) -> Report {
             (violations, Work::default())
         }
     };
+    work.fault_count = world.fault_count();
     let (event_count, trace_hash) = world.trace.digest();
     Report { config, violations, event_count, trace_hash, last_events: world.trace.last(), work }
 }
 
-fn storm_and_calm(world: &Arc<World>) -> Result<()> {
+fn storm_and_calm(world: &Arc<World>, mut on_step: impl FnMut()) -> Result<()> {
     let mut rng = world.rng("world");
     let mut keys = Vec::new();
     for number in 0..1 + rng.usize(..4) {
@@ -137,7 +145,9 @@ fn storm_and_calm(world: &Arc<World>) -> Result<()> {
     for _ in 0..world.config.steps {
         if let Step::Crashed(name) = executor.step(crash_every) {
             world.tell(&name, "died, and begins anew");
+            world.count_fault();
         }
+        on_step();
     }
     world.tell("world", "the storm is over");
     world.calm_down();

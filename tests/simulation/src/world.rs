@@ -28,6 +28,7 @@ pub(crate) struct World {
     catalog: Mutex<SqliteConnection>,
     /// Faults happen.
     is_stormy: AtomicBool,
+    fault_count: AtomicU64,
     next_number: AtomicU64,
 }
 
@@ -50,6 +51,7 @@ impl World {
             objects: Objects::default(),
             catalog: Mutex::new(catalog),
             is_stormy: AtomicBool::new(true),
+            fault_count: AtomicU64::new(0),
             next_number: AtomicU64::new(1),
         }))
     }
@@ -88,6 +90,15 @@ impl World {
     /// From now on there are no faults.
     pub(crate) fn calm_down(&self) {
         self.is_stormy.store(false, Ordering::Relaxed);
+    }
+
+    /// A fault happens.
+    pub(crate) fn count_fault(&self) {
+        self.fault_count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn fault_count(&self) -> u64 {
+        self.fault_count.load(Ordering::Relaxed)
     }
 
     /// A number that no other call of the run gets.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by them
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use deltalakedb_simulation::{Config, Mutation, Part, Report, run, shrink};
 
@@ -139,4 +140,32 @@ fn a_failing_run_shrinks_to_one_that_fails() {
     assert_eq!(again.violations, smallest.violations);
     let line = smallest.to_string();
     assert!(line.starts_with("cargo xtask sim --seed "), "{line}");
+}
+
+/// What the command prints where nobody watches, and its exit code.
+fn command(arguments: &str) -> (String, String, Option<i32>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_deltalakedb-simulation"));
+    let output = command.args(arguments.split(' ')).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr), output.status.code())
+}
+
+#[test]
+fn the_command_tells_what_it_does_and_what_came_of_it() {
+    let (out, err, code) = command("--seed 3 --seeds 2 --steps 300");
+    assert!(err.starts_with("sim: 2 seeds from 3 on, 300 steps each: ") && err.lines().count() == 1, "{err:?}");
+    assert!(out.starts_with("no failure: 2 seeds from 3 on, 300 steps each; "), "{out}");
+    let words: Vec<_> = out.split(' ').collect();
+    for what in ["versions", "faults"] {
+        let at = words.iter().position(|word| *word == what).unwrap();
+        assert!(words[at - 1].parse::<u64>().unwrap() > 0, "{out}");
+    }
+    assert_eq!(code, Some(0));
+
+    let failing = failing_run("unique_commit_ids", "is version", 20).config;
+    let (out, err, code) = command(failing.command_line().strip_prefix("cargo xtask sim ").unwrap());
+    assert!(out.starts_with(&format!("1 FAILED: seed {}, {} steps; ", failing.seed, failing.steps)), "{out}");
+    assert!(err.contains(&format!("FAILED: {}\n", failing.command_line())), "{err}");
+    assert!(err.contains("the smallest run found that fails:\ncargo xtask sim --seed "), "{err}");
+    assert_eq!(code, Some(1));
 }

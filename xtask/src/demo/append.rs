@@ -1,4 +1,4 @@
-//! The commit of the demo: a data file that is really there, and its add action.
+//! The commits of the demo: a data file that is really there, and its add action.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,10 @@ pub(super) struct Append {
     pub(super) action: Value,
 }
 
-/// Copies one of the table's files under a new name. Size, statistics and partition are those of
-/// the original; `files` is what `dl files --format ndjson` lists.
-pub(super) fn prepare(table: &Path, files: &str) -> Result<Append> {
+/// Copies one of the table's files under another name. Size, partition and number of rows are
+/// those of the original, whose other statistics are left out, as the action is shown to people; `files` is what
+/// `dl files --format ndjson` lists.
+pub(super) fn prepare(table: &Path, files: &str, name: &str) -> Result<Append> {
     let original = files
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -27,7 +28,6 @@ pub(super) fn prepare(table: &Path, files: &str) -> Result<Append> {
                 .hint(format!("it printed: {files}"))
         })?;
     let path = original["path"].as_str().unwrap_or_default();
-    let name = "part-00000-demo.snappy.parquet";
     let file = table.join(name);
     let source = table.join(path);
     let size = fs::copy(&source, &file).map_err(at("copying", &source))?;
@@ -37,9 +37,15 @@ pub(super) fn prepare(table: &Path, files: &str) -> Result<Append> {
         "size": size,
         "modificationTime": now_ms(),
         "dataChange": true,
-        "stats": original["stats"],
+        "stats": row_count(&original),
     }});
     Ok(Append { file, action })
+}
+
+/// The statistics of an action without all but their number of rows.
+fn row_count(add: &Value) -> Option<String> {
+    let stats: Value = serde_json::from_str(add["stats"].as_str()?).ok()?;
+    Some(json!({ "numRecords": stats["numRecords"] }).to_string())
 }
 
 fn now_ms() -> u64 {

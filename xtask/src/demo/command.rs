@@ -6,6 +6,8 @@ use crate::tools::{Result, Tool, quoted};
 
 /// The columns that a shown command fills.
 const WIDTH: usize = 90;
+/// The exit code of a commit that lost.
+const CONFLICT: i32 = 4;
 
 /// `dl` and the catalog that it works on.
 pub(super) struct Dl {
@@ -28,10 +30,21 @@ impl Dl {
 
     /// Prints the command and runs it on this terminal.
     pub(super) fn show(&self, args: &[&str]) -> Result<()> {
+        self.shown(args).run()
+    }
+
+    /// The same, of a commit that loses.
+    pub(super) fn show_conflict(&self, args: &[&str]) -> Result<()> {
+        self.shown(args).expect_code(CONFLICT).run()?;
+        println!("(exit code {CONFLICT})");
+        Ok(())
+    }
+
+    fn shown(&self, args: &[&str]) -> Tool {
         let args = self.with_own_args(args);
         let words = std::iter::once(self.program.to_string_lossy().into_owned()).chain(args.clone());
         println!("\n$ {}\n", folded(&words.collect::<Vec<_>>()));
-        self.tool(&args).run()
+        self.tool(&args)
     }
 
     /// Runs a command for its output, which is not shown.

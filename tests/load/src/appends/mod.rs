@@ -22,6 +22,7 @@ use crate::{Result, catalog};
 
 pub(crate) use bare::Bare;
 use group::Group;
+pub(crate) use summary::{COLUMNS, ROWS};
 use worker::What;
 
 /// Commits before the measurement: the log beside the file is then written over, and not made longer.
@@ -50,6 +51,8 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
+    let Options { processes, seconds, rounds, .. } = options;
+    eprintln!("load: appends, {processes} processes; of each kind {rounds} rounds of {seconds} s");
     let folder = tempfile::tempdir()?;
     let path = folder.path().join(worker::CATALOG);
     // Held open: the last connection that closes removes the log.

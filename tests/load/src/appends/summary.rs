@@ -4,7 +4,28 @@ use serde_json::json;
 
 use super::group::Group;
 use crate::Result;
-use crate::report::{Format, load_average, print_table};
+use crate::report::{Columns, Format, load_average, print_table};
+
+pub(crate) const ROWS: &str = "\
+Each process does the same as fast as it can, one after the other, and each is
+safe on the disk before the next begins:
+  commits                   append a file to a table of the catalog, the same
+  bare INSERT               of the same bytes into a plain SQLite table; it
+                            waits for other processes as SQLite does
+  bare INSERT, waits alike  the same; it waits as the catalog does
+  DuckLake                  register a file with DuckLake on SQLite
+The first three take turns, --rounds times; then comes DuckLake, once.";
+
+pub(crate) const COLUMNS: Columns = Columns {
+    header: &["", "per s", "rounds", "p50 ms", "p95 ms", "p99 ms", "max ms", "failures", "conflicts", "least", "most"],
+    legend: "\
+per s               successes of all processes a second: the middle round's
+rounds              the same of each round
+p50 p95 p99 max ms  what half, 95 %, 99 % and all of them took at the most
+failures            errors, such as a database that stays busy
+conflicts           commits that lost to another one; appends never should
+least most          of the process with the fewest and the most, last round",
+};
 
 /// Of DuckLake where it cannot be measured.
 const DUCKLAKE_ELSEWHERE: &str = "8.7 commits/s and 132 failures/s of 16 processes were measured on 2 cores \
@@ -33,11 +54,7 @@ pub(crate) fn print(groups: &[Group], lake: Option<Result<Group>>, wrong: &[Stri
         return Ok(());
     }
     let rows: Vec<Vec<String>> = all().map(row).collect();
-    print_table(
-        &["", "per s", "rounds", "p50 ms", "p95 ms", "p99 ms", "max ms", "failures", "conflicts", "least", "most"],
-        &rows,
-    );
-    println!();
+    print_table(&COLUMNS, &rows);
     if let Some(ratio) = ratio(groups) {
         println!(
             "commits: {ratio:.2} of the bare INSERT's throughput; load average {:.1}",

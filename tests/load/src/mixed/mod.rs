@@ -21,6 +21,7 @@ use crate::processes::{Job, Worker, now};
 use crate::report::Format;
 use crate::{Result, catalog};
 
+pub(crate) use summary::{COLUMNS, ROWS};
 use worker::Order;
 
 pub(crate) const CATALOG: &str = "catalog.db";

@@ -4,7 +4,23 @@ use serde_json::json;
 
 use super::verdict::{Endings, Verdict};
 use crate::Result;
-use crate::report::{Format, print_table};
+use crate::report::{Columns, Format, print_table};
+
+pub(crate) const ROWS: &str = "\
+A row is a kind of commit. The processes read and commit whatever they like,
+beside each other. --kill-every so often one is killed, mostly in the middle of
+a commit, and begins anew. In the end the checkers of the simulator hold the
+catalog against what each process wrote down. Exit code 0 when all holds.";
+
+pub(crate) const COLUMNS: Columns = Columns {
+    header: &["commits", "committed", "conflicted", "refused", "untold"],
+    legend: "\
+commits     by their kind; each ended in one of four ways:
+committed   it was told that it is there
+conflicted  it lost to another commit
+refused     by a rule of the table, such as that a removed file must be there
+untold      the process was killed before it was told, or the answer was lost",
+};
 
 /// Violations that are printed to people.
 const SHOWN: usize = 20;
@@ -38,8 +54,7 @@ pub(crate) fn print(verdict: &Verdict, seed: u64, deaths: usize, format: Format)
         untold: sum.untold + one.untold,
     });
     rows.push(row("all", &total));
-    print_table(&["commits", "committed", "conflicted", "refused", "untold"], &rows);
-    println!();
+    print_table(&COLUMNS, &rows);
     println!("seed {seed}; {deaths} processes killed; {} commits were sent more than once", verdict.sent_again);
     println!("of {} commits whose answer was not heard, {} are there", total.untold, verdict.untold_there);
     println!("{} snapshots were compared with the replay; versions {:?}", verdict.snapshots, verdict.versions);

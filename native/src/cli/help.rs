@@ -1,0 +1,84 @@
+//! What follows the options in the help of the command line: exit codes, and examples, which a test runs. In lines that an
+//! old terminal holds, as folded ones lose their indentation.
+
+/// Of `dl` itself.
+pub(super) const DL: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage, 4 a commit that lost to another one.
+Messages go to standard error; with --format json an error is JSON, too.
+
+Begin with:
+    dl import --database catalog.db --log-dir /path/to/table/_delta_log
+    dl history --database catalog.db
+`dl help <command>` tells all options of a command.";
+
+pub(super) const COMMIT: &str = r#"Examples:
+  Append a file. It is in the table's folder already; the commit makes it a part
+  of the table:
+
+    cat > append.ndjson <<'END'
+    {"add":{"path":"part-1.parquet","partitionValues":{},"size":1024,"modificationTime":1704067200000,"dataChange":true}}
+    END
+    dl commit --database catalog.db --table events --actions append.ndjson
+
+  Remove it, after a look at version 8 for rows with an id above 10. If others
+  added or removed such rows since, nothing is committed, and the message says who:
+
+    echo '{"remove":{"path":"part-1.parquet","dataChange":true}}' > delete.ndjson
+    dl commit --database catalog.db --table events --actions delete.ndjson \
+      --operation DELETE --read-version 8 --read-where "id > 10"
+
+Exit codes:
+  0  it is committed, now or before with this --commit-id
+  1  it is not committed; where the message says that the answer was lost, it may
+     be: send it again with the --commit-id that the message names
+  2  wrong usage
+  4  it lost to the commit that the message names; nothing was committed"#;
+
+pub(super) const TRANSACTION: &str = r#"The file is one JSON object. An entry of "tables" has
+  "table"      name or UUID
+  "actions"    an array of actions, such as {"add":{...}}
+and may have
+  "operation"  such as DELETE; by default WRITE
+  "read"       what the transaction looked at in this table, at its "version":
+               "whole_table": true, "where": [conditions], "files": [paths];
+               and "app_ids": [applications]
+  "isolation"  serializable, write-serializable or snapshot
+  "database"   the catalog of the table, which must be that of --database
+Beside "tables" there may be
+  "transaction_id"  a UUID: sent again with it, the transaction happens once
+  "begun_at_ms"     when it began, in milliseconds since 1970, for --max-age
+
+Example:
+
+    cat > txn.json <<'END'
+    {"tables":[
+      {"table":"orders","actions":[
+        {"add":{"path":"order-1.parquet","partitionValues":{},"size":1024,"modificationTime":1704067200000,"dataChange":true}}]},
+      {"table":"stock","operation":"DELETE","read":{"version":8,"where":["id > 10"]},"actions":[
+        {"remove":{"path":"part-1.parquet","dataChange":true}}]}
+    ]}
+    END
+    dl transaction --database catalog.db --file txn.json
+
+Exit codes:
+  0  all tables are committed to, now or before with this "transaction_id"
+  1  none is; where the message says that the answer was lost, all may be: send
+     it again with the "transaction_id" that the message names
+  2  wrong usage
+  4  in one table it lost to the commit that the message names; nothing was
+     committed"#;
+
+pub(super) const SWEEP: &str = r#"A commit of more than 16,384 actions is written to the catalog piece by piece,
+and becomes visible at its end. Where its writer died before that, the pieces
+stay until a sweep, which may run at any time, beside others.
+
+Examples:
+  Once a day, as by cron:
+
+    dl sweep --database catalog.db
+
+  Also what was left by writers that wrote nothing for an hour:
+
+    dl sweep --database catalog.db --older-than 3600
+
+Exit codes: 0 done, whether anything was left or not; 1 failed; 2 wrong usage."#;
