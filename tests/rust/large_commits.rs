@@ -162,10 +162,10 @@ async fn a_file_with_an_odd_path_gets_a_vector() {
     let (_folder, database) = catalog(Limits::SQLITE, actions).await;
     let at_once = parsed(&[remove("a b"), with_vector("a b")]);
     assert_eq!(
-        commit(&database, &HOST, &named("t"), &CommitRequest::new("small", at_once)).await.unwrap(),
+        commit(&database, &HOST, &named("t"), &CommitRequest::new(id("small"), at_once)).await.unwrap(),
         committed(1)
     );
-    let mut large = begin(&database, CommitRequest::new("large", Vec::new())).await;
+    let mut large = begin(&database, CommitRequest::new(id("large"), Vec::new())).await;
     let alone = large.write(&parsed(&[with_vector("c d")])).await.unwrap_err();
     assert!(alone.to_string().contains("`c d` is no URI"), "{alone}");
     large.write(&parsed(&[remove("c d")])).await.unwrap();
@@ -174,7 +174,7 @@ async fn a_file_with_an_odd_path_gets_a_vector() {
         large.finalize().await.unwrap(),
         Outcome::Committed(Committed { table: "t".into(), version: 2, timestamp_ms: 1001 })
     );
-    let mut same_page = begin(&database, CommitRequest::new("same page", Vec::new())).await;
+    let mut same_page = begin(&database, CommitRequest::new(id("same page"), Vec::new())).await;
     same_page.write(&parsed(&[with_vector("e f"), remove("e f")])).await.unwrap();
     let error = same_page.finalize().await.unwrap_err();
     assert!(error.to_string().contains("`e f` is to be removed, but it is not in the table"), "{error}");
@@ -183,10 +183,12 @@ async fn a_file_with_an_odd_path_gets_a_vector() {
 #[tokio::test]
 async fn a_file_of_a_large_commit_has_the_spelling_of_its_first_add() {
     let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;
-    let mut large = begin(&database, CommitRequest::new("large", Vec::new())).await;
+    let mut large = begin(&database, CommitRequest::new(id("large"), Vec::new())).await;
     large.write(&parsed(&[add("p=é/a")])).await.unwrap();
     large.write(&parsed(&[add("p=é/b")])).await.unwrap();
-    commit(&database, &HOST, &named("t"), &CommitRequest::new("other", parsed(&[add("p=%C3%A9/b")]))).await.unwrap();
+    commit(&database, &HOST, &named("t"), &CommitRequest::new(id("other"), parsed(&[add("p=%C3%A9/b")])))
+        .await
+        .unwrap();
     let error = large.finalize().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("`p=é/b` is one file with `p=%C3%A9/b`"), "{error}");

@@ -27,7 +27,7 @@ pub enum Mutation {
 }
 
 /// What each part of a commit begins with.
-const TAKE_VERSION: &str = "SELECT p.table_id, p.version + 1";
+const TAKE_VERSION: &str = "SELECT p.version_id + 1";
 
 /// The condition by which a commit moves a table's version.
 const RULES_VERSION: &str = "AND t.rules_version <= ?12";
