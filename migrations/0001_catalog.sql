@@ -175,6 +175,7 @@ CREATE TABLE dl_large_commit_files (
   clustering_provider        TEXT,
   extra                      TEXT,              -- JSON
   rows_before                INTEGER,           -- in the added files before this one
+  other_spellings            TEXT,              -- JSON: paths that engines write for the added file, too; mostly NULL
   deletion_timestamp         INTEGER,
   action                     TEXT               -- JSON of a remove or cdc
 );

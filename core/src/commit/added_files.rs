@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use crate::action::{Action, Add};
 use crate::catalog::quoted;
-use crate::sql::{Batch, Database, Limits, ResultSet, Row, RowSource, Statement, Value, with_rows};
+use crate::sql::{Batch, Database, Limits, ResultSet, Row, RowSource, Rows, Statement, Value, with_rows};
 use crate::table_features::{assigns_row_ids, has_writer_feature, is_append_only};
 use crate::{Error, Result};
 
@@ -93,8 +93,7 @@ const LIVE_FILE_REPLACED: Rule = rule!(
 /// The rules that a commit could break, each with the files in question.
 fn rules(part: &Part<'_>) -> Vec<(&'static Rule, RowSource)> {
     let (metadata, protocol) = part.leaves();
-    let questions = part.questions();
-    let mut rules = vec![(&UNUSUAL_PATH, questions.unusual()), (&OTHER_SPELLING, questions.spellings())];
+    let mut rules = vec![(&UNUSUAL_PATH, part.unusual_files().rows()), (&OTHER_SPELLING, spellings(part))];
     if assigns_row_ids(metadata, protocol) {
         rules.push((
             &MORE_ROWS,
@@ -117,6 +116,26 @@ fn rules(part: &Part<'_>) -> Vec<(&'static Rule, RowSource)> {
         ));
     }
     rules
+}
+
+/// Added files with the other spellings of their path.
+fn spellings(part: &Part<'_>) -> RowSource {
+    match &part.staged {
+        Some(staged) if staged.has_other_spellings => {
+            RowSource::Stored { sql: large::OTHER_SPELLINGS, key: staged.key }
+        }
+        Some(_) => Rows::new(2).into(),
+        None => {
+            let adds = part.request.actions.iter().filter_map(|action| match action {
+                Action::Add(add) => Some(&add.path),
+                _ => None,
+            });
+            let pairs = adds.flat_map(|path| {
+                other_spellings(path).into_iter().map(move |spelling| [path.as_str().into(), spelling.into()])
+            });
+            rows(pairs).into()
+        }
+    }
 }
 
 fn added<const N: usize>(
@@ -180,21 +199,16 @@ fn broken(part: &Part<'_>, rule: &Rule, path: &str, row: &mut Row) -> Result<Err
         .hint("write new rows to a file of another name; new statistics or tags go with `dataChange` false"),
         _ => {
             let dv_id = row.optional_text(1)?;
-            let questions = part.questions();
-            let unusual = questions.unusual.iter().find(|unusual| unusual.path == path && unusual.dv_id == dv_id);
+            let unusual = part.unusual_files();
+            let unusual = unusual.0.iter().find(|unusual| unusual.path == path && unusual.dv_id == dv_id);
             unusual.map_or_else(|| Error::invalid(format!("the table never had {file}")), |unusual| unusual.wrong.clone())
         }
     })
 }
 
-/// What only the catalog knows of the files that a commit brings in.
+/// Added files that no commit may bring in, unless the table has or had them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Questions {
-    /// Did the table have them? No commit may bring them in else.
-    unusual: Vec<Unusual>,
-    /// Does the table have the file of a path under another spelling of it?
-    spellings: Vec<[String; 2]>,
-}
+pub(super) struct UnusualFiles(Vec<Unusual>);
 
 /// A path that no commit may bring in, or a deletion vector.
 #[derive(Clone, Debug)]
@@ -205,7 +219,7 @@ struct Unusual {
     wrong: Error,
 }
 
-impl Questions {
+impl UnusualFiles {
     /// Of added files; what the commit removes is in the table.
     pub(super) fn of(actions: &[Action], location: &str, operation: &str) -> Self {
         let mut removed: Option<HashSet<&str>> = None;
@@ -216,33 +230,27 @@ impl Questions {
             });
             removed.get_or_insert_with(|| removes.collect()).contains(path)
         };
-        let mut questions = Questions::default();
+        let mut unusual = Vec::new();
         for action in actions {
             let Action::Add(add) = action else { continue };
             let path = &add.path;
             if let Some(wrong) = unusual_path(path, location, operation).filter(|_| !is_removed(path)) {
-                questions.unusual.push(Unusual { path: path.clone(), dv_id: None, wrong });
+                unusual.push(Unusual { path: path.clone(), dv_id: None, wrong });
             }
             let vector = add.deletion_vector.as_ref();
             if let Some(wrong) = vector.and_then(|vector| unusual_vector(vector, location, operation)) {
                 let wrong = wrong.context(format!("checking {}", quoted(path)));
-                questions.unusual.push(Unusual { path: path.clone(), dv_id: Some(add.dv_id()), wrong });
+                unusual.push(Unusual { path: path.clone(), dv_id: Some(add.dv_id()), wrong });
             }
-            questions.spellings.extend(other_spellings(path).into_iter().map(|spelling| [path.clone(), spelling]));
         }
-        questions
+        UnusualFiles(unusual)
     }
 
-    pub(super) fn extend(&mut self, more: Questions) {
-        self.unusual.extend(more.unusual);
-        self.spellings.extend(more.spellings);
+    pub(super) fn extend(&mut self, more: UnusualFiles) {
+        self.0.extend(more.0);
     }
 
-    fn unusual(&self) -> RowSource {
-        rows(self.unusual.iter().map(|file| [file.path.as_str().into(), file.dv_id.clone().into()])).into()
-    }
-
-    fn spellings(&self) -> RowSource {
-        rows(self.spellings.iter().map(|paths| paths.each_ref().map(|path| path.as_str().into()))).into()
+    fn rows(&self) -> RowSource {
+        rows(self.0.iter().map(|file| [file.path.as_str().into(), file.dv_id.clone().into()])).into()
     }
 }

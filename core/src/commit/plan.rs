@@ -11,7 +11,7 @@ use crate::sql::{Batch, Limits, RowSource, Statement, Value};
 use crate::table_features::{ROW_TRACKING_DOMAIN, assigns_row_ids, in_commit_timestamps_enabled, row_tracking_enabled};
 use crate::{Error, Result};
 
-use super::added_files::{Questions, added_guards};
+use super::added_files::{UnusualFiles, added_guards};
 use super::check::{Past, check, check_rest, operation_of, refuses_vectors};
 use super::digest::Digest;
 use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, GUARD_ROW_IDS_DIFFER, file_guards, guards, had_schema};
@@ -39,8 +39,8 @@ pub(super) struct Part<'a> {
     pub loses_row_ids: bool,
     /// File actions that are in the catalog already.
     pub staged: Option<Staged>,
-    /// What must be asked of those.
-    pub staged_questions: Questions,
+    /// Those that no commit may bring in.
+    pub unusual_staged: UnusualFiles,
     /// Of the tables of the transaction that it is part of.
     pub transaction: Option<Digest>,
 }
@@ -53,7 +53,7 @@ impl<'a> Part<'a> {
             examined_version: None,
             loses_row_ids: false,
             staged: None,
-            staged_questions: Questions::default(),
+            unusual_staged: UnusualFiles::default(),
             transaction: None,
         }
     }
@@ -62,9 +62,9 @@ impl<'a> Part<'a> {
         state: &'a mut Snapshot,
         request: &'a CommitRequest,
         staged: Staged,
-        staged_questions: Questions,
+        unusual_staged: UnusualFiles,
     ) -> Self {
-        Part { staged: Some(staged), staged_questions, ..Part::new(state, request) }
+        Part { staged: Some(staged), unusual_staged, ..Part::new(state, request) }
     }
 
     /// `tables`: all those of the transaction.
@@ -132,13 +132,13 @@ impl<'a> Part<'a> {
         rows(added).into()
     }
 
-    /// What only the catalog knows of the added files.
-    pub(super) fn questions(&self) -> Cow<'_, Questions> {
+    /// Added files that no commit may bring in.
+    pub(super) fn unusual_files(&self) -> Cow<'_, UnusualFiles> {
         match self.staged {
-            Some(_) => Cow::Borrowed(&self.staged_questions),
+            Some(_) => Cow::Borrowed(&self.unusual_staged),
             None => {
                 let location = &self.state.table.location;
-                Cow::Owned(Questions::of(&self.request.actions, location, &self.operation()))
+                Cow::Owned(UnusualFiles::of(&self.request.actions, location, &self.operation()))
             }
         }
     }

@@ -16,15 +16,16 @@ use crate::snapshot::{At, Snapshot, snapshot};
 use crate::sql::{Batch, Database, DatabaseError, Statement, Value, with_rows};
 use crate::{Error, ErrorKind, Result};
 
-use super::added_files::Questions;
+use super::added_files::UnusualFiles;
 use super::attempts::{Ending, committed_before, find_commit, run};
-use super::check::{Past, Spellings, check_page, check_rest, ill_formed_removes, operation_of};
+use super::check::{Past, Spellings, check_page, check_rest, ill_formed_removes, operation_of, other_spellings};
 use super::digest::Digest;
 use super::host::{Host, RetryPolicy};
 use super::outcome::Outcome;
 use super::plan::Part;
 use super::request::CommitRequest;
 use super::totals::Totals;
+use super::write::json;
 use errors::{overtaken, unwritten};
 use rows::StagedRows;
 use statements::{
@@ -51,6 +52,8 @@ pub(super) struct Staged {
     /// Whether each removed file takes its rows with it.
     pub removes_only_data: bool,
     pub changes_data: bool,
+    /// Whether a path of an added file has others.
+    pub has_other_spellings: bool,
     pub digest: Digest,
 }
 
@@ -81,6 +84,13 @@ impl Staged {
     }
 
     /// What an action tells of the commit, before it is written.
+    /// Those of the path of an added file, as JSON.
+    fn other_spellings(&mut self, path: &str) -> Value {
+        let spellings = other_spellings(path);
+        self.has_other_spellings |= !spellings.is_empty();
+        (!spellings.is_empty()).then(|| json(&spellings)).into()
+    }
+
     fn note(&mut self, action: &Action) {
         self.digest.insert(action);
         self.totals.note(action);
@@ -145,7 +155,7 @@ pub struct LargeCommit<'a, D, H> {
     request: CommitRequest,
     staged: Staged,
     spellings: Spellings,
-    questions: Questions,
+    unusual_files: UnusualFiles,
     /// Files that it removes at paths that are ill-formed: those it may add again.
     ill_formed: HashSet<String>,
     /// The page that may be written in part.
@@ -200,6 +210,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             removes_data: false,
             removes_only_data: true,
             changes_data: false,
+            has_other_spellings: false,
             digest: Digest::of(&request),
         };
         let retry = RetryPolicy::default();
@@ -211,7 +222,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             request,
             staged,
             spellings: Spellings::default(),
-            questions: Questions::default(),
+            unusual_files: UnusualFiles::default(),
             ill_formed: HashSet::new(),
             failed: None,
             has_happened,
@@ -279,7 +290,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         self.spellings.insert(actions);
         let operation = operation_of(&self.request.actions, self.request.operation.as_deref());
         self.ill_formed.extend(ill_formed_removes(actions).map(str::to_owned));
-        self.questions.extend(Questions::of(actions, &self.state.table.location, &operation));
+        self.unusual_files.extend(UnusualFiles::of(actions, &self.state.table.location, &operation));
         Ok(())
     }
 
@@ -360,7 +371,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
             });
         }
         let mut state = self.state.clone();
-        let mut parts = [Part::large(&mut state, &self.request, self.staged.clone(), self.questions.clone())];
+        let mut parts = [Part::large(&mut state, &self.request, self.staged.clone(), self.unusual_files.clone())];
         let asked = committed_before(self.database, &parts).await;
         if let Some(before) = asked.map_err(|error| error.context("asking whether the large commit has happened"))? {
             self.clean_up().await;

@@ -17,7 +17,7 @@ impl StagedRows {
     /// Actions that come after what is staged, which they are added to.
     pub(super) fn of(actions: &[Action], staged: &mut Staged) -> Self {
         let mut rows =
-            StagedRows { adds: Rows::new(ADD_COLUMNS + 2), removes: Rows::new(REMOVE_COLUMNS + 1), cdc: Rows::new(3) };
+            StagedRows { adds: Rows::new(ADD_COLUMNS + 3), removes: Rows::new(REMOVE_COLUMNS + 1), cdc: Rows::new(3) };
         for action in actions {
             let place: Value = staged.count().into();
             match action {
@@ -25,6 +25,7 @@ impl StagedRows {
                     rows.adds.push([place]);
                     rows.adds.push(add_row(staged.totals.added_count, add.clone(), add.dv_id()));
                     rows.adds.push_value(staged.row_count);
+                    rows.adds.push_value(staged.other_spellings(&add.path));
                 }
                 Action::Remove(remove) => {
                     rows.removes.push([place]);

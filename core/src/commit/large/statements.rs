@@ -22,13 +22,14 @@ pub(super) const GUARD_WRITTEN: &str =
 
 pub(super) const STAGE_ADDS: &str = "
 WITH rows (place, ordinal, path, dv_id, size, modification_time, data_change, row_count, partition_values, stats,
-  deletion_vector, tags, base_row_id, default_row_commit_version, clustering_provider, extra, rows_before) AS ({rows})
+  deletion_vector, tags, base_row_id, default_row_commit_version, clustering_provider, extra, rows_before, other_spellings)
+  AS ({rows})
 INSERT INTO dl_large_commit_files (file_key, large_commit_id, name, ordinal, path, dv_id, size, modification_time,
   data_change, row_count, partition_values, stats, deletion_vector, tags, base_row_id, default_row_commit_version,
-  clustering_provider, extra, rows_before)
+  clustering_provider, extra, rows_before, other_spellings)
 SELECT (?1 << 40) + r.place, ?1, 'add', r.ordinal, r.path, r.dv_id, r.size, r.modification_time, r.data_change,
   r.row_count, r.partition_values, r.stats, r.deletion_vector, r.tags, r.base_row_id, r.default_row_commit_version,
-  r.clustering_provider, r.extra, r.rows_before
+  r.clustering_provider, r.extra, r.rows_before, r.other_spellings
 FROM rows r WHERE NOT EXISTS (SELECT 1 FROM dl_large_commit_files f WHERE f.file_key = (?1 << 40) + r.place)";
 
 pub(super) const STAGE_REMOVES: &str = "
@@ -70,6 +71,11 @@ pub(in crate::commit) const GIVEN_ROW_IDS: &str = "
 SELECT path, base_row_id, default_row_commit_version FROM dl_large_commit_files
 WHERE large_commit_id = {key} AND name = 'add'
   AND (base_row_id IS NOT NULL OR default_row_commit_version IS NOT NULL)";
+
+/// Added files with the other spellings of their path.
+pub(in crate::commit) const OTHER_SPELLINGS: &str = "
+SELECT f.path, s.value FROM dl_large_commit_files f CROSS JOIN json_each(f.other_spellings) s
+WHERE f.large_commit_id = {key} AND f.name = 'add' AND f.other_spellings IS NOT NULL";
 
 /// Added files that change data.
 pub(in crate::commit) const NEW_DATA: &str =
