@@ -141,7 +141,12 @@ impl From<DatabaseError> for Error {
             Unique(_) => (ErrorKind::Conflict, None),
             Busy(_) => (ErrorKind::Unavailable, Some("another process holds the database; try again")),
             Full(_) => (ErrorKind::Unavailable, Some("nothing was changed; free some space and try again")),
-            ReadOnly(_) => (ErrorKind::Denied, Some("check the permissions of the database file and of its folder")),
+            ReadOnly(_) => (
+                ErrorKind::Denied,
+                Some(
+                    "check the permissions of the database file, of its folder, and of the `-wal` and `-shm` files beside it",
+                ),
+            ),
             NotADatabase(_) => {
                 (ErrorKind::Corrupt, Some("check the path; restore the file from a backup if it was a catalog"))
             }
@@ -164,4 +169,4 @@ impl From<DatabaseError> for Error {
 }
 
 const OUT_OF_RANGE: &str =
-    "the sizes or row counts of the table's files add up to more than 64 bits hold, or below zero";
+    "the sizes, row counts or times of the table's versions go beyond what 64 bits hold, or below zero";

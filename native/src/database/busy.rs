@@ -16,7 +16,6 @@ const FIRST_PAUSE: Duration = Duration::from_micros(500);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 const BRIEF_PAUSE: Duration = Duration::from_micros(100);
-const BRIEF_PAUSES: i32 = 50;
 
 thread_local! {
     /// A connection is used by one thread at a time, and that one waits for one thing at a time.
@@ -34,10 +33,20 @@ pub fn wait_as_the_catalog(connection: &mut Connection) -> rusqlite::Result<()> 
 
 /// Lets a connection that holds the lock on the file wait for readers: others wait for it meanwhile.
 pub(super) fn wait_briefly(connection: &mut Connection) -> rusqlite::Result<()> {
-    connection.busy_handler(Some(|number| {
-        sleep(BRIEF_PAUSE);
-        number < BRIEF_PAUSES
-    }))
+    connection.busy_handler(Some(|number| pause_within(number, Duration::from_millis(5))))
+}
+
+/// As [`wait_briefly`], but until readers that come one after the other are done.
+pub(super) fn wait_for_readers(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.busy_handler(Some(|number| pause_within(number, Duration::from_millis(500))))
+}
+
+fn pause_within(number: i32, longest: Duration) -> bool {
+    if number == 0 {
+        WAITING_SINCE.set(Some(Instant::now()));
+    }
+    sleep(BRIEF_PAUSE);
+    WAITING_SINCE.get().is_some_and(|since| since.elapsed() < longest)
 }
 
 /// Before try `number`, which counts from 0; false: gives up.

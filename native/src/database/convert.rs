@@ -28,8 +28,15 @@ pub(super) fn from_sqlite(value: ValueRef<'_>) -> Result<Value, DatabaseError> {
     })
 }
 
+/// Whether a file could not be opened for what cannot be written beside it. What another program has left half written
+/// cannot be read either, and is something else.
 pub(super) fn is_cannot_open(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+    const HALF_WRITTEN: [i32; 2] = [ffi::SQLITE_READONLY_ROLLBACK, ffi::SQLITE_READONLY_RECOVERY];
+    error.sqlite_error().is_some_and(|failure| match failure.code {
+        ErrorCode::CannotOpen => true,
+        ErrorCode::ReadOnly => !HALF_WRITTEN.contains(&failure.extended_code),
+        _ => false,
+    })
 }
 
 pub(super) fn translate(error: rusqlite::Error) -> DatabaseError {
@@ -41,6 +48,9 @@ pub(super) fn translate(error: rusqlite::Error) -> DatabaseError {
     };
     let text = message.unwrap_or_else(|| failure.to_string());
     match (failure.code, failure.extended_code) {
+        (_, ffi::SQLITE_READONLY_ROLLBACK) => DatabaseError::Unavailable(
+            "another program died while it wrote to it, and left a journal; `dl migrate` undoes what it left".into(),
+        ),
         (_, ffi::SQLITE_CONSTRAINT_CHECK) => match text.strip_prefix("CHECK constraint failed: ") {
             Some(name) => DatabaseError::Guard(name.to_owned()),
             None => DatabaseError::Other(text),

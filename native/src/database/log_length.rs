@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use rusqlite::Connection;
 
-use super::busy::{wait_as_the_catalog, wait_briefly};
+use super::busy::{wait_as_the_catalog, wait_briefly, wait_for_readers};
 use super::log_sync::{Move, move_into_file};
 
 /// Pages of a log that is moved into the file.
 const LONG_PAGES: i32 = 4000;
+/// Pages of a log that readers have kept: they are waited for then.
+const TOO_LONG_PAGES: i32 = 4 * LONG_PAGES;
 /// Pages that a log has grown by before it is tried again: a reader may hold on to it, or another writer may be at it.
 const RETRY_PAGES: i32 = 1000;
 
@@ -48,8 +50,10 @@ impl LogLength {
             self.moved_from_pages = LONG_PAGES;
         } else if pages >= self.moved_from_pages {
             self.moved_from_pages = pages.saturating_add(RETRY_PAGES);
-            // The lock on the file is held while readers are waited for: briefly.
-            if move_into_file(connection, Move::Passive) && wait_briefly(connection).is_ok() {
+            // The lock on the file is held while readers are waited for.
+            let wait = if pages < TOO_LONG_PAGES { wait_briefly } else { wait_for_readers };
+            let is_moved = move_into_file(connection, Move::Passive) || pages >= TOO_LONG_PAGES;
+            if is_moved && wait(connection).is_ok() {
                 move_into_file(connection, Move::Restart);
                 let _ = wait_as_the_catalog(connection);
             }
@@ -119,5 +123,30 @@ mod tests {
         write(&mut one, 8000);
         let grown = log_pages(&path) - long;
         assert!(grown <= RETRY_PAGES as u64 + 100, "{grown} pages more");
+    }
+
+    #[test]
+    fn readers_that_never_end_together_do_not_keep_it_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let mut one = writer(&path);
+        one.0.execute_batch("CREATE TABLE t (x)").unwrap();
+        let is_over = AtomicI32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let reader = Connection::open(&path).unwrap();
+                    while is_over.load(Ordering::Relaxed) == 0 {
+                        reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
+                        std::thread::sleep(std::time::Duration::from_millis(20));
+                        reader.execute_batch("COMMIT").unwrap();
+                    }
+                });
+            }
+            write(&mut one, 60_000);
+            is_over.store(1, Ordering::Relaxed);
+        });
+        let pages = log_pages(&path);
+        assert!(pages < (TOO_LONG_PAGES + 2 * RETRY_PAGES) as u64, "{pages} pages");
     }
 }

@@ -6,15 +6,16 @@
 //! seen, not even to a reader; and SQLite syncs the log before it moves pages from it into the file
 //! (`PRAGMA synchronous = NORMAL`), so the file stays sound.
 //!
-//! After a sync that failed nobody knows what is on the disk, and the system tells it once. Then all of the log is moved
-//! into the file, which writes it anew; when that fails, too, this process does nothing more with the database.
+//! After a sync that failed nobody knows what is on the disk, and the system tells it once to whoever has the file open.
+//! Then all of the log is moved into the file, which writes it anew; SQLite syncs the log before, and where that fails,
+//! too, this process does nothing more with the database.
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rusqlite::Connection;
 
@@ -23,6 +24,10 @@ use rusqlite::Connection;
 pub(super) struct LogSync {
     file: OnceLock<File>,
     has_failed: AtomicBool,
+    /// Syncs that were asked for so far.
+    asked: AtomicU64,
+    /// Those of them that are done: one sync is for all that were asked for before it began.
+    done: Mutex<u64>,
 }
 
 impl LogSync {
@@ -58,14 +63,23 @@ impl LogSync {
     /// # Errors
     /// A text for people, when it is not known whether it is there.
     pub(super) fn sync(&self, make_up: impl FnOnce() -> bool) -> Result<(), String> {
-        let synced = self.file.get().map_or(Ok(()), File::sync_data);
-        let Err(error) = synced else { return self.check() };
-        self.has_failed.store(true, Ordering::Release);
-        if make_up() {
-            self.has_failed.store(false, Ordering::Release);
+        let Some(file) = self.file.get() else { return self.check() };
+        let number = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check()?;
+        if *done >= number {
             return Ok(());
         }
-        Err(format!("the log beside the database could not be synced: {error}"))
+        let asked = self.asked.load(Ordering::Acquire);
+        if let Err(error) = file.sync_data() {
+            self.has_failed.store(true, Ordering::Release);
+            if !make_up() {
+                return Err(format!("the log beside the database could not be synced: {error}"));
+            }
+            self.has_failed.store(false, Ordering::Release);
+        }
+        *done = asked;
+        Ok(())
     }
 }
 

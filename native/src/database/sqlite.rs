@@ -58,6 +58,8 @@ struct Reader {
     connection: Connection,
     /// The state of the database, as SQLite numbers them for a connection, that is known to be on the disk.
     synced: Option<i64>,
+    /// It sees nothing that others commit from now on, and serves one batch.
+    is_immutable: bool,
 }
 
 impl SqliteDatabase {
@@ -148,7 +150,7 @@ impl Shared {
             Ok(value)
         });
         let mut readers = lock(&self.readers);
-        if readers.len() < READERS {
+        if readers.len() < READERS && !reader.is_immutable {
             readers.push(reader);
         }
         result
@@ -203,15 +205,12 @@ impl Shared {
     }
 
     fn open_reader(&self) -> Result<Reader> {
-        self.open_to_read().map(|connection| Reader { connection, synced: None })
-    }
-
-    fn open_to_read(&self) -> Result<Connection> {
+        check_names(&self.path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
         set_up(&mut connection)?;
         match connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
-            Ok(()) => Ok(connection),
+            Ok(()) => Ok(Reader { connection, synced: None, is_immutable: false }),
             // A folder that may not be written cannot hold the file that readers share in WAL mode. Without
             // a log left over, nobody is writing and the database may be read as it is.
             Err(error) if is_cannot_open(&error) && !has_log(&connection) => self.open_immutable(),
@@ -219,7 +218,7 @@ impl Shared {
         }
     }
 
-    fn open_immutable(&self) -> Result<Connection> {
+    fn open_immutable(&self) -> Result<Reader> {
         let path = std::path::absolute(&self.path).map_err(|error| DatabaseError::Unavailable(error.to_string()))?;
         let mut uri = url::Url::from_file_path(path)
             .map_err(|()| DatabaseError::Unavailable("the path is not a file's".into()))?;
@@ -227,7 +226,7 @@ impl Shared {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         let mut connection = Connection::open_with_flags(uri.as_str(), flags).map_err(translate)?;
         set_up(&mut connection)?;
-        Ok(connection)
+        Ok(Reader { connection, synced: None, is_immutable: true })
     }
 }
 
@@ -239,7 +238,7 @@ fn check_names(path: &Path) -> Result<()> {
         use std::os::unix::fs::MetadataExt;
         if let Some(names) = std::fs::metadata(path).ok().map(|file| file.nlink()).filter(|names| *names > 1) {
             return Err(DatabaseError::Unavailable(format!(
-                "the file has {names} names (hard links), and writers by different names would undo each other's commits; \
+                "the file has {names} names (hard links), and who opens it by another one neither sees nor keeps others' commits; \
                  remove all names but one"
             )));
         }

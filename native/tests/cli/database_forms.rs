@@ -295,6 +295,26 @@ fn an_argument_that_is_not_utf8() {
     run(dl).error(2);
 }
 
+/// What another program had written when it died, and had not committed, is not read.
+#[test]
+fn a_journal_that_was_left_is_not_passed_over() {
+    let home = Home::with_table(&[first_commit()]);
+    let connection = rusqlite::Connection::open(home.database()).unwrap();
+    let begun = "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 5; BEGIN IMMEDIATE; DELETE FROM dl_add_files;
+        CREATE TABLE filler (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+        INSERT INTO filler SELECT zeroblob(4000) FROM n";
+    connection.execute_batch(begun).unwrap();
+    let died = Home::new();
+    for name in ["catalog.db", "catalog.db-journal"] {
+        fs::copy(home.path(name), died.path(name)).unwrap();
+    }
+    drop(connection);
+
+    died.run("files", &[]).fails("unavailable", "dl migrate");
+    died.run("migrate", &[]).ok();
+    assert_eq!(died.file_paths(), ["first"]);
+}
+
 /// SQLite keeps a log for each name: who writes by one does not see what was written by the other.
 #[cfg(unix)]
 #[test]
@@ -302,7 +322,8 @@ fn a_database_with_two_names_is_not_written() {
     let home = Home::with_table(&[first_commit()]);
     std::fs::hard_link(home.database(), home.path("other.db")).unwrap();
     home.commit(&lines(&[add("a")]), &[]).fails("unavailable", "hard links");
-    assert_eq!(home.file_paths(), ["first"]);
+    home.run("files", &[]).fails("unavailable", "hard links");
     std::fs::remove_file(home.path("other.db")).unwrap();
+    assert_eq!(home.file_paths(), ["first"]);
     home.commit(&lines(&[add("a")]), &[]).ok();
 }
