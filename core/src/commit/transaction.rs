@@ -4,7 +4,7 @@ use crate::sql::Database;
 use crate::time::format_interval_ms;
 use crate::{Error, ErrorKind, Result};
 
-use super::attempts::{Ending, run};
+use super::attempts::{Ending, committed_before, run};
 use super::digest::Digest;
 use super::host::{Host, RetryPolicy};
 use super::outcome::TransactionOutcome;
@@ -149,24 +149,17 @@ impl Transaction {
         if self.tables.is_empty() {
             return Err(self.refused("it has no tables".into()).hint("stage a commit to at least one"));
         }
-        let age_ms = host.now_ms().saturating_sub(self.begun_ms);
-        if age_ms > self.limits.max_age_ms {
-            return Err(self
-                .refused(format!(
-                    "it was begun {} ago; the limit is {}",
-                    format_interval_ms(age_ms),
-                    format_interval_ms(self.limits.max_age_ms)
-                ))
-                .detail("age_ms", age_ms)
-                .detail("max_age_ms", self.limits.max_age_ms)
-                .hint("read the tables again and begin a new transaction, or raise the limit"));
-        }
         let mut states: Vec<Snapshot> = self.tables.iter().map(|(state, _)| state.clone()).collect();
         let tables = Digest::of_tables(self.tables.iter().map(|(state, _)| &state.table));
         let requests = self.tables.iter().map(|(_, request)| request);
         let parts = states.iter_mut().zip(requests);
         let mut parts: Vec<Part<'_>> =
             parts.map(|(state, request)| Part::in_transaction(state, request, tables)).collect();
+        if let Err(too_old) = self.check_age(host.now_ms()) {
+            // Sent again, it may have happened in time.
+            let before = committed_before(database, &parts).await.map_err(|error| self.failed(error))?;
+            return before.map(TransactionOutcome::Committed).ok_or(too_old);
+        }
         let ending = run(database, host, &self.retry, &mut parts).await;
         let ending = ending.map_err(|error| self.failed(error))?;
         Ok(match ending {
@@ -174,6 +167,24 @@ impl Transaction {
             Ending::Conflicted(conflict) => TransactionOutcome::Conflicted(conflict),
             Ending::Unknown => TransactionOutcome::Unknown,
         })
+    }
+
+    fn check_age(&self, now_ms: i64) -> Result<()> {
+        let age_ms = now_ms.saturating_sub(self.begun_ms);
+        let max_age_ms = self.limits.max_age_ms;
+        if age_ms.saturating_abs() <= max_age_ms {
+            return Ok(());
+        }
+        let (begun, limit) = (format_interval_ms(age_ms.saturating_abs()), format_interval_ms(max_age_ms));
+        let begun = match age_ms > 0 {
+            true => format!("{begun} ago"),
+            false => format!("{begun} from now, by this clock"),
+        };
+        Err(self
+            .refused(format!("it was begun {begun}; the limit is {limit}"))
+            .detail("age_ms", age_ms)
+            .detail("max_age_ms", max_age_ms)
+            .hint("read the tables again and begin a new transaction, or raise the limit"))
     }
 
     fn failed(&self, error: Error) -> Error {

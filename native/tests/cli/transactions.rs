@@ -29,6 +29,23 @@ fn version(home: &Home, table: &str) -> Value {
 }
 
 #[test]
+fn what_happened_in_time_is_told_later() {
+    let home = home(&["orders"]);
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+    let file = json!({ "transaction_id": ID, "begun_at_ms": now, "tables": [
+        { "table": "orders", "actions": [add("order-1")] },
+    ] });
+    let done = transaction(&home, &file, &["--max-age", "60"]).json();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert_eq!(transaction(&home, &file, &["--max-age", "1"]).json(), done);
+    let mut other = file.clone();
+    other["transaction_id"] = json!("5f7c1a4e-2f8b-4c06-9d1e-000000000010");
+    transaction(&home, &other, &["--max-age", "1"]).fails("invalid", "ago; the limit is 1 second");
+    other["begun_at_ms"] = json!(now + 10_000_000);
+    transaction(&home, &other, &[]).fails("invalid", "from now");
+}
+
+#[test]
 fn all_tables_or_none() {
     let home = home(&["orders", "stock"]);
     let file = json!({ "transaction_id": ID, "tables": [
