@@ -352,6 +352,27 @@ async fn parameters_are_part_of_a_commit() {
     assert_eq!(sent(r#"{"mode":"b","predicate":"[]"}"#).await.unwrap_err().kind(), ErrorKind::Invalid);
 }
 
+/// Writers that keep tags in hash maps write them in another order when they send again.
+#[tokio::test]
+async fn a_commit_is_the_same_in_another_order_of_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, _) = with_tables(&folder, 1).await;
+    let sent = async |tags: &str, operation: Option<&str>| {
+        let file = format!(
+            r#"{{"add":{{"path":"a","partitionValues":{{}},"size":1,"modificationTime":1,"dataChange":true,"tags":{tags}}}}}"#
+        );
+        let request = CommitRequest {
+            operation: operation.map(str::to_owned),
+            ..CommitRequest::new(id("tags"), actions(&[&file]))
+        };
+        commit(&database, &HOST, &named("t0"), &request).await
+    };
+    let done = sent(r#"{"x":"1","y":"2"}"#, None).await.unwrap();
+    assert_eq!(sent(r#"{"y":"2", "x":"1"}"#, None).await.unwrap(), done);
+    assert_eq!(sent(r#"{"x":"1","y":"2"}"#, Some("write")).await.unwrap(), done, "it is a WRITE when it does not say");
+    assert_eq!(sent(r#"{"x":"2","y":"1"}"#, None).await.unwrap_err().kind(), ErrorKind::Invalid);
+}
+
 #[tokio::test]
 async fn a_commit_id_is_a_uuid() {
     let folder = tempfile::tempdir().unwrap();

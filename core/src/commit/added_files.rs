@@ -90,6 +90,16 @@ const LIVE_FILE_REPLACED: Rule = rule!(
        SELECT 1 FROM dl_add_files f WHERE f.table_id = ?1 AND f.path = r.path AND f.removed_version IS NULL)"
 );
 
+/// An append-only table loses no rows by a commit that says that it changes no data: one that adds nothing removes files
+/// without rows.
+const ROWS_LOST: Rule = rule!(
+    "rows_lost",
+    "path, dv_id",
+    "EXISTS (
+       SELECT 1 FROM dl_add_files f WHERE f.table_id = ?1 AND f.path = r.path AND f.dv_id = r.dv_id
+         AND f.removed_version IS NULL AND f.row_count IS NOT 0)"
+);
+
 /// The rules that a commit could break, each with the files in question.
 fn rules(part: &Part<'_>) -> Vec<(&'static Rule, RowSource)> {
     let (metadata, protocol) = part.leaves();
@@ -110,6 +120,7 @@ fn rules(part: &Part<'_>) -> Vec<(&'static Rule, RowSource)> {
         ));
     }
     if is_append_only(&part.state.metadata, &part.state.protocol) {
+        rules.push((&ROWS_LOST, removed_without_trace(part)));
         rules.push((
             &LIVE_FILE_REPLACED,
             added(part, large::NEW_DATA, |add| add.data_change.then(|| [add.path.as_str().into()])),
@@ -136,6 +147,25 @@ fn spellings(part: &Part<'_>) -> RowSource {
             rows(pairs).into()
         }
     }
+}
+
+/// Files that are removed as if no data changed, by a commit that adds none which could have their rows.
+fn removed_without_trace(part: &Part<'_>) -> RowSource {
+    if let Some(staged) = &part.staged {
+        return match staged.totals.added_count == 0 && !staged.removes_data {
+            true => RowSource::Stored { sql: large::REMOVED, key: staged.key },
+            false => Rows::new(2).into(),
+        };
+    }
+    let actions = &part.request.actions;
+    let adds = actions.iter().any(|action| matches!(action, Action::Add(_)));
+    let removes = actions.iter().filter_map(|action| match action {
+        Action::Remove(remove) if !adds && !remove.data_change => {
+            Some([remove.path.as_str().into(), remove.dv_id().into()])
+        }
+        _ => None,
+    });
+    rows(removes).into()
 }
 
 fn added<const N: usize>(
@@ -185,6 +215,10 @@ fn broken(part: &Part<'_>, rule: &Rule, path: &str, row: &mut Row) -> Result<Err
             quoted(&row.text(1)?)
         ))
         .hint("spell a file as in its first `add`, and write new rows to a file of another name"),
+        "rows_lost" => Error::invalid(format!(
+            "the table is append-only (delta.appendOnly), and nothing that the commit adds could have the rows of {file}"
+        ))
+        .hint("commit a rewritten file together with those that have its rows now"),
         "row_ids_not_own" => {
             Error::invalid(format!("{file} has row ids that are not its own, while row tracking is suspended"))
                 .hint("leave out `baseRowId` and `defaultRowCommitVersion`, or take delta.rowTrackingSuspended away")

@@ -67,6 +67,8 @@ pub struct Conflict {
     pub predicate: Option<String>,
     /// Whether that file was in the table at the version that the commit read.
     pub(super) was_there: bool,
+    /// Whether an application has the version in this table, which is one of several.
+    pub(super) is_done_here: bool,
 }
 
 impl Conflict {
@@ -78,7 +80,7 @@ impl Conflict {
     /// Of one table of a transaction: what is done there says nothing of the others.
     pub(super) fn of_one_of_several(mut self) -> Self {
         if let Some(Subject::Application { is_done, .. }) = &mut self.subject {
-            *is_done = false;
+            self.is_done_here = std::mem::take(is_done);
         }
         self
     }
@@ -108,6 +110,9 @@ impl Conflict {
             (_, Some(Subject::Application { app_id, txn_version, is_done: true })) => {
                 format!("holds version {txn_version} of the application {}: this was committed before", quoted(app_id))
             }
+            (_, Some(Subject::Application { app_id, txn_version, .. })) if self.is_done_here => {
+                format!("holds version {txn_version} of the application {} already", quoted(app_id))
+            }
             (_, Some(Subject::Application { app_id, txn_version, .. })) => {
                 format!("moved the application {} to version {txn_version}", quoted(app_id))
             }
@@ -122,12 +127,15 @@ impl Conflict {
             (_, Some(Subject::Application { is_done: true, .. })) => {
                 "nothing is left to do for this version of the application; go on with its next one".into()
             }
+            (_, Some(Subject::Application { .. })) if self.is_done_here => {
+                "look what the transaction's other tables have: what is there already is not sent again".into()
+            }
             (_, Some(Subject::Application { app_id, .. })) => {
                 format!("run one instance of {} at a time; go on from the version that it has now", quoted(app_id))
             }
             (ConflictKind::ConcurrentAppend, _) => format!(
-                "read the table again at version {winner} or later, decide anew and commit; a condition on partition \
-                 columns meets fewer others"
+                "read the table again at version {winner} or later, decide anew and commit; fewer others meet a condition on \
+                 partition columns, or on columns of which all files have statistics"
             ),
             (ConflictKind::MetadataChanged | ConflictKind::ProtocolChanged, _) => {
                 format!("look at the table as of version {winner}, prepare the commit for it and commit again")

@@ -7,6 +7,7 @@ use crate::action::{Action, Json};
 use crate::catalog::Table;
 
 use super::check::operation_of;
+use super::info::DEFAULT_OPERATION;
 use super::request::CommitRequest;
 
 /// What a request is to do: the sum of the hashes (XXH3, 128 bits) of its actions, in whatever order, and of its operation;
@@ -39,7 +40,7 @@ impl Digest {
 
     pub(super) fn insert(&mut self, action: &Action) {
         if !matches!(action, Action::CommitInfo(_)) {
-            self.add(&action.to_json());
+            self.add(&text(action));
         }
     }
 
@@ -52,13 +53,28 @@ impl Digest {
     }
 }
 
+/// An action, whatever the order of names that it keeps as they came.
+fn text(action: &Action) -> String {
+    let text = action.to_json();
+    let keeps_order = match action {
+        Action::Add(add) => add.tags.is_some() || !add.extra.is_empty(),
+        _ => true,
+    };
+    match keeps_order.then(|| serde_json::from_str::<serde_json::Value>(&text)) {
+        Some(Ok(sorted)) => sorted.to_string(),
+        _ => text,
+    }
+}
+
 /// The operation and its parameters, by name.
 fn operation(request: &CommitRequest) -> String {
     let parameters = request.actions.iter().find_map(|action| match action {
         Action::CommitInfo(info) => info.fields().get("operationParameters")?.read::<BTreeMap<String, Json>>(),
         _ => None,
     });
-    let mut text = format!("operation {}", operation_of(&request.actions, request.operation.as_deref()));
+    let operation = operation_of(&request.actions, request.operation.as_deref());
+    let operation = if operation.is_empty() { DEFAULT_OPERATION } else { &operation };
+    let mut text = format!("operation {operation}");
     for (name, value) in parameters.unwrap_or_default() {
         text.push_str(&format!(" {name:?}: {}", value.text()));
     }

@@ -18,6 +18,9 @@ const ROWS_PRESERVED_TAG: &str = "delta.rowTracking.preserved";
 /// transactions).
 pub(super) const TRANSACTION_TAG: &str = "delta.multiTableTransaction.transactionId";
 
+/// Of a commit that says none.
+pub(super) const DEFAULT_OPERATION: &str = "WRITE";
+
 /// The writer's own commit info, with what it left out.
 ///
 /// # Errors
@@ -38,7 +41,7 @@ pub(super) fn commit_info(part: &Part<'_>, intent: &Intent, now_ms: i64) -> Resu
     }
     for (name, value) in [
         ("timestamp", now_ms.into()),
-        ("operation", "WRITE".into()),
+        ("operation", DEFAULT_OPERATION.into()),
         ("operationParameters", serde_json::json!({})),
         ("isolationLevel", intent.isolation.as_str().into()),
         ("isBlindAppend", intent.is_blind_append.into()),

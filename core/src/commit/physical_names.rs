@@ -10,7 +10,7 @@ use super::intent::{Intent, rows};
 use super::plan::Part;
 
 /// The rows among the physical paths that the table's columns had at any version; each part of a path after a unit
-/// separator. ?1 table.
+/// separator. Engines find columns in files whatever their case. ?1 table.
 macro_rules! used_paths {
     ($then:literal) => {
         concat!(
@@ -28,7 +28,7 @@ macro_rules! used_paths {
          WHERE t.key IN ('elementType', 'keyType', 'valueType')
        ), rows (path) AS ({rows}) "#,
             $then,
-            " FROM rows r CROSS JOIN parts p ON p.path = r.path LIMIT 1"
+            " FROM rows r CROSS JOIN parts p ON p.path = r.path COLLATE NOCASE LIMIT 1"
         )
     };
 }

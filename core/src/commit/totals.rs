@@ -53,6 +53,6 @@ impl Totals {
 
 /// The error of a commit whose files are too large together.
 pub(super) fn out_of_range() -> Error {
-    Error::invalid("the sizes or row counts of a table's files would add up to more than 64 bits hold")
-        .hint("look at `size` and `numRecords` of the added files")
+    Error::invalid("the sizes or row counts of the table's files, or its times, would go beyond what 64 bits hold")
+        .hint("look at `size` and `numRecords` of the added files, and at the clock")
 }

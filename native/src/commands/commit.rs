@@ -8,7 +8,7 @@ use deltalakedb_core::{Error, ErrorKind, Result};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::input::Input;
+use super::input::{Input, PageSize};
 use crate::cli::{self, Format};
 use crate::database::{SqliteDatabase, open_catalog};
 use crate::host::SystemHost;
@@ -16,12 +16,12 @@ use crate::output::Output;
 use crate::progress::bytes_bar;
 
 /// Actions that are held at once; a commit of more is written to the catalog piece by piece.
-const PAGE: usize = 16_384;
+const PAGE: PageSize = PageSize { actions: 16_384, bytes: 32 << 20 };
 
 pub(super) async fn run(args: cli::Commit, output: &Output) -> Result<()> {
     let database = open_catalog(&args.database.database).await?;
     let input = Input::open(&args.actions, "the actions")?;
-    let (actions, is_large) = few_actions(&input, output)?;
+    let (actions, is_large) = few_actions(&input)?;
     let request = CommitRequest {
         actions,
         read: ReadSet {
@@ -58,12 +58,11 @@ pub(super) async fn run(args: cli::Commit, output: &Output) -> Result<()> {
 }
 
 /// The actions, if they are few; else those that are no file actions, and `true`.
-fn few_actions(input: &Input, output: &Output) -> Result<(Vec<Action>, bool)> {
+fn few_actions(input: &Input) -> Result<(Vec<Action>, bool)> {
     let mut actions = Vec::new();
     let mut is_large = false;
     for page in input.pages(PAGE)? {
         let (page, _) = page?;
-        check_names(&page, output)?;
         is_large |= !actions.is_empty();
         actions.extend(page);
         if is_large {
@@ -136,25 +135,4 @@ fn print(output: &Output, committed: &Committed, commit_id: &str) -> Result<()> 
         ("time", format_ms(*timestamp_ms)),
         ("commit id", commit_id.to_owned()),
     ])
-}
-
-/// A misspelt action would be kept as one that the protocol does not name, and do nothing.
-pub(super) fn check_names(actions: &[Action], output: &Output) -> Result<()> {
-    const NAMES: [&str; 8] = ["add", "remove", "metaData", "protocol", "txn", "domainMetadata", "cdc", "commitInfo"];
-    for action in actions {
-        let Action::Unknown { name, value } = action else { continue };
-        if let Some(meant) = NAMES.iter().find(|known| known.eq_ignore_ascii_case(name)) {
-            return Err(Error::invalid(format!("there is no action `{}`", name.escape_debug()))
-                .hint(format!("write it as `{meant}`")));
-        }
-        if !value.text().starts_with('{') {
-            return Err(Error::invalid(format!(
-                "there is no action `{}`, and its value is no object",
-                name.escape_debug()
-            ))
-            .hint("an action is an object with one field: its name, such as {\"add\": {\"path\": ...}}"));
-        }
-        output.note(&format!("`{}` is no action of the protocol; it is kept as it is", name.escape_debug()));
-    }
-    Ok(())
 }

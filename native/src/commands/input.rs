@@ -11,6 +11,13 @@ use deltalakedb_core::{Error, ErrorKind, Result};
 /// No action is larger.
 const LONGEST_LINE_BYTES: u64 = 64 << 20;
 
+/// What is in memory at a time: no more actions, and no more bytes of text but for the last one.
+#[derive(Clone, Copy)]
+pub(super) struct PageSize {
+    pub(super) actions: usize,
+    pub(super) bytes: u64,
+}
+
 /// A file that can be read from its beginning again; standard input, given as `-`, and pipes are copied to a file without
 /// a name.
 pub(super) struct Input {
@@ -47,13 +54,14 @@ impl Input {
         Ok(text)
     }
 
-    /// The actions in it, one a line, so many at a time; with how many bytes were read so far.
-    pub(super) fn pages(&self, page: usize) -> Result<impl Iterator<Item = Result<(Vec<Action>, u64)>>> {
+    /// The actions in it, one a line, a page at a time; with how many bytes were read so far.
+    pub(super) fn pages(&self, page: PageSize) -> Result<impl Iterator<Item = Result<(Vec<Action>, u64)>>> {
         let mut reader = self.reader()?;
         let (mut number, mut read_bytes, mut line) = (0, 0_u64, Vec::new());
         let mut next = move || -> Result<Option<(Vec<Action>, u64)>> {
             let mut actions = Vec::new();
-            while actions.len() < page {
+            let end_bytes = read_bytes + page.bytes;
+            while actions.len() < page.actions && read_bytes < end_bytes {
                 line.clear();
                 let read = reader.by_ref().take(LONGEST_LINE_BYTES + 1).read_until(b'\n', &mut line);
                 if line.len() as u64 > LONGEST_LINE_BYTES {
@@ -71,16 +79,11 @@ impl Input {
                 }
                 number += 1;
                 let before = actions.len();
+                let at_line = |error: Error| error.path(&self.shown).hint(A_LINE);
                 read_commit_line(&self.shown, number, &line, &mut actions)
-                    .and_then(|()| {
-                        let at = || format!("line {number} of {}", self.shown);
-                        check_one_action(&actions[before..]).map_err(|error| error.context(at()))
-                    })
-                    .map_err(|error| {
-                        Error::invalid(error.to_string())
-                            .path(&self.shown)
-                            .hint("write one action a line, as in a commit file: {\"add\":{...}}")
-                    })?;
+                    .map_err(|error| at_line(Error::invalid(error.to_string())))?;
+                check_action(&actions[before..])
+                    .map_err(|error| at_line(error.context(format!("line {number} of {}", self.shown))))?;
             }
             Ok(if actions.is_empty() { None } else { Some((actions, read_bytes)) })
         };
@@ -94,12 +97,25 @@ impl Input {
     }
 }
 
-/// The actions of one object. Logs are read with several; readers of the log that is written here may take the first.
-pub(super) fn check_one_action(actions: &[Action]) -> Result<()> {
+/// What to write.
+const A_LINE: &str = "write one action a line, as in a commit file: {\"add\":{...}}";
+
+const NAMES: [&str; 8] = ["add", "remove", "metaData", "protocol", "txn", "domainMetadata", "cdc", "commitInfo"];
+
+/// The actions of one object. Logs are read with several, and with others than the protocol's; readers of the log that is
+/// written here may take the first, and a misspelt one would do nothing.
+pub(super) fn check_action(actions: &[Action]) -> Result<()> {
     match actions {
         [first, second, ..] => {
             let (first, second) = (first.name().escape_debug(), second.name().escape_debug());
             Err(Error::invalid(format!("one object has two actions, `{first}` and `{second}`")))
+        }
+        [Action::Unknown { name, .. }] => {
+            let meant = NAMES.iter().find(|known| known.eq_ignore_ascii_case(name));
+            Err(Error::invalid(format!("there is no action `{}`", name.escape_debug())).hint(match meant {
+                Some(meant) => format!("write it as `{meant}`"),
+                None => format!("an action is an object with one field, its name: {}", NAMES.join(", ")),
+            }))
         }
         _ => Ok(()),
     }

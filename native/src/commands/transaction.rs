@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::commit::{answer_lost, check_names, retry};
-use super::input::{Input, check_one_action};
+use super::commit::{answer_lost, retry};
+use super::input::{Input, check_action};
 use crate::cli::{self, Format};
 use crate::database::{SqliteDatabase, names_same_file, open_catalog};
 use crate::host::SystemHost;
@@ -79,7 +79,7 @@ async fn send(
 ) -> Result<()> {
     let id = transaction.id().to_owned();
     for part in parts {
-        let staged = stage(&mut transaction, database, part, output).await;
+        let staged = stage(&mut transaction, database, part).await;
         staged.map_err(|error| match error.kind() {
             // An earlier sending may have found the table.
             ErrorKind::NotFound => error.context(format!("in the transaction {id}: nothing was committed now")),
@@ -97,18 +97,13 @@ async fn send(
     }
 }
 
-async fn stage(
-    transaction: &mut Transaction,
-    database: &SqliteDatabase,
-    part: TablePart,
-    output: &Output,
-) -> Result<()> {
+async fn stage(transaction: &mut Transaction, database: &SqliteDatabase, part: TablePart) -> Result<()> {
     let actions = part_actions(&part)?;
-    check_names(&actions, output)?;
     let state = snapshot(database, &TableSelector::Named(part.table), At::Latest).await?;
     let Read { version, whole_table, r#where: predicates, files, app_ids } = part.read;
     if version.is_none() && (whole_table || !predicates.is_empty() || !files.is_empty()) {
-        return Err(Error::invalid("`read` says what was read, but not its `version`")
+        let table = &state.table.name;
+        return Err(Error::invalid(format!("the `read` of table `{table}` says what was read, but not its `version`"))
             .table(&state.table.name)
             .hint("others' commits since that version are compared with what was read: write it down when you read"));
     }
@@ -125,13 +120,14 @@ fn part_actions(part: &TablePart) -> Result<Vec<Action>> {
     let mut actions = Vec::with_capacity(part.actions.len());
     for (index, action) in part.actions.iter().enumerate() {
         let parsed = parse_line(action.text()).and_then(|parsed| {
-            check_one_action(&parsed)?;
+            check_action(&parsed)?;
             Ok(parsed)
         });
         let parsed = parsed.map_err(|error| {
+            let hint = error.hint_text().unwrap_or("write each action as in a commit file: {\"add\":{...}}").to_owned();
             Error::invalid(format!("action {} of table `{}`: {error}", index + 1, part.table))
                 .table(&part.table)
-                .hint("write each action as in a commit file: {\"add\":{...}}")
+                .hint(hint)
         })?;
         actions.extend(parsed);
     }

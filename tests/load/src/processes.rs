@@ -113,3 +113,11 @@ pub(crate) fn now() -> Duration {
 pub(crate) fn wait_until(moment: Duration) {
     std::thread::sleep(moment.saturating_sub(now()));
 }
+
+/// A number of processes.
+pub(crate) fn parse_count(text: &str) -> std::result::Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=1000) => Ok(count),
+        _ => Err("1 to 1000 processes".into()),
+    }
+}

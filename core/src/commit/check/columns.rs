@@ -65,9 +65,10 @@ fn is_json_object(text: &str) -> bool {
     serde_json::from_str::<Value>(text).is_ok_and(|json| json.is_object())
 }
 
-fn check_column_metadata(placed: &Placed) -> Result<()> {
+fn check_column_metadata(placed: &Placed, known: Option<&Field>) -> Result<()> {
     for (key, is, expected) in METADATA {
-        if placed.field.metadata.get(*key).is_some_and(|value| !is(value)) {
+        let value = placed.field.metadata.get(*key);
+        if value.is_some_and(|value| !is(value)) && value != known.and_then(|field| field.metadata.get(*key)) {
             return Err(Error::invalid(format!(
                 "the `{key}` of the column {} must be {expected}",
                 quoted(&placed.name())
@@ -80,8 +81,10 @@ fn check_column_metadata(placed: &Placed) -> Result<()> {
 
 /// Names and types.
 pub(super) fn check_columns(current: &Schema, new: &Schema) -> Result<()> {
-    let known: HashMap<String, &DataType> =
-        placed_fields(current).iter().map(|placed| (placed.name(), &placed.field.data_type)).collect();
+    let known: HashMap<String, &Field> =
+        placed_fields(current).iter().map(|placed| (placed.name(), placed.field)).collect();
+    let (from, to) = (current.column_mapping(), new.column_mapping());
+    let ends_mapping = from != ColumnMapping::None && to == ColumnMapping::None;
     let mut seen = HashSet::new();
     for placed in placed_fields(new) {
         let name = placed.name();
@@ -90,12 +93,13 @@ pub(super) fn check_columns(current: &Schema, new: &Schema) -> Result<()> {
                 .hint("rename one of them: most engines do not tell them apart"));
         }
         let data_type = &placed.field.data_type;
-        let known_type = known.get(&name);
-        if known_type.is_none() {
-            check_name(&placed, new.column_mapping())?;
-            check_column_metadata(&placed)?;
+        let known_field = known.get(&name).copied();
+        if known_field.is_none() || ends_mapping {
+            check_name(&placed, to)?;
         }
-        if let Some(odd) = odd_type(data_type).filter(|_| known_type != Some(&data_type)) {
+        check_column_metadata(&placed, known_field)?;
+        let is_new_type = known_field.is_none_or(|field| field.data_type != *data_type);
+        if let Some(odd) = odd_type(data_type).filter(|_| is_new_type) {
             return Err(Error::invalid(format!(
                 "the column {} has the type `{odd}`, which is none of Delta's",
                 quoted(&name)
@@ -132,6 +136,7 @@ fn odd_type(data_type: &DataType) -> Option<&Primitive> {
 
 /// The partition columns: top-level, primitive, each listed once, and not all columns.
 pub(super) fn check_partition_columns(current: &Metadata, new: &Metadata, schema: &Schema) -> Result<()> {
+    let current_schema = Schema::of(current)?;
     let mut listed = HashSet::new();
     for name in &new.partition_columns {
         let wrong = |what: String| Error::invalid(format!("the partition column {} {what}", quoted(name)));
@@ -144,13 +149,15 @@ pub(super) fn check_partition_columns(current: &Metadata, new: &Metadata, schema
         if !listed.insert(name) {
             return Err(wrong("is listed twice".to_owned()).hint("list it once"));
         }
-        if !was_listed && !can_partition(field) {
+        let is_known =
+            was_listed && current_schema.fields().iter().any(|old| old.data_type == field.data_type && is_it(&old));
+        if !is_known && !can_partition(field) {
             return Err(wrong(format!("is of type {}; partition columns are primitive", field.data_type))
                 .hint("partition by a column of numbers, texts, dates or timestamps"));
         }
     }
     let all = |partition: usize, columns: usize| partition > 0 && partition == columns;
-    let was_all = all(current.partition_columns.len(), Schema::of(current)?.fields().len());
+    let was_all = all(current.partition_columns.len(), current_schema.fields().len());
     if all(new.partition_columns.len(), schema.fields().len()) && !was_all {
         return Err(Error::invalid("all columns are partition columns, which leaves none for the data files")
             .hint("add a column that is none"));

@@ -83,7 +83,6 @@ impl Staged {
         Statement::new(END, [self.key.into()])
     }
 
-    /// What an action tells of the commit, before it is written.
     /// Those of the path of an added file, as JSON.
     fn other_spellings(&mut self, path: &str) -> Value {
         let spellings = other_spellings(path);
@@ -91,6 +90,7 @@ impl Staged {
         (!spellings.is_empty()).then(|| json(&spellings)).into()
     }
 
+    /// What an action tells of the commit, before it is written.
     fn note(&mut self, action: &Action) {
         self.digest.insert(action);
         self.totals.note(action);

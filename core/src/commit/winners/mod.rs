@@ -240,6 +240,7 @@ impl Found {
             subject: self.subject,
             predicate: self.predicate,
             was_there,
+            is_done_here: false,
         })
     }
 

@@ -31,7 +31,7 @@ const WARM_UP: usize = 1000;
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Processes that commit at the same time.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 16, value_parser = crate::processes::parse_count)]
     processes: usize,
     /// How long each round takes.
     #[arg(long, default_value_t = 10.0)]

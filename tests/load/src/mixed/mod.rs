@@ -29,7 +29,7 @@ pub(crate) const CATALOG: &str = "catalog.db";
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Processes that commit and read at the same time.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = crate::processes::parse_count)]
     processes: usize,
     /// How long they do.
     #[arg(long, default_value_t = 20.0)]

@@ -17,7 +17,7 @@ pub(crate) const COLUMNS: Columns = Columns {
     legend: "\
 commits     by their kind; each ended in one of four ways:
 committed   it was told that it is there
-conflicted  it lost to another commit
+conflicted  it lost to another commit; an append only to a change of metadata
 refused     by a rule of the table, such as that a removed file must be there
 untold      the process was killed before it was told, or the answer was lost",
 };

@@ -170,6 +170,7 @@ fn on_append_only() -> Vec<(&'static str, Vec<u8>)> {
     rearranged["remove"]["dataChange"] = json!(false);
     vec![
         ("a remove on an append-only table", lines(&[remove("first")])),
+        ("a remove that says to change no data", lines(&[rearranged.clone()])),
         ("a vector on an append-only table", lines(&[rearranged, with_vector("first", vector())])),
         ("a live file that others take the place of", lines(&[add("new"), add("first")])),
         ("a remove in the commit that ends append-only", lines(&[with_properties(json!({})), remove_other()])),

@@ -51,6 +51,11 @@ fn changed_columns(columns: &[Value]) -> Vec<(&'static str, Vec<u8>)> {
         ("a new column that is NOT NULL", of(&[id, s, n, &not_null(column("x", json!("long")))])),
         ("a new field that is NOT NULL", of(&[id, &fields(&[a.clone(), b, not_null(column("x", json!("long")))]), n])),
         ("a column that becomes NOT NULL", of(&[&not_null(id.clone()), s, n])),
+        ("a default that is no text, of a column that is there", {
+            let mut column = id.clone();
+            column["metadata"] = json!({ "CURRENT_DEFAULT": 5 });
+            of(&[&column, s, n])
+        }),
         ("fields that differ in case alone", of(&[id, &fields(&[a, column("A", json!("long"))]), n])),
     ]
 }
