@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::action::{Action, Metadata};
+use crate::catalog::quoted;
 use crate::predicate::Predicate;
 use crate::snapshot::Snapshot;
 use crate::sql::{Rows, Value};
@@ -240,5 +241,12 @@ fn parse_predicates(state: &Snapshot, texts: &[String]) -> Result<Vec<(String, P
         return Ok(Vec::new());
     }
     let schema = state.schema()?;
-    texts.iter().map(|text| Ok((text.clone(), Predicate::parse(text, schema)?))).collect()
+    texts
+        .iter()
+        .map(|text| {
+            let parsed =
+                Predicate::parse(text, schema).map_err(|error| error.context(format!("reading {}", quoted(text))))?;
+            Ok((text.clone(), parsed))
+        })
+        .collect()
 }

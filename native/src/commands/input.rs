@@ -129,5 +129,7 @@ fn spool(source: &mut impl Read) -> io::Result<File> {
 
 fn failed(what: &str, shown: &str, error: &io::Error) -> Error {
     let kind = if error.kind() == io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Unavailable };
-    Error::new(kind, format!("reading {what} in {shown}: {error}")).path(shown)
+    Error::new(kind, format!("reading {what} in {shown}: {error}"))
+        .path(shown)
+        .hint("check the path and its permissions; `-` is standard input")
 }

@@ -76,6 +76,9 @@ impl SqliteDatabase {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with(path: PathBuf, options: SqliteOptions) -> Result<Self> {
+        if !path.exists() {
+            return Err(DatabaseError::Unavailable(format!("there is no file at {}", path.display())));
+        }
         let database = SqliteDatabase(Arc::new(Shared::new(path, options)));
         let reader = database.0.open_reader()?;
         lock(&database.0.readers).push(reader);

@@ -372,8 +372,11 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         }
         let mut state = self.state.clone();
         let mut parts = [Part::large(&mut state, &self.request, self.staged.clone(), self.unusual_files.clone())];
-        let asked = committed_before(self.database, &parts).await;
-        if let Some(before) = asked.map_err(|error| error.context("asking whether the large commit has happened"))? {
+        let asked = committed_before(self.database, &parts).await.map_err(|error| match error.kind() {
+            ErrorKind::Invalid => error,
+            _ => error.context("asking whether the large commit has happened"),
+        });
+        if let Some(before) = asked? {
             self.clean_up().await;
             return Ok(before.into_iter().next().map_or(Outcome::Unknown, Outcome::Committed));
         }
