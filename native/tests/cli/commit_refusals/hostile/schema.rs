@@ -105,6 +105,12 @@ fn partition_columns() -> Vec<(&'static str, Vec<u8>)> {
         ("another partition column", of(&[&id, &p], &["id"])),
         ("a partition column that leaves the schema", of(&[&id], &["p"])),
         ("a partition column that leaves both", of(&[&id, &column("x", json!("string"))], &["x"])),
+        ("a partition column that becomes a struct", {
+            let p = column("p", json!({ "type": "struct", "fields": [column("a", json!("long"))] }));
+            let mut first = crate::support::remove("first");
+            first["remove"]["partitionValues"] = json!({ "p": "x" });
+            [lines(&[first]), of(&[&id, &p], &["p"])].concat()
+        }),
     ]
 }
 
