@@ -36,12 +36,20 @@ impl Isolation {
 pub enum Scope {
     /// Nothing of the table's rows.
     Nothing,
+    /// How far this application has come, and nothing of the rows.
+    Application(String),
     /// The rows of these files.
     Files(Vec<String>),
     /// All rows with a value in the partition column.
     Partition(String),
     /// All rows.
     Table,
+}
+
+impl Scope {
+    pub fn has_rows(&self) -> bool {
+        !matches!(self, Scope::Nothing | Scope::Application(_))
+    }
 }
 
 /// What a client wanted of one table.

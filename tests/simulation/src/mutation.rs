@@ -8,16 +8,8 @@ use deltalakedb_core::sql::{Batch, Statement};
 /// A guard that is taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutation {
-    /// A guard statement of commits or imports, by the name that it gives to `dl_guard`.
-    WithoutGuard(&'static str),
-    /// Metadata and protocol may have changed meanwhile.
-    WithoutRulesVersion,
-    /// Nobody notes which row ids were given.
-    WithoutHighWaterMark,
-    /// A removed file is known by its last entry, and not by its path.
-    RemovedByEntry,
-    /// A backfill may take back what was said of a file meanwhile.
-    WithoutAddedAgain,
+    /// One in the statements of commits or imports.
+    WithoutGuard(&'static Guard),
     /// Commit ids need not be unique.
     WithoutUniqueCommitIds,
     /// A transaction is sent as a batch for each of its tables.
@@ -26,59 +18,121 @@ pub enum Mutation {
     OverwritingStore,
 }
 
+/// A guard in the text of statements, and what makes it do nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Guard {
+    name: &'static str,
+    text: &'static str,
+    /// With the same parameters. Empty: the statement as a whole does nothing.
+    instead: &'static str,
+}
+
 /// What each part of a commit begins with.
 const TAKE_VERSION: &str = "SELECT p.version_id + 1";
 
-/// The condition by which a commit moves a table's version.
-const RULES_VERSION: &str = "AND t.rules_version <= ?12";
+/// The only guard of a statement, by the name that it gives to `dl_guard`.
+macro_rules! named {
+    ($name:literal) => {
+        Guard {
+            name: $name,
+            text: concat!("SELECT '", $name, "' WHERE "),
+            instead: concat!("SELECT '", $name, "' WHERE 0 AND "),
+        }
+    };
+}
 
-const GUARDS: [&str; 8] = [
-    "removed_file_not_live",
-    "concurrent_delete_read",
-    "concurrent_append",
-    "concurrent_transaction",
-    "path_added_again",
-    "import_superseded",
-    "large_commit_not_found",
-    "added_and_removed",
+/// Where several guards give one name to `dl_guard`, as `concurrent_delete_read`, each has a name of its own here.
+static GUARDS: [Guard; 19] = [
+    named!("removed_file_not_live"),
+    named!("concurrent_append"),
+    named!("unusual_path"),
+    named!("more_rows"),
+    named!("added_and_removed"),
+    // A page is written to a large commit that is under way.
+    Guard {
+        name: "large_commit_over",
+        text: "SELECT 'large_commit_not_found' WHERE changes()",
+        instead: "SELECT 'large_commit_not_found' WHERE 0 AND changes()",
+    },
+    // All pages are there when it happens.
+    Guard {
+        name: "large_commit_incomplete",
+        text: "SELECT 'large_commit_not_found' WHERE NOT",
+        instead: "SELECT 'large_commit_not_found' WHERE 0 AND NOT",
+    },
+    // A schema that is restored is one that the table had.
+    Guard {
+        name: "schema_not_restored",
+        text: "INSERT INTO dl_guard (guard) SELECT 'schema_not_restored' WHERE",
+        instead: "INSERT INTO dl_guard (guard) SELECT 'schema_not_restored' WHERE 0 AND",
+    },
+    // A file that was read by its path is still live.
+    Guard {
+        name: "read_file_removed",
+        text: "f.path = r.path AND f.version <= ?2 AND f.removed_version IS NULL",
+        instead: "f.path = r.path AND f.version <= ?2",
+    },
+    // Nothing was removed beside a commit that read the table, or by a condition.
+    Guard { name: "any_file_removed", text: "AND v.removed_files > 0)", instead: "AND 0)" },
+    // A file that is added again was not removed meanwhile.
+    Guard {
+        name: "added_file_removed",
+        text: "WHERE f.removed_version > ?2 OR",
+        instead: "WHERE f.removed_version > ?2 AND 0 OR",
+    },
+    Guard { name: "path_added_again", text: "OR (f.removed_version IS NULL AND f.dv_id <> r.dv_id)", instead: "OR 0" },
+    // An application that was read has not moved.
+    Guard {
+        name: "application_moved",
+        text: "a.app_id = r.app_id AND a.version > ?2)",
+        instead: "a.app_id = r.app_id AND a.version > ?2 AND 0)",
+    },
+    // An application has not come so far before.
+    Guard {
+        name: "application_done",
+        text: "OR r.txn_version <= (SELECT CASE",
+        instead: "OR 0 AND r.txn_version <= (SELECT CASE",
+    },
+    // A domain that is changed has not been changed meanwhile.
+    Guard {
+        name: "domain_changed",
+        text: "d.domain = r.domain AND d.version > ?2)",
+        instead: "d.domain = r.domain AND d.version > ?2 AND 0)",
+    },
+    // Metadata and protocol are those that are known.
+    Guard { name: "rules_changed", text: "AND t.rules_version <= ?12", instead: "AND ?12 IS NOT NULL" },
+    // It is noted which row ids were given.
+    Guard {
+        name: "row_id_high_water_mark",
+        text: "INSERT INTO dl_domain_metadata (table_id, domain, version, removed, domain_metadata)
+     SELECT v.table_id, 'delta.rowTracking'",
+        instead: "",
+    },
+    // A removed file is known by its path, and not by its last entry.
+    Guard {
+        name: "removed_by_path",
+        text: "AND (?4 IS NULL OR f.version <= ?4 AND",
+        instead: "AND f.dv_id = r.dv_id AND f.removed_version = r.version AND (?4 IS NULL OR f.version <= ?4 AND",
+    },
+    // A backfill takes nothing back that was said of a file meanwhile.
+    Guard {
+        name: "added_again",
+        text: "f.path = r.path AND f.version > ?2 AND f.version <= ?3",
+        instead: "f.path = r.path AND f.version > ?2 AND f.version <= ?3 AND 0",
+    },
 ];
-
-/// The guard that shares its statement with another one, with its condition.
-const PATH_ADDED_AGAIN: (&str, &str) = ("path_added_again", "OR (f.removed_version IS NULL AND f.dv_id <> r.dv_id)");
-
-/// How files that were removed are found among those that a commit read.
-const REMOVED_BY_PATH: &str = "AND (?4 IS NULL OR f.version <= ?4 AND";
-
-/// How files are found that were added again.
-const ADDED_AGAIN: &str = "f.path = r.path AND f.version > ?2 AND f.version <= ?3";
-
-/// What sets the high-water mark of row ids.
-const HIGH_WATER_MARK: &str = "INSERT INTO dl_domain_metadata (table_id, domain, version, removed, domain_metadata)
-     SELECT v.table_id, 'delta.rowTracking'";
 
 impl Mutation {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Mutation> {
-        let guards = GUARDS.into_iter().map(Mutation::WithoutGuard);
-        guards.chain([
-            Mutation::WithoutRulesVersion,
-            Mutation::WithoutHighWaterMark,
-            Mutation::RemovedByEntry,
-            Mutation::WithoutAddedAgain,
-            Mutation::WithoutUniqueCommitIds,
-            Mutation::SplitTransactions,
-            Mutation::OverwritingStore,
-        ])
+        let others = [Mutation::WithoutUniqueCommitIds, Mutation::SplitTransactions, Mutation::OverwritingStore];
+        GUARDS.iter().map(Mutation::WithoutGuard).chain(others)
     }
 
     /// As the command line has it.
     pub fn name(self) -> &'static str {
         match self {
-            Mutation::WithoutGuard(guard) => guard,
-            Mutation::WithoutRulesVersion => "rules_changed",
-            Mutation::WithoutHighWaterMark => "row_id_high_water_mark",
-            Mutation::RemovedByEntry => "removed_by_path",
-            Mutation::WithoutAddedAgain => "added_again",
+            Mutation::WithoutGuard(guard) => guard.name,
             Mutation::WithoutUniqueCommitIds => "unique_commit_ids",
             Mutation::SplitTransactions => "split_transactions",
             Mutation::OverwritingStore => "overwriting_store",
@@ -105,32 +159,12 @@ impl Mutation {
 
     /// Makes what is taken away do nothing; there is still a result set for each statement.
     pub(crate) fn apply(self, batch: &mut Batch) {
-        let (text, instead) = match self {
-            Mutation::WithoutGuard(guard) if guard == PATH_ADDED_AGAIN.0 => {
-                (PATH_ADDED_AGAIN.1.to_owned(), "OR 0".into())
-            }
-            // A statement may have several guards.
-            Mutation::WithoutGuard(guard) => {
-                (format!("SELECT '{guard}' WHERE "), format!("SELECT '{guard}' WHERE 0 AND "))
-            }
-            // The parameter stays.
-            Mutation::WithoutRulesVersion => (RULES_VERSION.to_owned(), "AND ?12 IS NOT NULL".to_owned()),
-            Mutation::WithoutHighWaterMark => (HIGH_WATER_MARK.to_owned(), String::new()),
-            Mutation::RemovedByEntry => (
-                REMOVED_BY_PATH.to_owned(),
-                format!("AND f.dv_id = r.dv_id AND f.removed_version = r.version {REMOVED_BY_PATH}"),
-            ),
-            Mutation::WithoutAddedAgain => (ADDED_AGAIN.to_owned(), format!("{ADDED_AGAIN} AND 0")),
-            _ => return,
-        };
-        for statement in &mut batch.statements {
-            if !statement.sql.contains(&text) {
-                continue;
-            }
-            if instead.is_empty() {
+        let Mutation::WithoutGuard(guard) = self else { return };
+        for statement in batch.statements.iter_mut().filter(|statement| statement.sql.contains(guard.text)) {
+            if guard.instead.is_empty() {
                 *statement = Statement::new("SELECT 1 WHERE 0", []);
             } else {
-                statement.sql = Cow::Owned(statement.sql.replace(&text, &instead));
+                statement.sql = Cow::Owned(statement.sql.replace(guard.text, guard.instead));
             }
         }
     }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use deltalakedb_simulation::{Config, Mutation, Part, Report, run, shrink};
 
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 22] = [
     "append",
     "delete",
     "remove by name",
@@ -19,9 +19,11 @@ const KINDS: [&str; 20] = [
     "column",
     "upgrade",
     "stream",
+    "follow",
     "domain",
     "transaction",
     "derive",
+    "derive from files",
     "in-commit timestamps",
     "large append",
     "large overwrite",
@@ -95,12 +97,20 @@ mod without {
 
     mutations! {
         removed_file_not_live: "which was not there";
-        concurrent_delete_read: "which are gone";
+        read_file_removed: "which was removed";
+        any_file_removed: "which are gone";
+        added_file_removed: "and the rows are others";
         concurrent_append: "and not the rows";
         rules_changed: "the metadata that it read";
-        concurrent_transaction: "was written before";
+        application_moved: "which it read, at version";
+        application_done: "was written before";
+        domain_changed: "the domain sim.domain-";
         path_added_again: "with two deletion vectors";
-        large_commit_not_found: "not whole";
+        large_commit_over: "that belong to nothing";
+        large_commit_incomplete: "has other actions than were sent";
+        unusual_path: "breaks a rule";
+        more_rows: "breaks a rule";
+        schema_not_restored: "breaks a rule";
         added_and_removed: "breaks a rule";
         row_id_high_water_mark: "high-water mark";
         unique_commit_ids: "is version";

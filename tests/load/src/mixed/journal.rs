@@ -45,6 +45,7 @@ pub(crate) struct Part {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ScopeLine {
     Nothing,
+    Application(String),
     Files(Vec<String>),
     Partition(String),
     Table,
@@ -176,6 +177,7 @@ fn intent(part: Part) -> Intent {
     };
     let scope = match part.scope {
         ScopeLine::Nothing => Scope::Nothing,
+        ScopeLine::Application(app_id) => Scope::Application(app_id),
         ScopeLine::Files(paths) => Scope::Files(paths),
         ScopeLine::Partition(value) => Scope::Partition(value),
         ScopeLine::Table => Scope::Table,
@@ -211,6 +213,7 @@ impl From<Scope> for ScopeLine {
     fn from(scope: Scope) -> Self {
         match scope {
             Scope::Nothing => ScopeLine::Nothing,
+            Scope::Application(app_id) => ScopeLine::Application(app_id),
             Scope::Files(paths) => ScopeLine::Files(paths),
             Scope::Partition(value) => ScopeLine::Partition(value),
             Scope::Table => ScopeLine::Table,

@@ -54,6 +54,7 @@ fn request(id: &str, part: &Part) -> Result<CommitRequest> {
     let read = ReadSet::of(part.base);
     let read = match &part.scope {
         ScopeLine::Nothing => read,
+        ScopeLine::Application(app_id) => ReadSet { app_ids: vec![app_id.clone()], ..read },
         ScopeLine::Files(paths) => read.files(paths),
         ScopeLine::Partition(value) => read.predicate(format!("p = '{value}'")),
         ScopeLine::Table => read.whole_table(),

@@ -101,13 +101,15 @@ fn check_reads(
     }
     wrong
         .extend(check_names(intent, base, before).map(|what| format!("{what} at version {} has changed", intent.base)));
+    if let Scope::Files(paths) = &intent.scope {
+        // Their rows may be in other files by now: that is removed, too.
+        let read = base.files.keys().filter(|(path, _)| paths.contains(path));
+        let gone = read.filter(|key| !before.files.contains_key(key));
+        wrong.extend(gone.map(|(path, _)| format!("it read {path} of version {}, which was removed", intent.base)));
+        return wrong;
+    }
     let read = rows_in(base, &intent.scope);
     let mut now = rows_in(before, &intent.scope);
-    if matches!(intent.scope, Scope::Files(_)) {
-        // They may be in other files by now.
-        let all = before.rows(|_, _| true);
-        now = read.intersection(&all).copied().collect();
-    }
     if intent.isolation == Isolation::WriteSerializable {
         let between = table.versions.iter().filter(|other| (intent.base + 1..entry.version).contains(&other.version));
         for other in between.filter(|other| is_blind_append(table, other, ledger)) {
@@ -137,10 +139,15 @@ fn without_timestamps(metadata: &Value) -> Value {
     metadata
 }
 
-/// What a commit changes and therefore has read: applications, domains, the protocol; of a protocol that it does not
-/// change the features must still be there.
+/// The application that was read, and what a commit changes and therefore has read: applications, domains, the protocol; of
+/// a protocol that it does not change the features must still be there.
 fn check_names(intent: &Intent, base: &State, before: &State) -> impl Iterator<Item = String> {
     let mut changed = Vec::new();
+    if let Scope::Application(app_id) = &intent.scope
+        && base.txns.get(app_id) != before.txns.get(app_id)
+    {
+        changed.push(format!("the application {app_id}, which it read,"));
+    }
     for action in &intent.actions {
         let (app_id, domain) = (text(&action["txn"], "appId"), text(&action["domainMetadata"], "domain"));
         if base.txns.get(&app_id) != before.txns.get(&app_id) {
@@ -160,9 +167,8 @@ fn check_names(intent: &Intent, base: &State, before: &State) -> impl Iterator<I
 }
 
 fn rows_in(state: &State, scope: &Scope) -> BTreeSet<u64> {
-    state.rows(|(path, _), add| match scope {
-        Scope::Nothing => false,
-        Scope::Files(paths) => paths.contains(path),
+    state.rows(|_, add| match scope {
+        Scope::Nothing | Scope::Application(_) | Scope::Files(_) => false,
         Scope::Partition(value) => text(&add["partitionValues"], "p") == *value,
         Scope::Table => true,
     })
@@ -171,7 +177,7 @@ fn rows_in(state: &State, scope: &Scope) -> BTreeSet<u64> {
 fn is_blind_append(table: &TableHistory, entry: &Version, ledger: &Ledger) -> bool {
     let names: BTreeMap<&str, ()> =
         entry.actions.iter().filter_map(|action| Some((action.as_object()?.keys().next()?.as_str(), ()))).collect();
-    let reads_nothing = intent_of(table, entry, ledger).is_some_and(|intent| intent.scope == Scope::Nothing);
+    let reads_nothing = intent_of(table, entry, ledger).is_some_and(|intent| !intent.scope.has_rows());
     reads_nothing && names.contains_key("add") && !names.contains_key("remove")
 }
 
@@ -237,6 +243,32 @@ mod tests {
         let versions = vec![version(0, "a", &first), version(1, "b", &other), version(2, "c", &own)];
         let own = Intent { isolation, ..intent(0, Scope::Table, &own) };
         wrong(versions, vec![("b", intent(0, other_scope, &other)), ("c", own)])
+    }
+
+    /// What is wrong with a commit that read something before another one.
+    fn after(other: Vec<Value>, scope: Scope) -> Vec<String> {
+        let own = [add("own", "9")];
+        let versions =
+            vec![version(0, "a", &[add("f", "1"), add("g", "2")]), version(1, "b", &other), version(2, "c", &own)];
+        wrong(versions, vec![("c", intent(0, scope, &own))])
+    }
+
+    #[test]
+    fn files_that_were_read_one_by_one_are_live() {
+        let read = |path: &str| Scope::Files(vec![path.to_owned()]);
+        let moved = || vec![remove("f"), add("h", "1")];
+        assert_eq!(after(moved(), read("f")), ["table version 2 (c): it read f of version 0, which was removed"]);
+        assert_eq!(after(moved(), read("g")), [""; 0]);
+        assert_eq!(after(vec![add("f", "1")], read("f")), [""; 0], "new statistics");
+    }
+
+    #[test]
+    fn an_application_that_was_read_has_not_moved() {
+        let txn = |app_id: &str| vec![serde_json::json!({"txn": {"appId": app_id, "version": 1}})];
+        let read = || Scope::Application("app".into());
+        let moved = "table version 2 (c): the application app, which it read, at version 0 has changed";
+        assert_eq!(after(txn("app"), read()), [moved]);
+        assert_eq!(after(txn("other"), read()), [""; 0]);
     }
 
     #[test]

@@ -82,6 +82,7 @@ pub(super) fn request(commit_id: &str, intent: &Intent) -> Result<CommitRequest>
     let read = match &intent.scope {
         Scope::Nothing if !intent.states_version() => ReadSet::default(),
         Scope::Nothing => read,
+        Scope::Application(app_id) => ReadSet { app_ids: vec![app_id.clone()], ..read },
         Scope::Files(paths) => read.files(paths),
         Scope::Partition(value) => read.predicate(format!("p = '{value}'")),
         Scope::Table => read.whole_table(),

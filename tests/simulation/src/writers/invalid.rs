@@ -3,14 +3,16 @@
 use serde_json::{Value, json};
 
 use super::View;
-use super::plan::{Planned, deletion_vector, has_vectors, new_file};
+use super::plan::{Planned, column, deletion_vector, has_feature, has_vectors, new_file};
 use super::rewrites::remove;
 use crate::ledger::Scope;
+use crate::model::text;
 use crate::port::Client;
+use crate::tables::ROW_TRACKING_FEATURE;
 
 pub(super) fn plan(client: &Client, view: &View) -> Option<Planned> {
     let mut scope = Scope::Nothing;
-    let actions = match client.below(10) {
+    let actions = match client.below(13) {
         0 => Vec::new(),
         1 => {
             let add = new_file(client);
@@ -40,6 +42,18 @@ pub(super) fn plan(client: &Client, view: &View) -> Option<Planned> {
             add["deletionVector"] = deletion_vector(client, 1);
             scope = Scope::Files(vec![add["path"].as_str()?.to_owned()]);
             vec![json!({"add": add})]
+        }
+        9 => with(client, "path", format!("file:///elsewhere/{}.parquet", client.world.number()).into()),
+        10 => {
+            // A live file once more, with rows whose ids are those of other files.
+            let mut add = client.pick(&view.files).filter(|_| has_feature(view, ROW_TRACKING_FEATURE))?.clone();
+            add["stats"] = json!({"numRecords": 1_000}).to_string().into();
+            scope = Scope::Files(vec![text(&add, "path")]);
+            vec![json!({"add": add})]
+        }
+        11 => {
+            // A schema that the table never had.
+            vec![json!({"commitInfo": {"operation": "RESTORE"}}), column(client, view)?]
         }
         _ => {
             // A batch that the application has written already.

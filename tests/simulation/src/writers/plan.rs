@@ -14,6 +14,7 @@ use crate::tables::{FEATURES, PARTITIONS, TIMESTAMP_FEATURE, TIMESTAMPS, VECTORS
 pub(super) enum Kind {
     Append,
     Derive,
+    DeriveFromFiles,
     Delete,
     RemoveByName,
     Overwrite,
@@ -26,14 +27,16 @@ pub(super) enum Kind {
     Timestamps,
     Upgrade,
     Stream,
+    Follow,
     Domain,
     Invalid,
     Transaction,
 }
 
-const KINDS: [(Kind, Part, usize); 17] = [
+const KINDS: [(Kind, Part, usize); 19] = [
     (Kind::Append, Part::Appends, 10),
     (Kind::Derive, Part::Appends, 2),
+    (Kind::DeriveFromFiles, Part::Appends, 2),
     (Kind::Delete, Part::Deletes, 5),
     (Kind::RemoveByName, Part::Deletes, 2),
     (Kind::Overwrite, Part::Overwrites, 2),
@@ -46,6 +49,7 @@ const KINDS: [(Kind, Part, usize); 17] = [
     (Kind::Timestamps, Part::InCommitTimestamps, 1),
     (Kind::Upgrade, Part::Protocol, 1),
     (Kind::Stream, Part::Streams, 4),
+    (Kind::Follow, Part::Streams, 2),
     (Kind::Domain, Part::Domains, 2),
     (Kind::Invalid, Part::Invalid, 3),
     (Kind::Transaction, Part::Transactions, 4),
@@ -70,7 +74,15 @@ impl Kind {
 
     /// What a transaction does to each of its tables.
     pub(super) fn part_of_transaction(client: &Client) -> Kind {
-        let kinds = [Kind::Append, Kind::Derive, Kind::Delete, Kind::Compact, Kind::Stream];
+        let kinds = [
+            Kind::Append,
+            Kind::Derive,
+            Kind::DeriveFromFiles,
+            Kind::Delete,
+            Kind::Compact,
+            Kind::Stream,
+            Kind::Follow,
+        ];
         client.pick(&kinds).copied().unwrap_or(Kind::Append)
     }
 
@@ -78,6 +90,7 @@ impl Kind {
         match self {
             Kind::Append => "append",
             Kind::Derive => "derive",
+            Kind::DeriveFromFiles => "derive from files",
             Kind::Delete => "delete",
             Kind::RemoveByName => "remove by name",
             Kind::Overwrite => "overwrite",
@@ -90,6 +103,7 @@ impl Kind {
             Kind::Timestamps => "in-commit timestamps",
             Kind::Upgrade => "upgrade",
             Kind::Stream => "stream",
+            Kind::Follow => "follow",
             Kind::Domain => "domain",
             Kind::Invalid => "invalid",
             Kind::Transaction => "transaction",
@@ -102,6 +116,7 @@ impl Kind {
         match self {
             Kind::Append => blind((0..=client.below(3)).map(|_| new_file(client)).collect()),
             Kind::Derive => Some(rewrites::derive(client, view)),
+            Kind::DeriveFromFiles => rewrites::derive_from_files(client, view),
             Kind::Delete => rewrites::delete(client, view),
             Kind::RemoveByName => rewrites::remove_by_name(client, view),
             Kind::Overwrite => rewrites::overwrite(client, view),
@@ -114,6 +129,7 @@ impl Kind {
             Kind::Timestamps => blind(vec![timestamps(view)?]),
             Kind::Upgrade => blind(vec![upgrade(client, view)?]),
             Kind::Stream => blind(stream(client, view)),
+            Kind::Follow => Some(follow(client)),
             Kind::Domain => blind(vec![domain(client, view)?]),
             Kind::Invalid => invalid::plan(client, view),
             Kind::Transaction => None,
@@ -163,7 +179,7 @@ fn timestamps(view: &View) -> Option<Value> {
     Some(json!({"metaData": metadata}))
 }
 
-fn column(client: &Client, view: &View) -> Option<Value> {
+pub(super) fn column(client: &Client, view: &View) -> Option<Value> {
     let mut metadata = metadata(view);
     let mut schema: Value = serde_json::from_str(&model::text(&metadata, "schemaString")).ok()?;
     let name = format!("c{}", client.world.number());
@@ -188,12 +204,22 @@ fn upgrade(client: &Client, view: &View) -> Option<Value> {
         "readerFeatures": ["deletionVectors"], "writerFeatures": features}}))
 }
 
-/// The next batch of an application, of which several instances may run.
+fn application(client: &Client) -> String {
+    format!("app-{}", client.below(2))
+}
+
+/// The next batch of an application, of which several instances may run; sometimes two in one.
 pub(super) fn stream(client: &Client, view: &View) -> Vec<Value> {
-    let app_id = format!("app-{}", client.below(2));
+    let app_id = application(client);
     let last = view.snapshot.transactions.iter().find(|txn| txn.app_id == app_id).map_or(0, |txn| txn.version);
-    let txn = json!({"txn": {"appId": app_id, "version": last + 1, "lastUpdated": client.world.clock.now_ms()}});
+    let next = last + if client.once_in(3) { 2 } else { 1 };
+    let txn = json!({"txn": {"appId": app_id, "version": next, "lastUpdated": client.world.clock.now_ms()}});
     vec![txn, new_file(client)]
+}
+
+/// Adds a file that is right as long as an application has come as far as it was read.
+fn follow(client: &Client) -> Planned {
+    Planned { actions: vec![new_file(client)], scope: Scope::Application(application(client)) }
 }
 
 fn domain(client: &Client, view: &View) -> Option<Value> {

@@ -79,6 +79,13 @@ pub(super) fn derive(client: &Client, view: &View) -> Planned {
     Planned { actions: vec![new_file(client)], scope }
 }
 
+/// The same of files that it names one by one.
+pub(super) fn derive_from_files(client: &Client, view: &View) -> Option<Planned> {
+    let read = some(client, &view.files, 3);
+    let actions = vec![new_file(client)];
+    (!read.is_empty()).then_some(Planned { actions, scope: Scope::Files(paths(&read)) })
+}
+
 /// A retention job: it knows files by their names and minds no others. Often it goes by their statistics.
 pub(super) fn remove_by_name(client: &Client, view: &View) -> Option<Planned> {
     let known: Vec<Value> = view.files.iter().filter(|add| text(add, "stats").contains("minValues")).cloned().collect();
