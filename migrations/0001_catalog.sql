@@ -195,7 +195,6 @@ CREATE TABLE dl_mirror_status (
 -- that bears the name then fails, and with it the whole batch.
 CREATE TABLE dl_guard (
   guard TEXT NOT NULL,
-  CONSTRAINT table_not_found        CHECK (guard <> 'table_not_found'),
   CONSTRAINT import_superseded      CHECK (guard <> 'import_superseded'),
   CONSTRAINT version_moved          CHECK (guard <> 'version_moved'),
   CONSTRAINT commit_id_used         CHECK (guard <> 'commit_id_used'),
@@ -219,7 +218,7 @@ CREATE TABLE dl_guard (
   CONSTRAINT rows_lost              CHECK (guard <> 'rows_lost'),
   CONSTRAINT other_spelling         CHECK (guard <> 'other_spelling'),
   CONSTRAINT physical_name_used     CHECK (guard <> 'physical_name_used'),
-  CONSTRAINT known_guard CHECK (guard IN ('table_not_found', 'import_superseded', 'version_moved', 'commit_id_used',
+  CONSTRAINT known_guard CHECK (guard IN ('import_superseded', 'version_moved', 'commit_id_used',
     'rules_changed', 'concurrent_append', 'concurrent_delete_read', 'removed_file_not_live', 'path_added_again',
     'row_ids_missing', 'row_ids_in_range', 'schema_not_restored', 'concurrent_transaction', 'large_commit_not_found',
     'added_and_removed', 'path_kept', 'unusual_path', 'row_ids_not_own', 'row_ids_overlap', 'more_rows',
