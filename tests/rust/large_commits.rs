@@ -16,24 +16,24 @@ use crate::catalog::{
 };
 use crate::model::State;
 
-const HOST: FixedHost = FixedHost { now_ms: 1000 };
+pub(crate) const HOST: FixedHost = FixedHost { now_ms: 1000 };
 
-type Catalog = WithLimits<SqliteDatabase>;
+pub(crate) type Catalog = WithLimits<SqliteDatabase>;
 
-fn parsed(actions: &[Value]) -> Vec<Action> {
+pub(crate) fn parsed(actions: &[Value]) -> Vec<Action> {
     actions.iter().flat_map(|action| parse_line(&action.to_string()).unwrap()).collect()
 }
 
-fn add(path: &str) -> Value {
+pub(crate) fn add(path: &str) -> Value {
     json!({ "add": { "path": path, "partitionValues": {}, "size": 7, "modificationTime": 0, "dataChange": true,
                      "stats": "{\"numRecords\":3}", "tags": { "a": "b" }, "new": 1.10 } })
 }
 
-fn remove(path: &str) -> Value {
+pub(crate) fn remove(path: &str) -> Value {
     json!({ "remove": { "path": path, "deletionTimestamp": 5, "dataChange": true, "new": 1 } })
 }
 
-fn first(features: &[&str]) -> Vec<Action> {
+pub(crate) fn first(features: &[&str]) -> Vec<Action> {
     let features = [&["appendOnly", "invariants"], features].concat();
     let mut first = parsed(&[
         json!({ "protocol": { "minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": features } }),
@@ -44,7 +44,7 @@ fn first(features: &[&str]) -> Vec<Action> {
     first
 }
 
-async fn catalog(limits: Limits, first: Vec<Action>) -> (tempfile::TempDir, Catalog) {
+pub(crate) async fn catalog(limits: Limits, first: Vec<Action>) -> (tempfile::TempDir, Catalog) {
     let folder = tempfile::tempdir().unwrap();
     let database = WithLimits(new_catalog(&folder), limits);
     let mut planner = begin_import(&database, "t", 0).await;
@@ -55,11 +55,11 @@ async fn catalog(limits: Limits, first: Vec<Action>) -> (tempfile::TempDir, Cata
     (folder, database)
 }
 
-async fn begin<'a>(database: &'a Catalog, request: CommitRequest) -> LargeCommit<'a, Catalog, FixedHost> {
+pub(crate) async fn begin<'a>(database: &'a Catalog, request: CommitRequest) -> LargeCommit<'a, Catalog, FixedHost> {
     LargeCommit::begin(database, &HOST, &named("t"), request).await.unwrap()
 }
 
-fn committed(version: i64) -> Outcome {
+pub(crate) fn committed(version: i64) -> Outcome {
     Outcome::Committed(Committed { table: "t".into(), version, timestamp_ms: 1000.max(version) })
 }
 

@@ -284,6 +284,21 @@ async fn the_mark_is_raised_above_the_ids_that_are_there() {
     assert_eq!(table.row_ids().await, [ids("b", 10, 2)]);
 }
 
+/// An id beyond 64 bits would become a floating-point number, and so one that another row has.
+#[tokio::test]
+async fn row_ids_do_not_run_out_of_their_range() {
+    for limits in [Limits::SQLITE, Limits::D1] {
+        let [features, metadata, ..] = tracked(json!({}));
+        let mark = domain(&format!(r#"{{"rowIdHighWaterMark":{}}}"#, i64::MAX - 10), false);
+        let mut table = table(limits, &[features, metadata, mark]).await;
+        refused(&mut table, &[add("a", 11)], "64 bits").await;
+        table.commit(&[add("a", 10)]).await;
+        assert_eq!(table.row_ids().await, [ids("a", i64::MAX - 9, 1)]);
+        assert_eq!(table.high_water_mark().await, Some(json!(i64::MAX)));
+        refused(&mut table, &[add("b", 1)], "64 bits").await;
+    }
+}
+
 #[tokio::test]
 async fn a_mark_that_is_none_does_not_block_a_table() {
     for (configuration, removed) in

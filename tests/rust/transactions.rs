@@ -374,16 +374,26 @@ async fn a_commit_is_the_same_in_another_order_of_names() {
 }
 
 #[tokio::test]
+async fn an_operation_has_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, _) = with_tables(&folder, 1).await;
+    let request = CommitRequest { operation: Some(" ".into()), ..CommitRequest::new(id("nameless"), add("a")) };
+    let error = commit(&database, &HOST, &named("t0"), &request).await.unwrap_err();
+    assert_eq!((error.kind(), error.to_string().contains("operation is empty")), (ErrorKind::Invalid, true), "{error}");
+}
+
+#[tokio::test]
 async fn a_commit_id_is_a_uuid() {
     let folder = tempfile::tempdir().unwrap();
     let (database, _) = with_tables(&folder, 1).await;
     let refused = |error: deltalakedb_core::Error, found: &str| {
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        let expected = format!("the commit id must be a UUID, with hyphens and in lower case; it is `{found}`");
+        let expected = format!("with hyphens and in lower case; it is `{found}`");
         assert!(error.to_string().ends_with(&expected), "{error}");
     };
     let upper = id("x").replace("8000", "ABCD");
-    for wrong in ["", "load 7", &id("x").replace('-', ""), &upper] {
+    let nil = "00000000-0000-0000-0000-000000000000";
+    for wrong in ["", "load 7", &id("x").replace('-', ""), &upper, nil] {
         let request = CommitRequest::new(wrong, add("a"));
         refused(commit(&database, &HOST, &named("t0"), &request).await.unwrap_err(), wrong);
         let large = CommitRequest::new(wrong, Vec::new());

@@ -87,7 +87,7 @@ impl<'a> Part<'a> {
 
     /// By the commit's own rules, which do not depend on others' commits.
     fn check(&self) -> Result<()> {
-        self.request.check_id()?;
+        self.request.check()?;
         let actions = &self.request.actions;
         let operation = self.request.operation.as_deref();
         match &self.staged {

@@ -16,8 +16,9 @@ pub struct CommitRequest {
     pub isolation: Option<Isolation>,
     /// Name of the operation, such as `WRITE`; overrides the one in `commitInfo`.
     pub operation: Option<String>,
-    /// A UUID, with hyphens and in lower case: one for each commit, another one for the next. Sent again with the same id, a
-    /// commit happens once; for other actions, another operation or a transaction the id is refused then.
+    /// A UUID, with hyphens and in lower case: one for each commit, another one for the next. Those of version 7 lie side
+    /// by side in the catalog's index, as they come with time. Sent again with the same id, a commit happens once; for
+    /// other actions, another operation or a transaction the id is refused then.
     pub commit_id: String,
 }
 
@@ -49,17 +50,23 @@ impl CommitRequest {
     /// An id that two writers both come upon, as they may upon a word, would let one be answered with the other's commit.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) when it is no UUID, or one in another spelling.
-    pub(super) fn check_id(&self) -> Result<()> {
+    /// [`Invalid`](crate::ErrorKind::Invalid) when the id is no UUID, or one in another spelling, and when the operation has
+    /// no name.
+    pub(super) fn check(&self) -> Result<()> {
         let id = self.commit_id.as_str();
-        if Uuid::try_parse(id).is_ok_and(|uuid| uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == id) {
-            return Ok(());
+        let is_canonical = |uuid: Uuid| uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == id;
+        if !Uuid::try_parse(id).is_ok_and(|uuid| !uuid.is_nil() && is_canonical(uuid)) {
+            return Err(Error::invalid(format!(
+                "the commit id must be a UUID that is not all zeros, with hyphens and in lower case; it is {}",
+                quoted(id)
+            ))
+            .hint("make a random one for each commit; a commit that is sent again keeps its own"));
         }
-        Err(Error::invalid(format!(
-            "the commit id must be a UUID, with hyphens and in lower case; it is {}",
-            quoted(id)
-        ))
-        .hint("make a random one for each commit; a commit that is sent again keeps its own"))
+        if self.operation.as_deref().is_some_and(|operation| operation.trim().is_empty()) {
+            return Err(Error::invalid("the name of the operation is empty")
+                .hint("give one such as DELETE, or none: it is a WRITE then"));
+        }
+        Ok(())
     }
 }
 

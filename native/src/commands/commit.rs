@@ -33,7 +33,7 @@ pub(super) async fn run(args: cli::Commit, output: &Output) -> Result<()> {
         },
         isolation: args.isolation.map(Into::into),
         operation: args.operation,
-        commit_id: args.commit_id.unwrap_or_else(Uuid::new_v4).to_string(),
+        commit_id: args.commit_id.unwrap_or_else(Uuid::now_v7).to_string(),
     };
     let commit_id = request.commit_id.clone();
     let selector = TableSelector::Named(args.table.clone());

@@ -17,7 +17,7 @@ impl Append {
     /// Another one each time.
     pub(crate) fn new() -> Result<Self> {
         let add = json!({"add": {
-            "path": format!("day=2024-01-{:02}/part-00000-{}.snappy.parquet", fastrand::u8(1..=28), uuid()),
+            "path": format!("day=2024-01-{:02}/part-00000-{}.snappy.parquet", fastrand::u8(1..=28), uuid::Uuid::new_v4()),
             "partitionValues": {"day": "2024-01-01"},
             "size": fastrand::u32(100_000..9_000_000),
             "modificationTime": 1_704_067_200_000_i64,
@@ -25,7 +25,7 @@ impl Append {
             "stats": stats().to_string(),
         }});
         match parse_line(&add.to_string())?.pop() {
-            Some(Action::Add(add)) => Ok(Append { commit_id: uuid(), add }),
+            Some(Action::Add(add)) => Ok(Append { commit_id: uuid::Uuid::now_v7().to_string(), add }),
             _ => Err("the add is none".into()),
         }
     }
@@ -39,10 +39,6 @@ impl Append {
         })
         .to_string()
     }
-}
-
-fn uuid() -> String {
-    uuid::Uuid::new_v4().to_string()
 }
 
 fn stats() -> Value {

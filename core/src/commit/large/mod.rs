@@ -183,7 +183,7 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         let state = snapshot(database, selector, At::Latest).await?;
         let name = &state.table.name;
         let refused = |error: Error| error.context(format!("committing to table {}", quoted(name))).table(name);
-        request.check_id().map_err(refused)?;
+        request.check().map_err(refused)?;
         if let Some(file) = request.actions.iter().find(|action| is_file(action)) {
             return Err(refused(
                 Error::invalid(format!("an `{}` is among the actions that begin it", file.name()))
