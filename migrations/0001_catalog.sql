@@ -181,13 +181,25 @@ CREATE TABLE dl_large_commit_files (
 );
 CREATE UNIQUE INDEX dl_large_commit_files_path ON dl_large_commit_files (large_commit_id, name, path);
 
+-- Processes that mirror all the time. Each adds to its beats as long as it lives: one whose beats stand still is dead, by
+-- anybody's clock.
+CREATE TABLE dl_mirror_daemons (
+  daemon_id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name      TEXT NOT NULL,  -- for people: machine and process
+  beats     INTEGER NOT NULL
+);
+
+-- One row a target of a table: a folder in whose _delta_log its versions are published.
 CREATE TABLE dl_mirror_status (
   table_id           INTEGER NOT NULL REFERENCES dl_tables (table_id),
-  target             TEXT NOT NULL,  -- URL
-  version            INTEGER,        -- the last version in the target
+  target             TEXT NOT NULL,  -- URL of the folder, without a slash at its end
+  daemon_id          INTEGER,        -- who holds its lease: none when there is no such daemon
+  version            INTEGER,        -- all versions up to this one are in the target
   checkpoint_version INTEGER,
+  published_at_ms    INTEGER,        -- when the version was
+  failures           INTEGER NOT NULL DEFAULT 0,  -- attempts that failed since the last one that did not
+  last_error         TEXT,           -- JSON; NULL when the last attempt did not fail
   updated_at_ms      INTEGER NOT NULL,
-  last_error         TEXT,
   PRIMARY KEY (table_id, target)
 ) WITHOUT ROWID;
 

@@ -4,10 +4,14 @@
 mod checkpoint;
 mod commit;
 mod last_checkpoint;
+mod leases;
 mod state;
+mod targets;
 
 #[cfg(feature = "parquet")]
 pub use checkpoint::{CheckpointSummary, CheckpointWriter, UnknownFields, WHOLE_ACTION, has_unknown_fields};
 pub use commit::{ActionCursor, StoredCommit, commit_actions, read_commit};
 pub use last_checkpoint::LastCheckpoint;
+pub use leases::{Beat, Behind, Selection, balance, beat, behind, held_targets, leave, register_daemon};
 pub use state::{CheckpointState, StateCursor, state_actions};
+pub use targets::{Target, TargetReport, TargetStatus, add_target, remove_target, report_targets, target_statuses};

@@ -6,8 +6,10 @@ mod files;
 mod import;
 mod input;
 mod mirror;
+mod mirror_watch;
 mod show;
 mod sweep;
+mod targets;
 mod transaction;
 
 use deltalakedb_core::Result;
@@ -33,7 +35,9 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<()> {
         Command::Commit(args) => commit::run(args, output).await,
         Command::Transaction(args) => transaction::run(args, output).await,
         Command::Sweep(args) => sweep::run(args, output).await,
+        Command::Mirror(args) if args.watch => mirror_watch::run(args, output).await,
         Command::Mirror(args) => mirror::run(args, output).await,
+        Command::Targets(args) => targets::run(args, output).await,
     }
 }
 
@@ -56,6 +60,6 @@ impl cli::At {
 }
 
 /// The time, in milliseconds since the epoch.
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     SystemHost.now_ms()
 }

@@ -103,6 +103,22 @@ impl SqliteDatabase {
         Ok(SqliteDatabase(Arc::new(shared)))
     }
 
+    /// Another number than before when others have committed since: other processes, or other databases opened on the file.
+    /// `None`: a batch is being written, and it is not known.
+    ///
+    /// # Errors
+    /// When the file cannot be opened for writing.
+    pub fn others_commits(&self) -> Result<Option<i64>> {
+        let Ok(mut writer) = self.0.writer.try_lock() else { return Ok(None) };
+        let open = match writer.take() {
+            Some(open) => open,
+            None => self.0.open_writer(OpenFlags::empty())?,
+        };
+        let version = data_version(&open.connection);
+        *writer = Some(open);
+        version.map(Some)
+    }
+
     /// Runs a migration's text, which holds several statements, in one transaction.
     ///
     /// # Errors

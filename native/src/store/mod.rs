@@ -5,7 +5,7 @@ mod local;
 mod location;
 
 pub(crate) use fetch::Fetched;
-pub(crate) use location::parse_table_location;
+pub(crate) use location::{parse_table_location, parse_target};
 
 use std::path::PathBuf;
 use std::sync::Arc;

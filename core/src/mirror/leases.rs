@@ -1,0 +1,189 @@
+//! How processes that mirror all the time share the targets.
+//!
+//! Each beats: it adds one to its number in the catalog. Who sees another's number stand still for long enough, by a clock
+//! of its own, takes that one for dead, and its targets are anybody's. No clocks are compared. A process that
+//! was only slow finds itself gone and begins anew; until then two may publish to one target, which does no harm: what is
+//! published is the same, and there already or not.
+
+use crate::catalog::latest_version;
+use crate::sql::{Batch, Database, Statement, Value};
+use crate::{Error, ErrorKind, Result};
+
+use super::targets::{ADD_LOCATIONS, Target, TargetReport, report};
+
+const REGISTER: &str = "INSERT INTO dl_mirror_daemons (name, beats) VALUES (?1, 0) RETURNING daemon_id";
+
+const BEAT: &str = "UPDATE dl_mirror_daemons SET beats = beats + 1 WHERE daemon_id = ?1";
+
+const DAEMONS: &str = "SELECT daemon_id, beats FROM dl_mirror_daemons";
+
+/// ?1 daemon, ?2 the beats at which it stands still.
+const BURY: &str = "DELETE FROM dl_mirror_daemons WHERE daemon_id = ?1 AND beats = ?2";
+
+/// Takes what nobody who lives holds. ?1 daemon, ?2 keys of tables in JSON or NULL for all.
+const CLAIM: &str = "
+UPDATE dl_mirror_status SET daemon_id = ?1
+WHERE (daemon_id IS NULL OR daemon_id NOT IN (SELECT daemon_id FROM dl_mirror_daemons))
+  AND (?2 IS NULL OR table_id IN (SELECT value FROM json_each(?2)))
+  AND EXISTS (SELECT 1 FROM dl_mirror_daemons WHERE daemon_id = ?1)";
+
+/// Takes from who holds the most until both hold as many. ?1 and ?2 as in [`CLAIM`].
+const SHARE: &str = "
+WITH held AS (
+  SELECT d.daemon_id, count(s.table_id) AS count
+  FROM dl_mirror_daemons d LEFT JOIN dl_mirror_status s ON s.daemon_id = d.daemon_id GROUP BY d.daemon_id
+), richest AS (
+  SELECT daemon_id, count FROM held ORDER BY count DESC, daemon_id LIMIT 1
+)
+UPDATE dl_mirror_status SET daemon_id = ?1
+WHERE (table_id, target) IN (
+  SELECT s.table_id, s.target FROM dl_mirror_status s JOIN richest ON richest.daemon_id = s.daemon_id
+  WHERE ?2 IS NULL OR s.table_id IN (SELECT value FROM json_each(?2))
+  ORDER BY s.table_id, s.target
+  LIMIT (SELECT coalesce((SELECT (richest.count - held.count) / 2 FROM richest, held WHERE held.daemon_id = ?1), 0)))";
+
+/// ?1 daemon.
+const RELEASE: &str = "UPDATE dl_mirror_status SET daemon_id = NULL WHERE daemon_id = ?1";
+const LEAVE: &str = "DELETE FROM dl_mirror_daemons WHERE daemon_id = ?1";
+
+const NEWEST_TABLE: &str = "SELECT table_id FROM dl_tables WHERE import_id IS NULL ORDER BY table_id DESC LIMIT 1";
+
+/// Targets that lack versions. ?1 daemon, ?2 keys of tables in JSON or NULL for all.
+const BEHIND: &str = concat!(
+    "SELECT s.table_id, s.target, t.name, ",
+    latest_version!("s.table_id"),
+    " AS latest FROM dl_mirror_status s JOIN dl_tables t ON t.table_id = s.table_id
+     WHERE s.daemon_id = ?1 AND t.import_id IS NULL AND (?2 IS NULL OR s.table_id IN (SELECT value FROM json_each(?2)))
+       AND latest > coalesce(s.version, -1)"
+);
+
+/// All targets that a daemon holds. ?1 daemon.
+const ALL_HELD: &str = "SELECT table_id, target FROM dl_mirror_status WHERE daemon_id = ?1";
+
+/// What a beat found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// False: others took this one for dead; it holds nothing and must register anew.
+    pub is_registered: bool,
+    /// All that are registered, and their beats.
+    pub daemons: Vec<(i64, i64)>,
+    /// Key of the newest table: another one tells that there are targets to come.
+    pub newest_table: Option<i64>,
+}
+
+/// A target that lacks versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// Which one.
+    pub target: Target,
+    /// The table's name.
+    pub table: String,
+    /// The version that its table is at.
+    pub table_version: i64,
+}
+
+/// The tables that a daemon mirrors; `None`: all, those to come, too.
+pub type Selection<'a> = Option<&'a [i64]>;
+
+/// Registers a process that will [`beat`]; `name` is for people. Its id is never used again.
+///
+/// # Errors
+/// Those of the database.
+pub async fn register_daemon(database: &impl Database, name: &str) -> Result<i64> {
+    let mut results = database.batch(Batch::write(vec![Statement::new(REGISTER, vec![name.into()])])).await?;
+    let row = results.remove(0).rows.pop();
+    row.ok_or_else(|| Error::new(ErrorKind::Internal, "registering a daemon gave no id"))?.integer(0)
+}
+
+/// Shows that a daemon lives, buries the `dead` (their ids and the beats at which they stand still) and notes `reports`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn beat(
+    database: &impl Database,
+    daemon_id: i64,
+    dead: &[(i64, i64)],
+    reports: &[TargetReport],
+    now_ms: i64,
+) -> Result<Beat> {
+    let mut statements = vec![Statement::new(BEAT, [daemon_id.into()])];
+    statements.extend(dead.iter().map(|&(id, beats)| Statement::new(BURY, vec![id.into(), beats.into()])));
+    if !reports.is_empty() {
+        statements.push(report(reports, now_ms)?);
+    }
+    statements.push(Statement::new(NEWEST_TABLE, []));
+    statements.push(Statement::new(DAEMONS, []));
+    let mut results = database.batch(Batch::write(statements)).await?;
+    let rows = results.pop().unwrap_or_default().rows;
+    let daemons = rows.iter().map(|row| Ok((row.integer(0)?, row.integer(1)?))).collect::<Result<Vec<_>>>()?;
+    let newest_table = results.pop().unwrap_or_default().rows.pop();
+    Ok(Beat {
+        is_registered: daemons.iter().any(|(id, _)| *id == daemon_id),
+        daemons,
+        newest_table: newest_table.map(|row| row.integer(0)).transpose()?,
+    })
+}
+
+/// Gives the selected tables without a target their own folder as one, and takes for a daemon the targets of selected tables
+/// that nobody who lives holds and a fair share of those that others do.
+///
+/// # Errors
+/// Those of the database.
+pub async fn balance(database: &impl Database, daemon_id: i64, selection: Selection<'_>, now_ms: i64) -> Result<()> {
+    let selected = keys(selection);
+    let statements = vec![
+        Statement::new(ADD_LOCATIONS, vec![selected.clone(), now_ms.into()]),
+        Statement::new(CLAIM, vec![daemon_id.into(), selected.clone()]),
+        Statement::new(SHARE, vec![daemon_id.into(), selected]),
+    ];
+    database.batch(Batch::write(statements)).await?;
+    Ok(())
+}
+
+/// Gives up what a daemon holds, and notes `reports`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn leave(database: &impl Database, daemon_id: i64, reports: &[TargetReport], now_ms: i64) -> Result<()> {
+    let mut statements = vec![Statement::new(RELEASE, [daemon_id.into()]), Statement::new(LEAVE, [daemon_id.into()])];
+    if !reports.is_empty() {
+        statements.push(report(reports, now_ms)?);
+    }
+    database.batch(Batch::write(statements)).await?;
+    Ok(())
+}
+
+/// The targets of a daemon that lack versions, as far as reports tell; `among` looks at those tables only.
+///
+/// # Errors
+/// Those of the database.
+pub async fn behind(database: &impl Database, daemon_id: i64, among: Selection<'_>) -> Result<Vec<Behind>> {
+    let statement = Statement::new(BEHIND, vec![daemon_id.into(), keys(among)]);
+    let mut results = database.batch(Batch::read(vec![statement])).await?;
+    let row = |mut row: crate::sql::Row| {
+        Ok(Behind {
+            target: Target { table: row.integer(0)?, url: row.text(1)? },
+            table: row.text(2)?,
+            table_version: row.integer(3)?,
+        })
+    };
+    results.remove(0).rows.into_iter().map(row).collect()
+}
+
+/// The targets that a daemon holds.
+///
+/// # Errors
+/// Those of the database.
+pub async fn held_targets(database: &impl Database, daemon_id: i64) -> Result<Vec<Target>> {
+    let mut results = database.batch(Batch::read(vec![Statement::new(ALL_HELD, [daemon_id.into()])])).await?;
+    let row = |mut row: crate::sql::Row| Ok(Target { table: row.integer(0)?, url: row.text(1)? });
+    results.remove(0).rows.into_iter().map(row).collect()
+}
+
+/// Keys as a parameter for `json_each`.
+fn keys(selection: Selection<'_>) -> Value {
+    selection.map_or(Value::Null, |keys| {
+        let keys: Vec<String> = keys.iter().map(i64::to_string).collect();
+        format!("[{}]", keys.join(",")).into()
+    })
+}

@@ -1,0 +1,131 @@
+//! What a log has of a table, and what it lacks.
+
+use deltalakedb_core::catalog::{Table, TableSelector};
+use deltalakedb_core::log::{LogFileKind, LogListing};
+use deltalakedb_core::mirror::read_commit;
+use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
+use deltalakedb_core::sql::Database;
+use deltalakedb_core::table_features::check_publishable;
+use deltalakedb_core::{Error, ErrorKind, Result};
+
+use super::checkpoint::LAST_CHECKPOINT;
+use crate::import::disagreement;
+use crate::store::LogStore;
+
+/// What every Parquet file ends with.
+const PARQUET_END: &[u8] = b"PAR1";
+
+/// What a look at a log found.
+pub(super) struct Look {
+    /// The table as the catalog has it: at least all that the log had.
+    pub(super) state: Snapshot,
+    /// The versions that the log lacks, in order.
+    pub(super) missing: Vec<i64>,
+    /// The history begins with a state, of which the log has no checkpoint yet.
+    pub(super) needs_first_checkpoint: bool,
+    pub(super) newest_checkpoint: Option<i64>,
+    /// Whether `_last_checkpoint` is there.
+    pub(super) is_checkpoint_named: bool,
+}
+
+/// Compares a log with the catalog.
+///
+/// # Errors
+/// [`Conflict`](ErrorKind::Conflict) when the log is another one's or goes on past the catalog;
+/// [`Corrupt`](ErrorKind::Corrupt) when a checkpoint in it is not whole; those of the database and the store.
+pub(super) async fn look(database: &impl Database, table: i64, log: &LogStore) -> Result<Look> {
+    // The log before the catalog: what other mirrors write after this look is no reason to think that the log is ahead.
+    let objects = log.list().await?;
+    let state = snapshot(database, &TableSelector::Key(table), At::Latest).await?;
+    let table = &state.table;
+    check_publishable(&state.protocol)?;
+    let is_checkpoint_named = objects.iter().any(|(name, ..)| name == LAST_CHECKPOINT);
+    let listing = LogListing::new(objects);
+    let newest_checkpoint = listing.checkpoint_version();
+    let (needs_first_checkpoint, first) = match listing.latest_version() {
+        None => (begins_with_a_state(database, table).await?, table.earliest_version),
+        Some(latest) => {
+            check_same_table(database, table, log, &listing).await?;
+            check_not_ahead(table, log, latest)?;
+            check_checkpoint_is_whole(log, &listing, latest).await?;
+            // A run that was killed between its first commit and the checkpoint that it stands on.
+            let needs_first_checkpoint = newest_checkpoint.is_none()
+                && listing.first_commit() >= Some(table.earliest_version)
+                && begins_with_a_state(database, table).await?;
+            let first = match newest_checkpoint {
+                _ if needs_first_checkpoint => table.earliest_version,
+                // The checkpoint's own commit, too, where the catalog has it.
+                Some(version) if version < table.earliest_version => version + 1,
+                Some(version) => version,
+                None => 0,
+            };
+            (needs_first_checkpoint, first)
+        }
+    };
+    let missing: Vec<i64> = (first..=table.version).filter(|&version| listing.commit(version).is_none()).collect();
+    check_known(table, log, &missing)?;
+    Ok(Look { missing, needs_first_checkpoint, newest_checkpoint, is_checkpoint_named, state })
+}
+
+/// Whether the catalog knows the table's first version as a state, and not by the commits that led to it.
+async fn begins_with_a_state(database: &impl Database, table: &Table) -> Result<bool> {
+    Ok(table.earliest_version > 0 || !read_commit(database, table, 0).await?.is_known)
+}
+
+/// The log must be one of this table, and tell the same of the oldest and the newest version that both have.
+async fn check_same_table(database: &impl Database, table: &Table, log: &LogStore, listing: &LogListing) -> Result<()> {
+    match disagreement(database, table, log, listing).await? {
+        None => Ok(()),
+        Some(disagreement) => Err(Error::new(
+            ErrorKind::Conflict,
+            format!("the log at {} is another one: {}", log.url(), disagreement.text),
+        )
+        .version(disagreement.version)
+        .hint("nothing was written; mirror to another folder, or import that log under another name")),
+    }
+}
+
+/// Commits on top of half a checkpoint could not be read.
+async fn check_checkpoint_is_whole(log: &LogStore, listing: &LogListing, latest: i64) -> Result<()> {
+    let files = listing.newest_checkpoint(latest).map_or(&[][..], |checkpoint| &checkpoint.files);
+    for file in files.iter().filter(|file| file.kind != LogFileKind::UuidCheckpointJson) {
+        if log.tail(&file.name, file.size, PARQUET_END.len() as u64).await? != PARQUET_END {
+            return Err(Error::corrupt(format!("the checkpoint {} in {} is not whole", file.name, log.url()))
+                .version(file.version)
+                .path(&file.name)
+                .hint("delete it; the next `dl mirror` writes one when it is due. Nothing was written"));
+        }
+    }
+    Ok(())
+}
+
+fn check_not_ahead(table: &Table, log: &LogStore, latest: i64) -> Result<()> {
+    if latest <= table.version {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Conflict,
+        format!(
+            "the log at {} goes on to version {latest}, the catalog ends at version {}: another writer committed there",
+            log.url(),
+            table.version
+        ),
+    )
+    .version(latest)
+    .hint("`dl import --incremental` takes those commits in"))
+}
+
+/// What the catalog does not know it cannot write.
+fn check_known(table: &Table, log: &LogStore, missing: &[i64]) -> Result<()> {
+    let Some(&first) = missing.first().filter(|&&version| version < table.earliest_version) else { return Ok(()) };
+    Err(Error::new(
+        ErrorKind::Conflict,
+        format!(
+            "the log at {} lacks version {first}, and the catalog knows the table from version {} on",
+            log.url(),
+            table.earliest_version
+        ),
+    )
+    .version(first)
+    .hint("mirror to an empty folder, where the history begins with a checkpoint"))
+}

@@ -1,0 +1,55 @@
+//! One turn of publishing to one target.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use deltalakedb_core::Result;
+use deltalakedb_core::mirror::Target;
+use deltalakedb_core::sql::Database;
+
+use super::super::{Published, Publisher};
+use super::metrics::{Labels, Shared};
+use crate::commands::now_ms;
+use crate::store::LogStore;
+
+/// Then others have their turn.
+const TURN: Duration = Duration::from_millis(500);
+
+/// What became of a turn.
+pub(super) struct Pass {
+    /// None when the target's address led nowhere.
+    pub(super) publisher: Option<Publisher>,
+    pub(super) outcome: Result<Published>,
+}
+
+/// Publishes until nothing is missing, the turn is over or the process is to end.
+pub(super) async fn pass(
+    database: impl Database,
+    target: Target,
+    labels: Labels,
+    publisher: Option<Publisher>,
+    shared: Arc<Shared>,
+    is_ending: Arc<AtomicBool>,
+) -> Pass {
+    let opened = match publisher {
+        Some(publisher) => Ok(publisher),
+        None => LogStore::of_table(&target.url).map(|log| Publisher::new(target.table, log)),
+    };
+    let mut publisher = match opened {
+        Ok(publisher) => publisher,
+        Err(error) => return Pass { publisher: None, outcome: Err(error) },
+    };
+    let until = Instant::now() + TURN;
+    let outcome = publisher
+        .publish(&database, now_ms(), |version, written| {
+            shared.published(&target, &labels, version, written);
+            match is_ending.load(Ordering::Relaxed) || Instant::now() >= until {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })
+        .await;
+    Pass { publisher: Some(publisher), outcome }
+}

@@ -1,0 +1,75 @@
+//! Health and metrics over HTTP.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use deltalakedb_core::mirror::target_statuses;
+use deltalakedb_core::{Error, ErrorKind, Result};
+use tokio::net::TcpListener;
+
+use super::metrics::Shared;
+use crate::database::SqliteDatabase;
+
+/// A loop that was not heard of for so long hangs.
+const ALIVE_MS: i64 = 10_000;
+/// A catalog that did not answer for so long is gone.
+const READY_MS: i64 = 30_000;
+
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Clone)]
+struct Daemon {
+    database: SqliteDatabase,
+    shared: Arc<Shared>,
+}
+
+/// Answers `/healthz`, `/readyz` and `/metrics` at an address until the process ends; the address that it got.
+///
+/// # Errors
+/// [`Unavailable`](ErrorKind::Unavailable) when the address is taken or not this machine's.
+pub(crate) async fn serve(listen: SocketAddr, database: SqliteDatabase, shared: Arc<Shared>) -> Result<SocketAddr> {
+    let failed = |error: std::io::Error| {
+        Error::new(ErrorKind::Unavailable, format!("listening on {listen}: {error}"))
+            .hint("choose another --listen; port 0 takes a free one")
+    };
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let router = Router::new()
+        .route("/healthz", get(health))
+        .route("/readyz", get(readiness))
+        .route("/metrics", get(metrics))
+        .with_state(Daemon { database, shared });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(address)
+}
+
+async fn health(State(daemon): State<Daemon>) -> Response {
+    let (silent_ms, _) = daemon.shared.silence_ms();
+    answer(silent_ms < ALIVE_MS, format!("the loop was last heard of {silent_ms} ms ago"))
+}
+
+async fn readiness(State(daemon): State<Daemon>) -> Response {
+    let (silent_ms, unanswered_ms) = daemon.shared.silence_ms();
+    let is_ready = silent_ms < ALIVE_MS && unanswered_ms < READY_MS;
+    answer(is_ready, format!("the catalog last answered {unanswered_ms} ms ago"))
+}
+
+fn answer(is_good: bool, otherwise: String) -> Response {
+    match is_good {
+        true => (StatusCode::OK, "ok\n".to_owned()).into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, otherwise + "\n").into_response(),
+    }
+}
+
+async fn metrics(State(daemon): State<Daemon>) -> Response {
+    let statuses = target_statuses(&daemon.database, None).await;
+    match statuses.and_then(|statuses| daemon.shared.text(statuses)) {
+        Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+    }
+}

@@ -1,0 +1,99 @@
+//! One target, as the loop knows it.
+
+use std::time::{Duration, Instant};
+
+use deltalakedb_core::Error;
+use deltalakedb_core::mirror::{Target, TargetReport};
+
+use super::super::Publisher;
+use super::retry::Retry;
+
+/// A target that something was, or is, to be done for.
+pub(super) struct Watched {
+    /// Absent while a pass has it, and before the first one.
+    pub(super) publisher: Option<Publisher>,
+    /// All versions up to this one are in the target, as far as is known.
+    pub(super) published: Option<i64>,
+    /// The version that its table is at, as far as is known.
+    pub(super) wanted: i64,
+    pub(super) checkpoint: Option<i64>,
+    /// A pass is under way, or waits for its turn.
+    pub(super) is_queued: bool,
+    pub(super) upkeep: UpkeepState,
+    pub(super) failures: i64,
+    pub(super) last_error: Option<Error>,
+    pub(super) retry: Retry,
+    pub(super) retry_at: Option<Instant>,
+    /// There is news for the catalog.
+    pub(super) is_news: bool,
+    pub(super) active_at: Instant,
+}
+
+/// What is to be done beside publication.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum UpkeepState {
+    /// Nothing.
+    Done,
+    /// Something.
+    Due,
+    /// It is being done; `true`: it will be due again.
+    Running(bool),
+}
+
+impl Watched {
+    pub(super) fn new(now: Instant) -> Self {
+        Watched {
+            publisher: None,
+            published: None,
+            wanted: -1,
+            checkpoint: None,
+            is_queued: false,
+            upkeep: UpkeepState::Done,
+            failures: 0,
+            last_error: None,
+            retry: Retry::default(),
+            retry_at: None,
+            is_news: false,
+            active_at: now,
+        }
+    }
+
+    /// Whether a pass has something to do, and may.
+    pub(super) fn wants_pass(&self, now: Instant) -> bool {
+        let is_behind = self.failures > 0 || self.published.is_none_or(|published| published < self.wanted);
+        !self.is_queued && is_behind && self.retry_at.is_none_or(|at| now >= at)
+    }
+
+    /// Whether nothing would be lost by forgetting it.
+    pub(super) fn is_idle_for(&self, idle: Duration, now: Instant) -> bool {
+        let is_at_rest = self.upkeep == UpkeepState::Done && !self.is_queued && !self.is_news;
+        is_at_rest && self.failures == 0 && now.duration_since(self.active_at) > idle
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        (self.failures, self.last_error, self.retry_at) = (0, None, None);
+        self.retry = Retry::default();
+        self.is_news = true;
+    }
+
+    /// Notes a failure; whether it is another one than before.
+    pub(super) fn failed(&mut self, error: Error, now: Instant) -> bool {
+        let is_new = self.last_error.as_ref().is_none_or(|last| last.to_string() != error.to_string());
+        self.failures += 1;
+        self.retry_at = Some(now + self.retry.pause(error.kind()));
+        self.last_error = Some(error);
+        self.is_news = true;
+        is_new
+    }
+
+    pub(super) fn report(&self, target: &Target) -> TargetReport {
+        TargetReport {
+            table: target.table,
+            target: target.url.clone(),
+            version: self.published,
+            checkpoint_version: self.checkpoint,
+            failures: self.failures,
+            last_error: self.last_error.as_ref().map(Error::to_json),
+        }
+    }
+}
