@@ -143,14 +143,9 @@ impl Publisher {
         }
     }
 
-    /// What keeps the log in shape, to be done while the publisher goes on; [`give_back`](Self::give_back) it.
+    /// What keeps the log in shape, after a look at it: for who does that while the publisher goes on.
     pub(super) fn take_upkeep(&mut self) -> Option<Upkeep> {
         self.upkeep.take()
-    }
-
-    /// Unless there is a newer one, after another look at the log.
-    pub(super) fn give_back(&mut self, upkeep: Upkeep) {
-        self.upkeep.get_or_insert(upkeep);
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) fn parse_table_location(argument: &str) -> Result<String> {
 /// A folder that a log is mirrored to, likewise; the log itself may be named.
 pub(crate) fn parse_target(argument: &str) -> Result<String> {
     let mut url = parse_location("--target", argument)?;
+    super::check_scheme("--target", argument, &url)?;
     without_secrets(&mut url);
     let text = url.as_str().trim_end_matches('/');
     Ok(text.strip_suffix("/_delta_log").unwrap_or(text).trim_end_matches('/').to_owned())

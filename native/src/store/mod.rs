@@ -83,13 +83,7 @@ impl LogStore {
                 url.to_file_path().map_err(|()| Error::invalid(format!("{what}: {url} is not on this machine")))?;
             return Ok(LogStore { url, place: Place::Folder(folder) });
         }
-        if ObjectStoreScheme::parse(&url).is_err() {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("{what}: no store is known for {}", shown(argument)),
-            )
-            .hint("use a folder, file://, s3://, gs://, az://, abfss:// or https://"));
-        }
+        check_scheme(what, argument, &url)?;
         let (store, prefix) = object_store::parse_url_opts(&url, store_variables())
             .map_err(|error| store_error(error).context(format!("{what} {}", shown(argument))))?;
         without_secrets(&mut url);
@@ -216,6 +210,15 @@ impl LogStore {
     fn failed(&self, doing: &str, error: object_store::Error) -> Error {
         store_error(error).context(format!("{doing} {}", self.url))
     }
+}
+
+/// Whether a store is known for an address.
+fn check_scheme(what: &str, argument: &str, url: &Url) -> Result<()> {
+    if url.scheme() == "file" || ObjectStoreScheme::parse(url).is_ok() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Unsupported, format!("{what}: no store is known for {}", shown(argument)))
+        .hint("use a folder, file://, s3://, gs://, az://, abfss:// or https://"))
 }
 
 fn object_path(prefix: &Path, name: &str) -> Result<Path> {

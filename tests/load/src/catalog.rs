@@ -37,11 +37,21 @@ pub(crate) fn open(path: &Path, options: SqliteOptions) -> Result<SqliteDatabase
 
 /// Makes an empty table from the actions of its first version.
 pub(crate) async fn create_table(database: &impl Database, name: &str, first: &[Value]) -> Result<i64> {
+    create_table_at(database, name, &format!("memory:///{name}"), first).await
+}
+
+/// The same, in a folder.
+pub(crate) async fn create_table_at(
+    database: &impl Database,
+    name: &str,
+    location: &str,
+    first: &[Value],
+) -> Result<i64> {
     let registration = Registration {
         import_id: format!("creation of {name}"),
         table_id: format!("id of {name}"),
         name: name.to_owned(),
-        location: format!("memory:///{name}"),
+        location: location.to_owned(),
     };
     let Registered::Begun(key) = register(database, &registration).await? else {
         return Err(format!("the catalog has a table {name}").into());

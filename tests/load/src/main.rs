@@ -1,10 +1,12 @@
 //! Many processes on one catalog: how fast they commit, and whether all holds when they are killed.
 //!
-//! `cargo xtask load appends | latency | mixed`.
+//! `cargo xtask load appends | latency | mixed | mirror`.
 
 mod appends;
 mod catalog;
+mod interval;
 mod latency;
+mod mirror;
 mod mixed;
 mod payload;
 mod percentiles;
@@ -45,6 +47,9 @@ enum Command {
     /// Everything at once, from processes of which one is killed every second; then the checkers.
     #[command(after_long_help = explained(mixed::ROWS, &mixed::COLUMNS))]
     Mixed(mixed::Options),
+    /// How soon commits are in the logs, and whether all is right there when processes are killed.
+    #[command(after_long_help = explained(mirror::ROWS, &mirror::COLUMNS))]
+    Mirror(mirror::Options),
     /// A process of one of the others.
     #[command(hide = true)]
     Worker(processes::Options),
@@ -61,6 +66,7 @@ fn main() -> ExitCode {
         Command::Appends(options) => appends::run(&options, cli.format),
         Command::Latency(options) => latency::run(&options, cli.format),
         Command::Mixed(options) => mixed::run(&options, cli.format),
+        Command::Mirror(options) => mirror::run(&options, cli.format),
         Command::Worker(options) => processes::work(&options).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
@@ -75,7 +81,7 @@ mod tests {
 
     #[test]
     fn each_column_is_explained() {
-        for columns in [&appends::COLUMNS, &latency::COLUMNS, &mixed::COLUMNS] {
+        for columns in [&appends::COLUMNS, &latency::COLUMNS, &mixed::COLUMNS, &mirror::COLUMNS] {
             let begins: Vec<&str> = columns.legend.lines().filter_map(|line| line.split("  ").next()).collect();
             let begins = begins.join(" ");
             for name in columns.header.iter().flat_map(|column| column.split(' ')) {

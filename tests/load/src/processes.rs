@@ -8,13 +8,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Result, appends, mixed};
+use crate::{Result, appends, mirror, mixed};
 
 /// What a process does.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(crate) enum Job {
     Appends,
     Mixed,
+    Mirror,
 }
 
 #[derive(clap::Args)]
@@ -29,6 +30,7 @@ pub(crate) fn work(options: &Options) -> Result<()> {
     match options.job {
         Job::Appends => appends::worker::work(&options.folder),
         Job::Mixed => mixed::worker::work(&options.folder),
+        Job::Mirror => mirror::committer::work(&options.folder),
     }
 }
 
@@ -45,6 +47,7 @@ impl Worker {
         let job = match job {
             Job::Appends => "appends",
             Job::Mixed => "mixed",
+            Job::Mirror => "mirror",
         };
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["worker", job]).arg(folder);
@@ -56,6 +59,11 @@ impl Worker {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (orders, answers) = child.stdin.take().zip(child.stdout.take()).ok_or("a process without pipes")?;
         Ok(Worker { child, orders, answers: BufReader::new(answers) })
+    }
+
+    /// Its id.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for its end.

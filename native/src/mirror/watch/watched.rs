@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 use deltalakedb_core::Error;
 use deltalakedb_core::mirror::{Target, TargetReport};
 
-use super::super::Publisher;
+use super::super::{Publisher, Upkeep};
 use super::retry::Retry;
+
+/// The longest pause after a failure when the table moves.
+const HASTENED: Duration = Duration::from_secs(5);
 
 /// A target that something was, or is, to be done for.
 pub(super) struct Watched {
@@ -20,6 +23,8 @@ pub(super) struct Watched {
     /// A pass is under way, or waits for its turn.
     pub(super) is_queued: bool,
     pub(super) upkeep: UpkeepState,
+    /// What does it; absent while it does, and before the first look at the log.
+    pub(super) keeper: Option<Upkeep>,
     pub(super) failures: i64,
     pub(super) last_error: Option<Error>,
     pub(super) retry: Retry,
@@ -49,6 +54,7 @@ impl Watched {
             checkpoint: None,
             is_queued: false,
             upkeep: UpkeepState::Done,
+            keeper: None,
             failures: 0,
             last_error: None,
             retry: Retry::default(),
@@ -84,6 +90,11 @@ impl Watched {
         self.last_error = Some(error);
         self.is_news = true;
         is_new
+    }
+
+    /// The table has moved, and with it perhaps what was wrong.
+    pub(super) fn hasten(&mut self, now: Instant) {
+        self.retry_at = self.retry_at.map(|at| at.min(now + HASTENED));
     }
 
     pub(super) fn report(&self, target: &Target) -> TargetReport {

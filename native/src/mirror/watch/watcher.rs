@@ -170,7 +170,10 @@ impl Watcher {
         for Behind { target, table, table_version } in found {
             self.names.insert(target.table, table);
             let watched = self.targets.entry(target.clone()).or_insert_with(|| Watched::new(now));
-            watched.wanted = watched.wanted.max(table_version);
+            if watched.wanted < table_version {
+                watched.wanted = table_version;
+                watched.hasten(now);
+            }
             if watched.wants_pass(now) {
                 watched.active_at = now;
                 self.enqueue(target);
@@ -255,10 +258,8 @@ impl Watcher {
         let Some(watched) = self.targets.get_mut(&target).filter(|watched| watched.upkeep == UpkeepState::Due) else {
             return;
         };
-        // A pass has it: when that one is done it comes here again.
-        let Some(publisher) = &mut watched.publisher else { return };
         let Some(published) = watched.published else { return };
-        let Some(mut upkeep) = publisher.take_upkeep() else { return };
+        let Some(mut upkeep) = watched.keeper.take() else { return };
         watched.upkeep = UpkeepState::Running(false);
         let (database, owner) = (self.database.clone(), target.clone());
         let task = self.tasks.spawn(async move {
@@ -271,16 +272,17 @@ impl Watcher {
 
     async fn done(&mut self, done: std::result::Result<(Id, Done), JoinError>) {
         let (id, done) = match done {
-            Ok((id, done)) => (id, Some(done)),
-            Err(error) => (error.id(), None),
+            Ok((id, done)) => (id, Ok(done)),
+            Err(error) => (error.id(), Err(error)),
         };
-        self.upkeeps.remove(&id);
+        let was_upkeep = self.upkeeps.remove(&id).is_some();
         let owner = self.owners.remove(&id);
         match done {
-            Some(Done::Pass(target, pass)) => self.passed(target, *pass).await,
-            Some(Done::Upkeep(target, upkeep, outcome)) => self.kept_up(target, *upkeep, outcome),
-            Some(Done::Beat(lease, reports, changed)) => self.beaten(lease, reports, changed).await,
-            None => self.broke_down(owner),
+            Ok(Done::Pass(target, pass)) => self.passed(target, *pass).await,
+            Ok(Done::Upkeep(target, upkeep, outcome)) => self.kept_up(target, *upkeep, outcome),
+            Ok(Done::Beat(lease, reports, changed)) => self.beaten(lease, reports, changed).await,
+            Err(error) if error.is_cancelled() => {}
+            Err(_) => self.broke_down(owner, was_upkeep),
         }
     }
 
@@ -292,6 +294,9 @@ impl Watcher {
         watched.is_queued = false;
         watched.publisher = pass.publisher;
         watched.published = watched.publisher.as_ref().and_then(|publisher| publisher.published());
+        if let Some(upkeep) = watched.publisher.as_mut().and_then(|publisher| publisher.take_upkeep()) {
+            watched.keeper = Some(upkeep);
+        }
         match pass.outcome {
             Ok(written) => {
                 self.succeeded(&target, &labels, written, now);
@@ -360,9 +365,7 @@ impl Watcher {
             watched.checkpoint = upkeep.newest_checkpoint();
             watched.is_news = true;
         }
-        if let Some(publisher) = &mut watched.publisher {
-            publisher.give_back(upkeep);
-        }
+        watched.keeper.get_or_insert(upkeep);
         match outcome {
             Ok(None) => {}
             Ok(Some(version)) => {
@@ -433,17 +436,17 @@ impl Watcher {
     }
 
     /// A task that panicked: the fault is this software's; its target is tried again.
-    fn broke_down(&mut self, owner: Option<Target>) {
+    fn broke_down(&mut self, owner: Option<Target>, was_upkeep: bool) {
         let Some(target) = owner else {
             self.lease = Some(Box::default());
             return;
         };
+        if !was_upkeep {
+            self.passes -= 1;
+        }
         let labels = self.labels(&target);
         let Some(watched) = self.targets.get_mut(&target) else { return };
-        if watched.publisher.is_none() && watched.is_queued {
-            self.passes -= 1;
-            watched.is_queued = false;
-        }
+        watched.is_queued &= was_upkeep;
         (watched.publisher, watched.published, watched.upkeep) = (None, None, UpkeepState::Done);
         let error = Error::new(ErrorKind::Internal, "the task broke down").hint("please report what it printed before");
         if watched.failed(error, Instant::now()) {

@@ -17,6 +17,7 @@ use deltalakedb_native::database::SqliteOptions;
 use fastrand::Rng;
 use serde_json::{Value, json};
 
+use crate::interval::{Interval, parse_interval};
 use crate::processes::{Job, Worker, now};
 use crate::report::Format;
 use crate::{Result, catalog};
@@ -46,23 +47,6 @@ pub(crate) struct Options {
     /// Keep catalog and journals in this new folder.
     #[arg(long)]
     keep: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Interval(Option<Duration>);
-
-fn parse_interval(text: &str) -> std::result::Result<Interval, String> {
-    if text == "never" {
-        return Ok(Interval(None));
-    }
-    let (number, unit_ms) = match text.strip_suffix("ms") {
-        Some(number) => (number, 1.0),
-        None => (text.strip_suffix('s').unwrap_or(text), 1000.0),
-    };
-    match number.parse::<f64>() {
-        Ok(number) if number > 0.0 => Ok(Interval(Some(Duration::from_secs_f64(number * unit_ms / 1000.0)))),
-        _ => Err(format!("`{text}` is not a time such as 1s or 250ms")),
-    }
 }
 
 pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
