@@ -10,7 +10,7 @@ use deltalakedb_core::sql::Database;
 /// Between two beats.
 pub(super) const BEAT: Duration = Duration::from_secs(1);
 /// Whose beats stand still for so long is dead.
-const DEAD: Duration = Duration::from_secs(6);
+const DEAD: Duration = Duration::from_secs(3);
 /// Between two looks at who holds what.
 const BALANCE: Duration = Duration::from_secs(10);
 
