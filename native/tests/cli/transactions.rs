@@ -130,16 +130,16 @@ fn what_a_transaction_may_not_be() {
         (with("read", json!({ "version": 0, "where": ["nothing > 1"] })), &[], "invalid", "nothing"),
         (json!({}), &[], "invalid", "tables"),
         (json!({ "tables": [one("orders")], "transaction_id": "x" }), &[], "invalid", "UUID"),
-        (json!({ "tables": [one("orders")], "begun_at_ms": 0 }), &[], "invalid", "hours ago; the limit is 1 hour"),
+        (json!({ "tables": [one("orders")], "begun_at_ms": 0 }), &[], "invalid", "ago; the limit is 1 hour"),
         (
             with("actions", json!([{ "commitInfo": { "tags": { TAG: ID } } }, add("a")])),
             &[],
             "invalid",
             "multiTableTransaction",
         ),
-        (two.clone(), &["--max-tables", "1"], "invalid", "2 tables; 1 are allowed"),
-        (two.clone(), &["--max-actions", "1"], "invalid", "2 actions; 1 are allowed"),
-        (two.clone(), &["--max-bytes", "100"], "invalid", "bytes of actions; 100 are allowed"),
+        (two.clone(), &["--max-tables", "1"], "invalid", "the number of its tables is 2; the limit is 1"),
+        (two.clone(), &["--max-actions", "1"], "invalid", "the number of its actions is 2; the limit is 1"),
+        (two.clone(), &["--max-bytes", "100"], "invalid", "; the limit is 100"),
     ];
     for (file, args, kind, part) in cases {
         transaction(&home, &file, args).fails(kind, part);
