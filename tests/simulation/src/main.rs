@@ -87,7 +87,7 @@ fn main() -> ExitCode {
     let [done, failed, versions, faults] = [sum.seeds, sum.failed, sum.versions, sum.faults].map(AtomicU64::into_inner);
     let verdict = match (failed, cli.mutate) {
         (0, None) => "no failure".to_owned(),
-        (0, Some(mutation)) => format!("no failure seen without the guard {mutation}; try more --seeds"),
+        (0, Some(mutation)) => format!("no failure seen with --mutate {}; try more --seeds", mutation.name()),
         (failed, _) => format!("{failed} FAILED"),
     };
     println!(
