@@ -50,7 +50,7 @@ impl ErrorKind {
 /// assert_eq!(error.to_string(), "reading a snapshot: there is no table `events`");
 /// assert_eq!(error.kind().as_str(), "not_found");
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Error(Box<Inner>);
 
 #[derive(Debug, Clone, PartialEq)]
@@ -166,6 +166,14 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)
+    }
+}
+
+/// For people, too: it is what a `main` prints that returns the error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.0.message, self.0.kind.as_str())?;
+        self.0.hint.iter().try_for_each(|hint| write!(f, "; {hint}"))
     }
 }
 

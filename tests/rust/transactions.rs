@@ -239,10 +239,10 @@ async fn limits_are_kept() {
     let mut transaction = Transaction::begin(id("limited"), 1, limits);
     transaction.stage(state("t0").await, request(&["a"])).unwrap();
     refused(transaction.stage(state("t0").await, request(&["b"])), "twice");
-    refused(transaction.stage(state("t1").await, request(&["a", "b", "c"])), "4 actions; 3 are allowed");
-    refused(transaction.stage(state("t1").await, request(&[&"long".repeat(100)])), "bytes of actions; 400 are allowed");
+    refused(transaction.stage(state("t1").await, request(&["a", "b", "c"])), "actions is 4; the limit is 3");
+    refused(transaction.stage(state("t1").await, request(&[&"long".repeat(100)])), "; the limit is 400");
     transaction.stage(state("t1").await, request(&["a"])).unwrap();
-    refused(transaction.stage(state("t2").await, request(&["a"])), "3 tables; 2 are allowed");
+    refused(transaction.stage(state("t2").await, request(&["a"])), "tables is 3; the limit is 2");
     let late = FixedHost { now_ms: 12 };
     refused(
         transaction.commit(&database, &late).await.map(drop),

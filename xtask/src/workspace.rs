@@ -32,7 +32,7 @@ impl Workspace {
 
     /// Builds a package where its user sees it; a `cargo run --quiet` after that has nothing to be mute about.
     pub(crate) fn build_release(&self, what: &str, package: &str) -> Result<()> {
-        eprintln!("xtask: building {what}; the first time takes some minutes");
+        eprintln!("xtask: building {what}, which takes some minutes unless it is built already");
         self.cargo(&format!("building {what}")).args(["build", "--release", "--package", package]).run()
     }
 

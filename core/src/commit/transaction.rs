@@ -123,13 +123,15 @@ impl Transaction {
         for (what, found, limit) in [
             ("tables", self.tables.len() + 1, self.limits.max_tables),
             ("actions", action_count, self.limits.max_actions),
-            ("bytes of actions", size_bytes, self.limits.max_bytes),
+            ("bytes", size_bytes, self.limits.max_bytes),
         ] {
             if found > limit {
                 return Err(self
-                    .refused(format!("it has {found} {what}; {limit} are allowed"))
+                    .refused(format!("with this table the number of its {what} is {found}; the limit is {limit}"))
                     .table(name)
-                    .hint("split it, or raise the limit"));
+                    .hint(format!(
+                        "raise the limit (--max-{what}); two smaller transactions are each all or none, not both together"
+                    )));
             }
         }
         request.commit_id.clone_from(&self.id);
@@ -184,7 +186,7 @@ impl Transaction {
             .refused(format!("it was begun {begun}; the limit is {limit}"))
             .detail("age_ms", age_ms)
             .detail("max_age_ms", max_age_ms)
-            .hint("read the tables again and begin a new transaction, or raise the limit"))
+            .hint("read the tables again and begin a new transaction, or raise the limit (--max-age)"))
     }
 
     fn failed(&self, error: Error) -> Error {

@@ -105,17 +105,20 @@ const NAMES: [&str; 8] = ["add", "remove", "metaData", "protocol", "txn", "domai
 /// The actions of one object. Logs are read with several, and with others than the protocol's; readers of the log that is
 /// written here may take the first, and a misspelt one would do nothing.
 pub(super) fn check_action(actions: &[Action]) -> Result<()> {
+    let unknown = actions.iter().find_map(|action| match action {
+        Action::Unknown { name, .. } => Some(name),
+        _ => None,
+    });
+    if let Some(name) = unknown {
+        let meant = NAMES.iter().find(|known| known.eq_ignore_ascii_case(name));
+        return Err(Error::invalid(format!("there is no action `{}`", name.escape_debug())).hint(match meant {
+            Some(meant) => format!("write it as `{meant}`"),
+            None => format!("an action is an object with one field, its name: {}", NAMES.join(", ")),
+        }));
+    }
     match actions {
         [first, second, ..] => {
-            let (first, second) = (first.name().escape_debug(), second.name().escape_debug());
-            Err(Error::invalid(format!("one object has two actions, `{first}` and `{second}`")))
-        }
-        [Action::Unknown { name, .. }] => {
-            let meant = NAMES.iter().find(|known| known.eq_ignore_ascii_case(name));
-            Err(Error::invalid(format!("there is no action `{}`", name.escape_debug())).hint(match meant {
-                Some(meant) => format!("write it as `{meant}`"),
-                None => format!("an action is an object with one field, its name: {}", NAMES.join(", ")),
-            }))
+            Err(Error::invalid(format!("one object has two actions, `{}` and `{}`", first.name(), second.name())))
         }
         _ => Ok(()),
     }

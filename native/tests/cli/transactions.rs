@@ -137,9 +137,9 @@ fn what_a_transaction_may_not_be() {
             "invalid",
             "multiTableTransaction",
         ),
-        (two.clone(), &["--max-tables", "1"], "invalid", "2 tables; 1 are allowed"),
-        (two.clone(), &["--max-actions", "1"], "invalid", "2 actions; 1 are allowed"),
-        (two.clone(), &["--max-bytes", "100"], "invalid", "bytes of actions; 100 are allowed"),
+        (two.clone(), &["--max-tables", "1"], "invalid", "the number of its tables is 2; the limit is 1"),
+        (two.clone(), &["--max-actions", "1"], "invalid", "the number of its actions is 2; the limit is 1"),
+        (two.clone(), &["--max-bytes", "100"], "invalid", "; the limit is 100"),
     ];
     for (file, args, kind, part) in cases {
         transaction(&home, &file, args).fails(kind, part);

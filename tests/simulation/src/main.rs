@@ -16,10 +16,10 @@ struct Cli {
     #[arg(long)]
     seed: Option<u64>,
     /// How often a task is polled before the faults end.
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
     /// How many seeds to run, one after the other from the first.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// Goes on after a seed that fails, to show them all.
     #[arg(long)]
@@ -27,7 +27,7 @@ struct Cli {
     /// Leaves a part out, such as `faults.lost_answers`.
     #[arg(long, value_name = "PART")]
     without: Vec<Part>,
-    /// Takes a guard away, such as `removed_file_not_live`, to see the checkers fail.
+    /// Takes a guard away, such as `removed_file_not_live`, to see the checkers fail; that may take 1,000 seeds.
     #[arg(long, value_name = "GUARD")]
     mutate: Option<Mutation>,
 }
@@ -75,17 +75,21 @@ fn main() -> ExitCode {
             let report = run_watched(config, || bar.inc(1));
             sum.add(&report);
             if !report.violations.is_empty() {
-                if !cli.keep_going && is_over.swap(true, Ordering::Relaxed) {
-                    return;
+                bar.suspend(|| eprintln!("FAILED: {report}"));
+                if cli.keep_going || !is_over.swap(true, Ordering::Relaxed) {
+                    tell_smallest(report, &bar);
                 }
-                tell_failure(report, &bar);
             }
         }
     };
     std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
     bar.finish_and_clear();
     let [done, failed, versions, faults] = [sum.seeds, sum.failed, sum.versions, sum.faults].map(AtomicU64::into_inner);
-    let verdict = if failed == 0 { "no failure".to_owned() } else { format!("{failed} FAILED") };
+    let verdict = match (failed, cli.mutate) {
+        (0, None) => "no failure".to_owned(),
+        (0, Some(mutation)) => format!("no failure seen with --mutate {}; try more --seeds", mutation.name()),
+        (failed, _) => format!("{failed} FAILED"),
+    };
     println!(
         "{verdict}: {}; {versions} versions were committed and {faults} faults happened, in {:.1} s",
         runs(done),
@@ -102,8 +106,8 @@ fn steps_bar(steps: u64) -> ProgressBar {
     bar
 }
 
-fn tell_failure(report: Report, bar: &ProgressBar) {
-    bar.suspend(|| eprintln!("FAILED: {report}\nshrinking ..."));
+fn tell_smallest(report: Report, bar: &ProgressBar) {
+    bar.suspend(|| eprintln!("shrinking ..."));
     let smallest = shrink(report);
     bar.suspend(|| eprintln!("the smallest run found that fails:\n{smallest}"));
 }
