@@ -1,6 +1,9 @@
-//! Writing what a log lacks: commits in order, then the checkpoint that is due.
+//! Writing what a log lacks: commits in order, then the checkpoint that is due; and deleting what has expired.
 
 mod checkpoint;
+mod checksum;
+mod cleanup;
+mod compaction;
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
@@ -8,17 +11,20 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use deltalakedb_core::action::Action;
 use deltalakedb_core::catalog::{Table, TableSelector};
 use deltalakedb_core::import::catalog_digest;
-use deltalakedb_core::log::{LogFileKind, LogListing, commit_file_name};
-use deltalakedb_core::mirror::{StoredCommit, commit_actions, read_commit};
-use deltalakedb_core::snapshot::{At, snapshot};
+use deltalakedb_core::log::{Checkpoint, LogFileKind, LogListing, commit_file_name};
+use deltalakedb_core::mirror::{StoredCommit, commit_actions, due_compaction, read_commit};
+use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::check_publishable;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
 use checkpoint::{LAST_CHECKPOINT, due_checkpoint, write_checkpoint};
+use checksum::{read_checksum, write_checksum};
+use cleanup::clean_up;
+use compaction::compact;
 
 use crate::import::{disagreement, log_digest};
-use crate::store::{Fetched, LogStore, Put};
+use crate::store::{Fetched, LogStore, Put, listed};
 
 const PAGE: usize = 4096;
 /// What every Parquet file ends with.
@@ -35,10 +41,13 @@ pub struct Mirrored {
     pub commits_written: i64,
     /// The checkpoint that was written, if one was due.
     pub checkpoint_version: Option<i64>,
+    /// Names of expired files that were deleted.
+    pub deleted: Vec<String>,
 }
 
-/// Writes to `log` the commits of `table` that it lacks, in order, then a checkpoint if one is due. It may be killed
-/// at any point and run again, in several copies at once. `on_version` is called for each version that is done.
+/// Writes to `log` the commits of `table` that it lacks, in order, then a checkpoint and a compacted log if they are due and
+/// the checksum of the last version; after a checkpoint it deletes what has expired. It may be killed at any point and run
+/// again, in several copies at once. `on_version` is called for each version that is done.
 ///
 /// # Errors
 /// [`Conflict`](ErrorKind::Conflict) when the log is another one's or goes on past the catalog;
@@ -64,6 +73,7 @@ pub async fn mirror_table(
         version: table.version,
         commits_written: 0,
         checkpoint_version: None,
+        deleted: Vec::new(),
     };
     log.sweep_temporary_files()?;
     let mut newest_checkpoint = listing.checkpoint_version();
@@ -115,7 +125,35 @@ pub async fn mirror_table(
         write_checkpoint(database, table, log, due, now_ms).await?;
         mirrored.checkpoint_version = Some(due);
     }
+    write_extras(database, &state, log, &listing, newest_checkpoint.max(mirrored.checkpoint_version)).await?;
+    if mirrored.checkpoint_version.is_some() {
+        mirrored.deleted = clean_up(database, table, log, now_ms).await?;
+    }
     Ok(mirrored)
+}
+
+/// What readers can do without: the checksum of the last version, and a compacted log where one is due.
+async fn write_extras(
+    database: &impl Database,
+    state: &Snapshot,
+    log: &LogStore,
+    listing: &LogListing,
+    newest_checkpoint: Option<i64>,
+) -> Result<()> {
+    let due = due_compaction(state, newest_checkpoint);
+    if let Some((from, to)) = due.filter(|&(from, to)| !listing.has_compacted(from, to)) {
+        compact(database, &state.table, log, from, to).await?;
+    }
+    let newest_checksum = listing.newest_checksum(state.version);
+    if newest_checksum == Some(state.version) {
+        return Ok(());
+    }
+    // A run may write many versions: the newest checksum that is there serves as well as that of the version before.
+    let previous = match newest_checksum {
+        Some(version) => read_checksum(log, version).await?,
+        None => None,
+    };
+    write_checksum(database, &state.table, log, state.version, previous).await.map(drop)
 }
 
 /// The checkpoint that the history begins with, after the commit of its own version as the protocol has it.
@@ -153,13 +191,20 @@ async fn check_same_table(database: &impl Database, table: &Table, log: &LogStor
 
 /// Commits on top of half a checkpoint could not be read.
 async fn check_checkpoint_is_whole(log: &LogStore, listing: &LogListing, latest: i64) -> Result<()> {
-    let files = listing.newest_checkpoint(latest).map_or(&[][..], |checkpoint| &checkpoint.files);
-    for file in files.iter().filter(|file| file.kind != LogFileKind::UuidCheckpointJson) {
-        if log.tail(&file.name, file.size, PARQUET_END.len() as u64).await? != PARQUET_END {
+    match listing.newest_checkpoint(latest) {
+        Some(checkpoint) => check_is_whole(log, checkpoint).await,
+        None => Ok(()),
+    }
+}
+
+async fn check_is_whole(log: &LogStore, checkpoint: &Checkpoint) -> Result<()> {
+    for file in checkpoint.files.iter().filter(|file| file.kind != LogFileKind::UuidCheckpointJson) {
+        let end = log.tail(&file.name, file.size, PARQUET_END.len() as u64).await.map_err(listed)?;
+        if end != PARQUET_END {
             return Err(Error::corrupt(format!("the checkpoint {} in {} is not whole", file.name, log.url()))
                 .version(file.version)
                 .path(&file.name)
-                .hint("delete it; the next `dl mirror` writes one when it is due. Nothing was written"));
+                .hint("delete it; the next `dl mirror` writes one when it is due. Nothing was changed"));
         }
     }
     Ok(())
