@@ -18,3 +18,4 @@ mod printed;
 mod races;
 mod support;
 mod transactions;
+mod upkeep;
