@@ -123,8 +123,7 @@ pub fn check_writable(protocol: &Protocol) -> Result<()> {
         )
         .hint("use a newer release"));
     }
-    let features = protocol.writer_features.iter().chain(&protocol.reader_features).flatten();
-    let unknown: BTreeSet<&str> = features.map(String::as_str).filter(|feature| known_by(feature).is_none()).collect();
+    let unknown = unknown_features(protocol);
     if unknown.is_empty() {
         return Ok(());
     }
@@ -136,6 +135,32 @@ pub fn check_writable(protocol: &Protocol) -> Result<()> {
         ),
     )
     .hint("it can be read; commit with the engine that made it, then `dl import --incremental`"))
+}
+
+/// The features that this release does not write.
+fn unknown_features(protocol: &Protocol) -> BTreeSet<&str> {
+    let features = protocol.writer_features.iter().chain(&protocol.reader_features).flatten();
+    features.map(String::as_str).filter(|feature| known_by(feature).is_none()).collect()
+}
+
+/// Old versions of tables with it are kept until all before a certain one can go at once (the RFC "Checkpoint Protection").
+const CHECKPOINT_PROTECTION: &str = "checkpointProtection";
+const PROTECTED_BEFORE: &str = "delta.requireCheckpointProtectionBeforeVersion";
+
+/// The version that must remain reachable without any before it for a log to be cleaned up: its clean-up keeps this one or
+/// a later one as the first. `None` when the log may not be cleaned up at all: features may ask for its old files that this
+/// release does not know.
+pub fn cleanup_floor(metadata: &Metadata, protocol: &Protocol) -> Option<i64> {
+    let is_known = protocol.min_writer_version <= MAX_WRITER_VERSION
+        && unknown_features(protocol).iter().all(|name| *name == CHECKPOINT_PROTECTION);
+    if !is_known {
+        return None;
+    }
+    match metadata.configuration.value(PROTECTED_BEFORE).filter(|_| has_writer_feature(protocol, CHECKPOINT_PROTECTION))
+    {
+        Some(version) => version.trim().parse().ok(),
+        None => Some(0),
+    }
 }
 
 /// The feature by which a catalog manages the table's commits, if one does: then its log alone may not be up to date

@@ -77,6 +77,16 @@ pub(crate) fn histories() -> impl Strategy<Value = Vec<Commit>> {
     prop::collection::vec((prop::collection::vec(op(), 0..10), modified_ms), 1..9).prop_map(build)
 }
 
+/// A history in which the last commit removes one of two files, and the other one has a deletion vector.
+pub(crate) fn example() -> Vec<Commit> {
+    let ops = [
+        vec![Op::Add(0, 3), Op::Add(1, 4)],
+        vec![Op::ChangeVector(1, 5), Op::Txn(0, 1), Op::Domain(0, 1)],
+        vec![Op::Remove(0, 1)],
+    ];
+    build(ops.into_iter().map(|ops| (ops, NOW_MS)).collect())
+}
+
 fn build(commits: Vec<(Vec<Op>, i64)>) -> Vec<Commit> {
     let mut state = State::default();
     let mut history = Vec::new();

@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by them
 
 mod catalog;
+mod checksum_corpus;
+mod checksum_laws;
+mod cleanup_laws;
 mod commit_law;
 mod commit_plans;
+mod compaction_laws;
 mod conflict_matrix;
 mod contract;
 mod domain_races;

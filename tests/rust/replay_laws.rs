@@ -24,7 +24,7 @@ use crate::model::State;
 const WEEK_MS: i64 = 7 * 24 * 3_600_000;
 
 /// One catalog for all cases of a law, a table a case.
-struct Laws {
+pub(crate) struct Laws {
     _folder: tempfile::TempDir,
     database: SqliteDatabase,
     runtime: tokio::runtime::Runtime,
@@ -32,7 +32,7 @@ struct Laws {
 }
 
 impl Laws {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         Laws { database: new_catalog(&folder), _folder: folder, runtime, tables: AtomicUsize::new(0) }
@@ -42,9 +42,20 @@ impl Laws {
         format!("table {}", self.tables.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Runs an example with rows in either encoding.
+    pub(crate) fn run(&self, example: impl AsyncFn(WithLimits<SqliteDatabase>, String)) {
+        for limits in [Limits::SQLITE, Limits::D1] {
+            let database = WithLimits(self.database.clone(), limits);
+            self.runtime.block_on(example(database, self.next_table()));
+        }
+    }
+
     /// Runs a law with rows in either encoding.
-    fn check<T>(&self, strategy: impl Strategy<Value = T>, law: impl AsyncFn(WithLimits<SqliteDatabase>, String, &T))
-    where
+    pub(crate) fn check<T>(
+        &self,
+        strategy: impl Strategy<Value = T>,
+        law: impl AsyncFn(WithLimits<SqliteDatabase>, String, &T),
+    ) where
         T: std::fmt::Debug,
     {
         let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
@@ -63,16 +74,16 @@ impl Laws {
 }
 
 /// What the catalog should say of a version.
-struct Expected {
-    version: i64,
+pub(crate) struct Expected {
+    pub(crate) version: i64,
     timestamp_ms: i64,
-    state: State,
+    pub(crate) state: State,
     /// `None`: known from a checkpoint only.
     actions: Option<Vec<Action>>,
 }
 
 /// Every version of a history. The times of files become strictly increasing from `first_version` on.
-fn replay(history: &[Commit], first_version: usize) -> Vec<Expected> {
+pub(crate) fn replay(history: &[Commit], first_version: usize) -> Vec<Expected> {
     let mut state = State::default();
     let mut timestamp_ms = i64::MIN;
     let mut versions = Vec::new();
@@ -91,7 +102,7 @@ fn replay(history: &[Commit], first_version: usize) -> Vec<Expected> {
     versions
 }
 
-async fn import(database: &impl Database, table: &str, history: &[Commit], piece: usize) {
+pub(crate) async fn import(database: &impl Database, table: &str, history: &[Commit], piece: usize) {
     let mut planner = begin_import(database, table, 0).await;
     import_commits(database, &mut planner, history, 0, piece).await;
     run(database, Some(planner.finish())).await;
@@ -194,14 +205,14 @@ fn the_order_of_actions_in_a_commit_does_not_matter() {
 
 /// Where an import begins.
 #[derive(Clone, Debug)]
-struct Start {
-    checkpoint_version: usize,
+pub(crate) struct Start {
+    pub(crate) checkpoint_version: usize,
     /// The first version that is wanted.
-    earliest_version: usize,
-    own_commit_follows: bool,
+    pub(crate) earliest_version: usize,
+    pub(crate) own_commit_follows: bool,
 }
 
-fn histories_with_start() -> impl Strategy<Value = (Vec<Commit>, Start)> {
+pub(crate) fn histories_with_start() -> impl Strategy<Value = (Vec<Commit>, Start)> {
     (histories(), any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<bool>()).prop_map(
         |(history, checkpoint, earliest, own_commit)| {
             let checkpoint_version = checkpoint.index(history.len());
@@ -212,7 +223,7 @@ fn histories_with_start() -> impl Strategy<Value = (Vec<Commit>, Start)> {
     )
 }
 
-async fn import_from_checkpoint(database: &impl Database, table: &str, history: &[Commit], start: &Start) {
+pub(crate) async fn import_from_checkpoint(database: &impl Database, table: &str, history: &[Commit], start: &Start) {
     let from = start.checkpoint_version;
     let mut planner = begin_import(database, table, start.earliest_version as i64).await;
     planner.begin_checkpoint(from as i64, "a checkpoint");
@@ -229,7 +240,7 @@ async fn import_from_checkpoint(database: &impl Database, table: &str, history: 
 }
 
 /// The versions that [`import_from_checkpoint`] leaves.
-fn replay_from(history: &[Commit], start: &Start) -> Vec<Expected> {
+pub(crate) fn replay_from(history: &[Commit], start: &Start) -> Vec<Expected> {
     let is_base_only = start.earliest_version > start.checkpoint_version;
     let mut versions = replay(history, start.checkpoint_version + usize::from(is_base_only));
     versions.drain(..start.earliest_version);

@@ -40,6 +40,11 @@ impl CommitInfo {
         self.field("engineInfo")
     }
 
+    /// `txnId`, the id that the writer gave its transaction.
+    pub fn txn_id(&self) -> Option<String> {
+        self.field("txnId")
+    }
+
     /// `timestamp`, the writer's own, in milliseconds since the epoch.
     pub fn timestamp_ms(&self) -> Option<i64> {
         self.field("timestamp")

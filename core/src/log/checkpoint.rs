@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, cast::AsArray};
 use arrow_schema::{DataType, Fields, Schema, TimeUnit};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
@@ -49,7 +50,19 @@ impl CheckpointReader {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when it is not a Parquet file.
     pub fn new(file: &str, source: impl ChunkReader + 'static) -> Result<Self> {
-        let batches = no_panic(|| open(source)).map_err(|error| corrupt(file, error))?;
+        Self::open(file, source, None)
+    }
+
+    /// A reader of the sidecars that `source` names, which passes over all other actions.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn sidecars(file: &str, source: impl ChunkReader + 'static) -> Result<Self> {
+        Self::open(file, source, Some("sidecar"))
+    }
+
+    fn open(file: &str, source: impl ChunkReader + 'static, column: Option<&str>) -> Result<Self> {
+        let batches = no_panic(|| open(source, column)).map_err(|error| corrupt(file, error))?;
         Ok(CheckpointReader { file: file.to_owned(), batches: Some(batches) })
     }
 }
@@ -68,17 +81,22 @@ impl Iterator for CheckpointReader {
     }
 }
 
-fn open(source: impl ChunkReader + 'static) -> Result<ParquetRecordBatchReader, String> {
+fn open(source: impl ChunkReader + 'static, column: Option<&str>) -> Result<ParquetRecordBatchReader, String> {
     let text = |error: ParquetError| error.to_string();
     // A writer's own Arrow types (dictionaries, views) say nothing that the Parquet types do not.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let metadata = ArrowReaderMetadata::load(&source, options.clone()).map_err(text)?;
     let with_instants = options.with_schema(Arc::new(Schema::new(instants(metadata.schema().fields()))));
     let metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), with_instants).unwrap_or(metadata);
-    ParquetRecordBatchReaderBuilder::new_with_metadata(source, metadata)
-        .with_batch_size(ROWS_PER_BATCH)
-        .build()
-        .map_err(text)
+    let mut builder =
+        ParquetRecordBatchReaderBuilder::new_with_metadata(source, metadata).with_batch_size(ROWS_PER_BATCH);
+    if let Some(column) = column {
+        let fields = builder.schema().fields().iter().enumerate();
+        let wanted = fields.filter(|(_, field)| field.name() == column).map(|(index, _)| index);
+        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.collect::<Vec<_>>());
+        builder = builder.with_projection(mask);
+    }
+    builder.build().map_err(text)
 }
 
 /// Nanoseconds come from INT96, which is an instant and reaches further than 64 bits of nanoseconds do; read as

@@ -77,6 +77,27 @@ pub fn checkpoint_file_name(version: i64) -> String {
     format!("{version:020}.checkpoint.parquet")
 }
 
+/// The name of a compacted log.
+pub fn compacted_file_name(from: i64, to: i64) -> String {
+    format!("{from:020}.{to:020}.compacted.json")
+}
+
+/// The name of a version's checksum.
+pub fn checksum_file_name(version: i64) -> String {
+    format!("{version:020}.crc")
+}
+
+/// The version of a checksum by its name. It is no [`LogFileKind`]: no reader of a log needs it.
+///
+/// ```
+/// use deltalakedb_core::log::{checksum_file_name, parse_checksum_name};
+/// assert_eq!(parse_checksum_name(&checksum_file_name(10)), Some(10));
+/// assert_eq!(parse_checksum_name(".00000000000000000010.json.crc"), None);
+/// ```
+pub fn parse_checksum_name(name: &str) -> Option<i64> {
+    parse_version(name.strip_suffix(".crc")?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{LogFileKind, parse_file_name};
+use super::{LogFileKind, parse_checksum_name, parse_file_name};
 
 /// A file of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct LogListing {
     pub(super) compacted: BTreeMap<i64, Vec<(i64, LogFile)>>,
     /// The best complete checkpoint of a version.
     pub(super) checkpoints: BTreeMap<i64, Checkpoint>,
+    /// The versions that have a checksum, which no reader needs.
+    checksums: BTreeSet<i64>,
 }
 
 impl LogListing {
@@ -43,7 +45,10 @@ impl LogListing {
         let mut listing = LogListing::default();
         let mut candidates: BTreeMap<i64, Vec<LogFile>> = BTreeMap::new();
         for (name, size, modified_ms) in objects {
-            let Some((version, kind)) = parse_file_name(&name) else { continue };
+            let Some((version, kind)) = parse_file_name(&name) else {
+                listing.checksums.extend(parse_checksum_name(&name));
+                continue;
+            };
             let file = LogFile { name, version, kind, size, modified_ms };
             match file.kind {
                 LogFileKind::Commit => {
@@ -87,6 +92,16 @@ impl LogListing {
     /// The newest complete checkpoint up to a version.
     pub fn newest_checkpoint(&self, version: i64) -> Option<&Checkpoint> {
         self.checkpoints.range(..=version).next_back().map(|(_, checkpoint)| checkpoint)
+    }
+
+    /// The newest version up to `version` that has a checksum.
+    pub fn newest_checksum(&self, version: i64) -> Option<i64> {
+        self.checksums.range(..=version).next_back().copied()
+    }
+
+    /// Whether there is a compacted log of the commits `from` to `to`.
+    pub fn has_compacted(&self, from: i64, to: i64) -> bool {
+        self.compacted.get(&from).is_some_and(|compacted| compacted.iter().any(|(end, _)| *end == to))
     }
 
     /// The commit file of a version.

@@ -2,7 +2,10 @@
 
 #[cfg(feature = "parquet")]
 mod checkpoint;
+mod checksum;
+mod cleanup;
 mod commit;
+mod compaction;
 mod last_checkpoint;
 mod leases;
 mod state;
@@ -10,7 +13,10 @@ mod targets;
 
 #[cfg(feature = "parquet")]
 pub use checkpoint::{CheckpointSummary, CheckpointWriter, UnknownFields, WHOLE_ACTION, has_unknown_fields};
+pub use checksum::{Checksum, DeletedRecordCountsHistogram, FileSizeHistogram, FileTotals};
+pub use cleanup::{Cleanup, cleanup_cutoff_ms, newest_version_at, orphaned_sidecars, plan_cleanup};
 pub use commit::{ActionCursor, StoredCommit, commit_actions, read_commit};
+pub use compaction::{Compaction, CompactionCursor, compacted_actions, due_compaction, plan_compaction};
 pub use last_checkpoint::LastCheckpoint;
 pub use leases::{Beat, Behind, Selection, balance, beat, behind, held_targets, leave, register_daemon};
 pub use state::{CheckpointState, StateCursor, state_actions};

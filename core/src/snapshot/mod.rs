@@ -191,6 +191,11 @@ impl Snapshot {
         }
     }
 
+    /// The ids of its adds end before this one.
+    pub(crate) fn end_file_id(&self) -> i64 {
+        self.end_file_id
+    }
+
     /// The transactions that have not expired by `now_ms`, in milliseconds since the epoch: without the table's
     /// property, or without a time of its own, one never does (`delta.setTransactionRetentionDuration`). Delta-Spark takes
     /// one without a time for expired where the table has the property; its batch would be written twice.

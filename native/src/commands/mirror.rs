@@ -107,6 +107,7 @@ fn print(done: &[(Table, Mirrored)], output: &Output) -> Result<()> {
                     "version": mirrored.version,
                     "commits_written": mirrored.commits_written,
                     "checkpoint_version": mirrored.checkpoint_version,
+                    "files_deleted": mirrored.deleted.len(),
                 })
             })
             .collect();
@@ -117,6 +118,7 @@ fn print(done: &[(Table, Mirrored)], output: &Output) -> Result<()> {
         Column::Right("VERSION"),
         Column::Right("COMMITS WRITTEN"),
         Column::Right("CHECKPOINT"),
+        Column::Right("FILES DELETED"),
         Column::Left("TARGET"),
     ];
     let rows = done.iter().map(|(table, mirrored)| {
@@ -125,6 +127,7 @@ fn print(done: &[(Table, Mirrored)], output: &Output) -> Result<()> {
             mirrored.version.to_string(),
             mirrored.commits_written.to_string(),
             mirrored.checkpoint_version.map_or("-".to_owned(), |version| version.to_string()),
+            mirrored.deleted.len().to_string(),
             mirrored.target.clone(),
         ]
     });

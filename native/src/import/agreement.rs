@@ -8,7 +8,7 @@ use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
-use crate::store::{Fetched, LogStore};
+use crate::store::{Fetched, LogStore, listed};
 
 /// The log must tell the same as the catalog of the oldest and the newest version that both have.
 pub(super) async fn check_agreement(
@@ -102,7 +102,7 @@ async fn compare_first<'a>(
 
 /// The `id` in the `metaData` of a checkpoint.
 async fn checkpoint_table_id(log: &LogStore, file: &LogFile) -> Result<Option<String>> {
-    let content = log.fetch(&file.name).await?;
+    let content = log.fetch(&file.name).await.map_err(listed)?;
     let id = |actions: &[Action]| {
         actions.iter().find_map(|action| match action {
             Action::Metadata(metadata) => Some(metadata.id.clone()),
@@ -121,17 +121,17 @@ async fn checkpoint_table_id(log: &LogStore, file: &LogFile) -> Result<Option<St
 }
 
 /// Reads all actions of a small file of lines.
-fn read_actions(content: Fetched, name: &str) -> Result<Vec<Action>> {
+pub(crate) fn read_actions(content: Fetched, name: &str) -> Result<Vec<Action>> {
     let mut actions = Vec::new();
     content.for_each_line(|number, line| read_commit_line(name, number, line, &mut actions))?;
     Ok(actions)
 }
 
-/// What a commit file says.
+/// What a commit file says that was listed.
 pub(crate) async fn log_digest(log: &LogStore, name: &str) -> Result<CommitDigest> {
     let mut digest = CommitDigest::default();
     let mut actions = Vec::new();
-    log.fetch(name).await?.for_each_line(|number, line| {
+    log.fetch(name).await.map_err(listed)?.for_each_line(|number, line| {
         read_commit_line(name, number, line, &mut actions)?;
         digest.insert(&actions);
         actions.clear();

@@ -16,7 +16,8 @@ use deltalakedb_core::{Error, ErrorKind, Result};
 use uuid::Uuid;
 
 use agreement::check_agreement;
-pub(crate) use agreement::{disagreement, log_digest};
+pub(crate) use agreement::{disagreement, log_digest, read_actions};
+pub(crate) use reader::sidecar_name;
 use reader::{read_increment, read_plan, run};
 
 use crate::database::SqliteDatabase;

@@ -202,7 +202,7 @@ fn read_checkpoint(reader: &Reader, name: &str, is_json: bool, planner: &mut Imp
 }
 
 /// The object of a sidecar: a name in `_sidecars`, or an absolute URI that ends there.
-fn sidecar_name(path: &str) -> Result<String> {
+pub(crate) fn sidecar_name(path: &str) -> Result<String> {
     let name = path.rsplit_once("/_sidecars/").map_or(path, |(_, name)| name);
     if name.is_empty() || name.contains(['/', '\\', '\0']) || name.contains("..") {
         return Err(Error::corrupt(format!("the sidecar path `{path}` is not one of this log")));

@@ -82,7 +82,7 @@ impl Lines {
     }
 }
 
-fn write_lines(out: &mut impl Write, actions: &[Action]) -> Result<()> {
+pub(super) fn write_lines(out: &mut impl Write, actions: &[Action]) -> Result<()> {
     for action in actions {
         serde_json::to_writer(&mut *out, action).map_err(std::io::Error::from).map_err(no_space)?;
         out.write_all(b"\n").map_err(no_space)?;

@@ -1,8 +1,8 @@
 //! What a log has of a table, and what it lacks.
 
 use deltalakedb_core::catalog::{Table, TableSelector};
-use deltalakedb_core::log::{LogFileKind, LogListing};
-use deltalakedb_core::mirror::read_commit;
+use deltalakedb_core::log::{Checkpoint, LogFileKind, LogListing};
+use deltalakedb_core::mirror::{due_compaction, read_commit};
 use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::check_publishable;
@@ -10,7 +10,7 @@ use deltalakedb_core::{Error, ErrorKind, Result};
 
 use super::checkpoint::LAST_CHECKPOINT;
 use crate::import::disagreement;
-use crate::store::LogStore;
+use crate::store::{LogStore, listed};
 
 /// What every Parquet file ends with.
 const PARQUET_END: &[u8] = b"PAR1";
@@ -26,6 +26,9 @@ pub(super) struct Look {
     pub(super) newest_checkpoint: Option<i64>,
     /// Whether `_last_checkpoint` is there.
     pub(super) is_checkpoint_named: bool,
+    /// The last version of the compacted log that is due, where that is there.
+    pub(super) compacted: Option<i64>,
+    pub(super) newest_checksum: Option<i64>,
 }
 
 /// Compares a log with the catalog.
@@ -64,7 +67,18 @@ pub(super) async fn look(database: &impl Database, table: i64, log: &LogStore) -
     };
     let missing: Vec<i64> = (first..=table.version).filter(|&version| listing.commit(version).is_none()).collect();
     check_known(table, log, &missing)?;
-    Ok(Look { missing, needs_first_checkpoint, newest_checkpoint, is_checkpoint_named, state })
+    let compaction = due_compaction(&state, newest_checkpoint);
+    let compacted = compaction.filter(|&(from, to)| listing.has_compacted(from, to)).map(|(_, to)| to);
+    let newest_checksum = listing.newest_checksum(state.version);
+    Ok(Look {
+        missing,
+        needs_first_checkpoint,
+        newest_checkpoint,
+        is_checkpoint_named,
+        compacted,
+        newest_checksum,
+        state,
+    })
 }
 
 /// Whether the catalog knows the table's first version as a state, and not by the commits that led to it.
@@ -87,13 +101,21 @@ async fn check_same_table(database: &impl Database, table: &Table, log: &LogStor
 
 /// Commits on top of half a checkpoint could not be read.
 async fn check_checkpoint_is_whole(log: &LogStore, listing: &LogListing, latest: i64) -> Result<()> {
-    let files = listing.newest_checkpoint(latest).map_or(&[][..], |checkpoint| &checkpoint.files);
-    for file in files.iter().filter(|file| file.kind != LogFileKind::UuidCheckpointJson) {
-        if log.tail(&file.name, file.size, PARQUET_END.len() as u64).await? != PARQUET_END {
+    match listing.newest_checkpoint(latest) {
+        Some(checkpoint) => check_is_whole(log, checkpoint).await,
+        None => Ok(()),
+    }
+}
+
+/// Whether the files of a checkpoint end as they should.
+pub(super) async fn check_is_whole(log: &LogStore, checkpoint: &Checkpoint) -> Result<()> {
+    for file in checkpoint.files.iter().filter(|file| file.kind != LogFileKind::UuidCheckpointJson) {
+        let end = log.tail(&file.name, file.size, PARQUET_END.len() as u64).await.map_err(listed)?;
+        if end != PARQUET_END {
             return Err(Error::corrupt(format!("the checkpoint {} in {} is not whole", file.name, log.url()))
                 .version(file.version)
                 .path(&file.name)
-                .hint("delete it; the next `dl mirror` writes one when it is due. Nothing was written"));
+                .hint("delete it; the next `dl mirror` writes one when it is due. Nothing was changed"));
         }
     }
     Ok(())

@@ -3,7 +3,10 @@
 //! [`Publisher`] writes what one log lacks of one table; [`watch`] does so for all tables, all the time, beside others.
 
 mod checkpoint;
+mod checksum;
+mod cleanup;
 mod commit_file;
+mod compaction;
 mod look;
 mod publisher;
 mod upkeep;
@@ -17,7 +20,7 @@ use deltalakedb_core::sql::Database;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
 pub use publisher::{Published, Publisher};
-pub use upkeep::Upkeep;
+pub use upkeep::{KeptUp, Upkeep};
 
 use crate::store::LogStore;
 
@@ -34,10 +37,12 @@ pub struct Mirrored {
     pub commits_written: i64,
     /// The checkpoint that was written, if one was due.
     pub checkpoint_version: Option<i64>,
+    /// Names of expired files that were deleted.
+    pub deleted: Vec<String>,
 }
 
-/// Writes to `log` the commits of `table` that it lacks, in order, then a checkpoint if one is due. It may be killed
-/// at any point and run again, in several copies at once. `on_version` is called for each version that is done.
+/// Writes to `log` the commits of `table` that it lacks, in order, then what [`Upkeep`] does. It may be killed at any
+/// point and run again, in several copies at once. `on_version` is called for each version that is done.
 ///
 /// # Errors
 /// As [`Publisher::publish`].
@@ -55,12 +60,13 @@ pub async fn mirror_table(
             ControlFlow::Continue(())
         })
         .await?;
-    let due = publisher.keep_up(database, now_ms).await?;
+    let kept_up = publisher.keep_up(database, now_ms).await?;
     Ok(Mirrored {
         target: log.url().to_string(),
         version: publisher.published().unwrap_or(table.version),
         commits_written: i64::try_from(published.commits).unwrap_or(i64::MAX),
-        checkpoint_version: due.or(published.first_checkpoint),
+        checkpoint_version: kept_up.checkpoint_version.or(published.first_checkpoint),
+        deleted: kept_up.deleted,
     })
 }
 

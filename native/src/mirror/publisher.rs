@@ -11,7 +11,7 @@ use deltalakedb_core::{Error, ErrorKind, Result};
 
 use super::commit_file::write_commit;
 use super::look::{Look, look};
-use super::upkeep::Upkeep;
+use super::upkeep::{KeptUp, Upkeep};
 use crate::store::LogStore;
 
 /// Publishes the versions of one table in one log, again and again. It looks at the log once; from then on it writes what is
@@ -104,10 +104,9 @@ impl Publisher {
         on_version: &mut impl FnMut(i64, Published) -> ControlFlow<()>,
     ) -> Result<(i64, Published)> {
         self.log.sweep_temporary_files()?;
-        let Look { state, missing, needs_first_checkpoint, newest_checkpoint, is_checkpoint_named } =
-            look(database, self.table, &self.log).await?;
-        let upkeep = Upkeep::new(self.table, self.log.clone(), newest_checkpoint, is_checkpoint_named);
-        let upkeep = self.upkeep.insert(upkeep);
+        let look = look(database, self.table, &self.log).await?;
+        let upkeep = self.upkeep.insert(Upkeep::new(self.table, self.log.clone(), &look));
+        let Look { state, missing, needs_first_checkpoint, .. } = look;
         let table = &state.table;
         // The one that the history begins with, after the commit of its own version as the protocol has it.
         let mut first_checkpoint = needs_first_checkpoint.then_some(table.earliest_version);
@@ -132,14 +131,14 @@ impl Publisher {
         Ok((published, written))
     }
 
-    /// Writes the checkpoint that is due at what is published, if one is; its version.
+    /// Keeps the log in shape ([`Upkeep::run`]).
     ///
     /// # Errors
     /// Those of the database and the store.
-    pub async fn keep_up(&mut self, database: &impl Database, now_ms: i64) -> Result<Option<i64>> {
+    pub async fn keep_up(&mut self, database: &impl Database, now_ms: i64) -> Result<KeptUp> {
         match (self.published, &mut self.upkeep) {
             (Some(published), Some(upkeep)) => upkeep.run(database, published, now_ms).await,
-            _ => Ok(None),
+            _ => Ok(KeptUp::default()),
         }
     }
 

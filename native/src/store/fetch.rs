@@ -83,7 +83,15 @@ impl Fetched {
         }
     }
 
-    pub(super) fn into_reader(self) -> Box<dyn Read + Send> {
+    /// The sidecars that a Parquet checkpoint called `name` names.
+    pub(crate) fn sidecars(self, name: &str) -> Result<CheckpointReader> {
+        match self {
+            Fetched::File(file) => CheckpointReader::sidecars(name, file),
+            Fetched::Bytes(bytes) => CheckpointReader::sidecars(name, bytes),
+        }
+    }
+
+    pub(crate) fn into_reader(self) -> Box<dyn Read + Send> {
         match self {
             Fetched::File(file) => Box::new(file),
             Fetched::Bytes(bytes) => Box::new(Cursor::new(bytes)),

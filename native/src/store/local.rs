@@ -133,6 +133,14 @@ pub(super) fn put(
     }
 }
 
+pub(super) fn delete(folder: &Path, name: &str) -> Result<()> {
+    let path = folder.join(name);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("deleting", &path, &error)),
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn io_error(doing: &str, path: &Path, error: &io::Error) -> Error {
     let (kind, hint) = match error.kind() {
         io::ErrorKind::NotFound => (ErrorKind::NotFound, "check the path"),

@@ -133,6 +133,26 @@ impl LogStore {
         }
     }
 
+    /// As [`list`](Self::list), of the objects in a folder of the log; none where there is no such folder.
+    pub(crate) async fn list_in(&self, folder: &str) -> Result<Vec<(String, u64, i64)>> {
+        let inner = self.child(folder)?;
+        match &inner.place {
+            Place::Folder(folder) if !folder.exists() => Ok(Vec::new()),
+            _ => inner.list().await,
+        }
+    }
+
+    /// Deletes an object, if it is there.
+    pub(crate) async fn delete(&self, name: &str) -> Result<()> {
+        match &self.place {
+            Place::Folder(folder) => local::delete(folder, name),
+            Place::Store(store, prefix) => match store.delete(&object_path(prefix, name)?).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                Err(error) => Err(self.failed(&format!("deleting {name} of"), error)),
+            },
+        }
+    }
+
     /// Deletes temporary files that killed processes left; object stores have none.
     pub(crate) fn sweep_temporary_files(&self) -> Result<()> {
         match &self.place {
@@ -244,6 +264,16 @@ pub(crate) async fn collect(
             Ok(all)
         })
         .await
+}
+
+/// What is wrong when an object that was listed is not there: it was deleted meanwhile, as by a clean-up, and a new look
+/// helps. Other errors stay as they are.
+pub(crate) fn listed(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => Error::new(ErrorKind::Unavailable, format!("{error}: it was deleted meanwhile"))
+            .hint("run the command again; the log may have been cleaned up"),
+        _ => error,
+    }
 }
 
 const CREDENTIALS: &str = "check the credentials in the environment (such as AWS_ACCESS_KEY_ID) and their rights";

@@ -18,4 +18,5 @@ mod printed;
 mod races;
 mod support;
 mod transactions;
+mod upkeep;
 mod watch;

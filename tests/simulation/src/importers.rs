@@ -128,6 +128,10 @@ async fn begin(client: &Client, store: &SimStore, source: i64, listing: &LogList
 /// Takes in the commits that a copy lacks.
 async fn go_on(client: &Client, store: &SimStore, source: i64, listing: &LogListing, copy: &Table) -> Result<()> {
     let state = snapshot(client, &TableSelector::Key(copy.key), At::Latest).await?;
+    if listing.first_commit() > Some(state.version + 1) {
+        client.tell(format!("the log was cleaned up past version {} of table {}", state.version, copy.key));
+        return Ok(());
+    }
     let steps = listing.plan_after(state.version)?;
     let mut planner = ImportPlanner::incremental(&state.table, state.metadata, state.protocol, client.limits());
     read_steps(client, store, source, &steps, &mut planner).await?;

@@ -124,6 +124,8 @@ pub struct Ledger {
     pub seen: Vec<Seen>,
     /// Paths of objects, as they appeared.
     pub published: Vec<String>,
+    /// Paths of objects that were deleted; they may be there again.
+    pub deleted: BTreeSet<String>,
     /// Keys of the tables that were made by import, each with the key of the table that it is a copy of.
     pub copies: BTreeMap<i64, i64>,
     /// Keys of the tables that somebody began to drop; they may be gone.

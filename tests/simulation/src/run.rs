@@ -51,6 +51,8 @@ pub struct Work {
     pub snapshot_count: usize,
     /// Objects that mirrors wrote.
     pub published_count: usize,
+    /// Expired objects that they deleted.
+    pub deleted_count: usize,
     /// Tables that importers finished.
     pub copy_count: usize,
     /// Faults that happened, deaths of clients among them.
@@ -63,6 +65,7 @@ impl Work {
             version_count: tables.iter().map(|table| table.versions.len()).sum(),
             snapshot_count: ledger.seen.len(),
             published_count: ledger.published.len(),
+            deleted_count: ledger.deleted.len(),
             copy_count: tables.iter().filter(|table| ledger.copies.contains_key(&table.key)).count(),
             ..Work::default()
         };

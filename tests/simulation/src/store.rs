@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use deltalakedb_core::log::{HistoryMode, LogListing};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use object_store::path::Path;
@@ -19,6 +20,7 @@ use crate::config::Part;
 use crate::lock;
 use crate::mutation::Mutation;
 use crate::port::Client;
+use crate::world::World;
 
 /// An object and when it appeared.
 #[derive(Clone)]
@@ -91,6 +93,28 @@ impl SimStore {
         }
         lock(&world.ledger).published.push(path.to_owned());
         Ok(PutResult { e_tag: None, version: None })
+    }
+
+    /// Whatever goes, the log can be read up to the version that it had.
+    fn remove(&self, path: &str) -> Result<()> {
+        let world = &self.0.world;
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let log = |world: &World| {
+            let names = world.objects.in_folder(folder).into_iter().map(|(name, bytes)| (name, bytes.len() as u64, 0));
+            LogListing::new(names)
+        };
+        let before = log(world).latest_version();
+        let object = lock(&world.objects.0).remove(path);
+        if object.is_none() {
+            return Err(Error::NotFound { path: path.to_owned(), source: "it is not there".into() });
+        }
+        self.0.tell(format!("deleted {path}"));
+        let plan = log(world).plan(HistoryMode::Latest);
+        if plan.as_ref().ok().map(|plan| plan.latest_version) != before {
+            world.violation(format!("{} deleted {path}, and the log cannot be read: {plan:?}", self.0.name));
+        }
+        lock(&world.ledger).deleted.insert(path.to_owned());
+        Ok(())
     }
 }
 
@@ -171,8 +195,19 @@ impl ObjectStore for SimStore {
         stream::once(async { Err(not_implemented("a deep list")) }).boxed()
     }
 
-    fn delete_stream(&self, _: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        stream::once(async { Err(not_implemented("delete")) }).boxed()
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        let client = self.0.clone();
+        let delete = move |location: Result<Path>| {
+            let store = SimStore(client.clone());
+            async move {
+                let location = location?;
+                store.request("delete", location.as_ref()).await?;
+                let result = store.remove(location.as_ref());
+                store.answer("delete", location.as_ref(), result).await?;
+                Ok(location)
+            }
+        };
+        locations.then(delete).boxed()
     }
 
     async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {

@@ -76,6 +76,14 @@ pub(crate) async fn create(world: &Arc<World>, name: &str) -> Result<i64> {
     };
     let now_ms = world.clock.now_ms();
     let mut configuration = json!({"delta.checkpointInterval": (2 + rng.u8(..6)).to_string()});
+    // Draws of their own: those of the table stay as they were.
+    let mut upkeep = world.rng(&format!("upkeep of {name}"));
+    if upkeep.bool() {
+        configuration["deltalakedb.logCompactionInterval"] = "2".into();
+    }
+    if upkeep.bool() {
+        configuration["delta.logRetentionDuration"] = "interval 0 days".into();
+    }
     let mut info = json!({"timestamp": now_ms, "operation": "CREATE TABLE"});
     let mut features: Vec<&str> = FEATURES.to_vec();
     if has_features {

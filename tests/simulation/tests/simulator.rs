@@ -46,14 +46,15 @@ fn a_seed_gives_the_same_run_twice() {
 #[test]
 fn seeds_pass() {
     let (mut acknowledged, mut refused) = (BTreeSet::new(), BTreeSet::new());
-    let (mut snapshots, mut published, mut copies) = (0, 0, 0);
-    for seed in 0..30 {
+    let (mut snapshots, mut published, mut deleted, mut copies) = (0, 0, 0, 0);
+    for seed in 0..40 {
         let report = run(Config::new(seed, STEPS));
         assert!(report.violations.is_empty(), "{}", shrink(report));
         acknowledged.extend(report.work.acknowledged.into_keys());
         refused.extend(report.work.refused.into_keys());
         snapshots += report.work.snapshot_count;
         published += report.work.published_count;
+        deleted += report.work.deleted_count;
         copies += report.work.copy_count;
     }
     // What never happens is not tested.
@@ -64,7 +65,8 @@ fn seeds_pass() {
         refused.contains("invalid") && refused.contains("large invalid") && refused.contains("delete"),
         "{refused:?} were refused"
     );
-    assert!(snapshots > 500 && published > 500 && copies > 5, "{snapshots}, {published}, {copies}");
+    let all = (snapshots, published, deleted, copies);
+    assert!(snapshots > 500 && published > 500 && deleted > 100 && copies > 5, "{all:?}");
 }
 
 /// The first seed that fails without a guard, with a violation that says so.

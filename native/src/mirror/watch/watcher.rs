@@ -12,8 +12,7 @@ use tokio::sync::watch::Receiver;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tracing::{debug, info, warn};
 
-use super::super::Published;
-use super::super::upkeep::Upkeep;
+use super::super::{KeptUp, Published, Upkeep};
 use super::WatchOptions;
 use super::changes::{Changes, Look};
 use super::lease::{BEAT, Changed, Lease};
@@ -66,7 +65,7 @@ pub(crate) struct Watcher {
 /// A task that is done.
 enum Done {
     Pass(Target, Box<Pass>),
-    Upkeep(Target, Box<Upkeep>, Result<Option<i64>>),
+    Upkeep(Target, Box<Upkeep>, Result<KeptUp>),
     Beat(Box<Lease>, Vec<TargetReport>, Result<Changed>),
 }
 
@@ -352,7 +351,7 @@ impl Watcher {
         }
     }
 
-    fn kept_up(&mut self, target: Target, upkeep: Upkeep, outcome: Result<Option<i64>>) {
+    fn kept_up(&mut self, target: Target, upkeep: Upkeep, outcome: Result<KeptUp>) {
         let labels = self.labels(&target);
         let now = Instant::now();
         let Some(watched) = self.targets.get_mut(&target) else { return };
@@ -367,15 +366,20 @@ impl Watcher {
         }
         watched.keeper.get_or_insert(upkeep);
         match outcome {
-            Ok(None) => {}
-            Ok(Some(version)) => {
-                debug!(table = labels.table, target = labels.target, version, "wrote a checkpoint");
-                self.shared.checkpoint(&labels);
+            Ok(done) => {
+                if let Some(version) = done.checkpoint_version {
+                    debug!(table = labels.table, target = labels.target, version, "wrote a checkpoint");
+                    self.shared.checkpoint(&labels);
+                }
+                if !done.deleted.is_empty() {
+                    let count = done.deleted.len();
+                    info!(table = labels.table, target = labels.target, count, "deleted expired files of the log");
+                }
             }
             Err(error) => {
                 self.shared.failed(&labels);
                 let hint = error.hint_text().unwrap_or_default().to_owned();
-                let text = format!("the versions are published, but not the checkpoint: {error}");
+                let text = format!("the versions are published, but not all that goes with them: {error}");
                 if watched.failed(error, now) {
                     warn!(table = labels.table, target = labels.target, hint, "{text}");
                 }

@@ -1,0 +1,55 @@
+//! Writing `<v>.crc`.
+
+use std::io::Read;
+
+use deltalakedb_core::catalog::{Table, TableSelector};
+use deltalakedb_core::log::checksum_file_name;
+use deltalakedb_core::mirror::{Checksum, FileTotals};
+use deltalakedb_core::snapshot::{At, snapshot};
+use deltalakedb_core::sql::Database;
+use deltalakedb_core::{ErrorKind, Result};
+
+use super::PAGE;
+use crate::store::{Fetched, LogStore, Put};
+
+/// Of a file that is called like a checksum, no more is read.
+const MAX_BYTES: u64 = 32 << 20;
+
+/// Writes the checksum of a version whose commit is in the log. It is counted on from `previous`, of any earlier version, or
+/// from the file of the version before, so its cost is that of what has changed; without either, all files are read once.
+/// The answer is what was written, for the next version; nothing when the file was there already.
+///
+/// # Errors
+/// [`NotFound`](ErrorKind::NotFound) when the catalog has no such version; those of the database and the store.
+pub(crate) async fn write_checksum(
+    database: &impl Database,
+    table: &Table,
+    log: &LogStore,
+    version: i64,
+    previous: Option<Checksum>,
+) -> Result<Option<Checksum>> {
+    let state = snapshot(database, &TableSelector::Key(table.key), At::Version(version)).await?;
+    let previous = match previous {
+        Some(previous) => Some(previous),
+        None => read_checksum(log, version - 1).await?,
+    };
+    let before = previous.and_then(|previous| previous.file_totals());
+    let totals = FileTotals::of(database, &state, before, PAGE).await?;
+    let checksum = Checksum::new(&state, totals);
+    let content = Fetched::Bytes(checksum.to_json()?.into());
+    let put = log.put_if_absent(&checksum_file_name(version), content, state.timestamp_ms).await?;
+    Ok((put == Put::Written).then_some(checksum))
+}
+
+/// The checksum of a version in the log; nothing when there is none, or one that nobody can read: it is there to be compared
+/// with, and nothing depends on it.
+pub(super) async fn read_checksum(log: &LogStore, version: i64) -> Result<Option<Checksum>> {
+    let file = match log.fetch(&checksum_file_name(version)).await {
+        Ok(file) => file.into_reader(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut content = Vec::new();
+    let read = file.take(MAX_BYTES).read_to_end(&mut content);
+    Ok(read.ok().and_then(|_| Checksum::read(version, &content).ok()))
+}
