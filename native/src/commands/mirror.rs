@@ -19,11 +19,12 @@ pub(super) async fn run(args: cli::Mirror, output: &Output) -> Result<()> {
     } else {
         vec![find_table(&database, &selector(args.table.as_deref())).await?]
     };
+    let stores = args.store.stores()?;
     let mut done: Vec<(Table, Mirrored)> = Vec::new();
     let mut failure: Option<Error> = None;
     for table in tables {
         let target = args.target.as_deref().unwrap_or(&table.location);
-        let mirrored = match LogStore::of_table(target) {
+        let mirrored = match LogStore::of_table(target, &stores).await {
             Ok(log) => {
                 let bar = bytes_bar(0, &format!("mirroring {}", table.name));
                 mirror_table(&database, &table, &log, now_ms(), || bar.inc(1)).await

@@ -7,48 +7,85 @@ use deltalakedb_core::{Error, ErrorKind, Result};
 use futures::StreamExt;
 use object_store::GetResult;
 
-use super::collect;
+use super::blocking::blocking;
 
 /// Larger objects go to a temporary file, so that memory does not grow with them.
 const MEMORY_BYTES: u64 = 16 << 20;
+/// So much of a download is written at once.
+const BUFFER_BYTES: usize = 1 << 20;
 
 /// The content of an object.
 #[derive(Debug)]
-pub(crate) enum Fetched {
+pub enum Fetched {
+    /// From its current place to its end.
     File(File),
+    /// All of it.
     Bytes(Bytes),
 }
 
-pub(super) async fn download(result: GetResult) -> Result<Fetched> {
-    let unavailable = super::store_error;
-    let no_space = |error: std::io::Error| {
-        Error::new(ErrorKind::Unavailable, format!("writing a temporary file: {error}"))
-            .hint("check the temporary folder (TMPDIR): that it is there, and has space")
-    };
-    if result.meta.size <= MEMORY_BYTES {
-        let bytes = collect(result.into_stream()).await.map_err(unavailable)?;
-        return Ok(Fetched::Bytes(bytes.into()));
-    }
-    let mut file = tempfile::tempfile().map_err(no_space)?;
+/// The outer error is the store's, the inner one this machine's.
+pub(super) async fn download(result: GetResult) -> object_store::Result<Result<Fetched>> {
+    let size = result.meta.size;
     let mut stream = result.into_stream();
-    while let Some(chunk) = stream.next().await {
-        file.write_all(&chunk.map_err(unavailable)?).map_err(no_space)?;
+    if size <= MEMORY_BYTES {
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        while let Some(chunk) = stream.next().await {
+            bytes.extend_from_slice(&chunk?);
+        }
+        return Ok(Ok(Fetched::Bytes(bytes.into())));
     }
-    file.seek(SeekFrom::Start(0)).map_err(no_space)?;
-    Ok(Fetched::File(file))
+    let mut file = match blocking(|| tempfile::tempfile().map_err(no_space)).await {
+        Ok(file) => file,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut buffer = Vec::with_capacity(BUFFER_BYTES);
+    loop {
+        let chunk = stream.next().await.transpose()?;
+        buffer.extend_from_slice(chunk.as_deref().unwrap_or_default());
+        if chunk.is_some() && buffer.len() < BUFFER_BYTES {
+            continue;
+        }
+        let is_whole = chunk.is_none();
+        let written = blocking(move || {
+            file.write_all(&buffer).map_err(no_space)?;
+            buffer.clear();
+            if is_whole {
+                file.seek(SeekFrom::Start(0)).map_err(no_space)?;
+            }
+            Ok((file, buffer))
+        });
+        match written.await {
+            Ok((file, _)) if is_whole => return Ok(Ok(Fetched::File(file))),
+            Ok(both) => (file, buffer) = both,
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+}
+
+fn no_space(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("writing a temporary file: {error}"))
+        .hint("check the temporary folder (TMPDIR): that it is there, and has space")
 }
 
 /// Content in pieces.
-pub(crate) struct Chunks {
-    reader: Box<dyn Read + Send>,
+pub(super) struct Chunks {
+    reader: Option<Box<dyn Read + Send>>,
     size: usize,
 }
 
 impl Chunks {
-    pub(crate) fn next(&mut self) -> Result<Option<Bytes>> {
-        let mut chunk = Vec::with_capacity(self.size);
-        let read = self.reader.by_ref().take(self.size as u64).read_to_end(&mut chunk).map_err(reading)?;
-        Ok((read > 0).then(|| chunk.into()))
+    /// The next piece, of the full size but for the last one.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>> {
+        let (reader, size) = (self.reader.take(), self.size);
+        let read = blocking(move || {
+            let Some(mut reader) = reader else { return Ok((None, Bytes::new())) };
+            let mut chunk = Vec::with_capacity(size);
+            reader.by_ref().take(size as u64).read_to_end(&mut chunk).map_err(reading)?;
+            Ok((Some(reader), chunk.into()))
+        });
+        let (reader, chunk) = read.await?;
+        self.reader = reader;
+        Ok((!chunk.is_empty()).then_some(chunk))
     }
 }
 
@@ -57,6 +94,14 @@ fn reading(error: std::io::Error) -> Error {
 }
 
 impl Fetched {
+    /// Bytes of the content.
+    pub(super) fn size(&self) -> Result<u64> {
+        match self {
+            Fetched::File(file) => file.metadata().map(|metadata| metadata.len()).map_err(reading),
+            Fetched::Bytes(bytes) => Ok(bytes.len() as u64),
+        }
+    }
+
     /// Calls `each` with every line, without its end, and the line's number from 1.
     pub(crate) fn for_each_line(self, mut each: impl FnMut(usize, &[u8]) -> Result<()>) -> Result<()> {
         let mut reader: Box<dyn BufRead> = match self {
@@ -90,18 +135,25 @@ impl Fetched {
         }
     }
 
-    pub(super) fn into_bytes(self) -> Result<Bytes> {
+    /// All of the content in memory.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable) when the file cannot be read.
+    pub async fn into_bytes(self) -> Result<Bytes> {
         match self {
             Fetched::Bytes(bytes) => Ok(bytes),
             Fetched::File(mut file) => {
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes).map_err(reading)?;
-                Ok(bytes.into())
+                let read = move || {
+                    let mut bytes = Vec::new();
+                    file.read_to_end(&mut bytes).map_err(reading)?;
+                    Ok(bytes.into())
+                };
+                blocking(read).await
             }
         }
     }
 
     pub(super) fn into_chunks(self, size: usize) -> Chunks {
-        Chunks { reader: self.into_reader(), size }
+        Chunks { reader: Some(self.into_reader()), size }
     }
 }
