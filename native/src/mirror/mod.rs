@@ -65,7 +65,7 @@ pub async fn mirror_table(
         commits_written: 0,
         checkpoint_version: None,
     };
-    log.sweep_temporary_files().await?;
+    log.sweep_temporary_files(now_ms).await?;
     let mut newest_checkpoint = listing.checkpoint_version();
     let needs_first_checkpoint;
     let missing: Vec<i64> = match listing.latest_version() {

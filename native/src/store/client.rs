@@ -33,6 +33,11 @@ impl Stores {
         Stores { options, clients: Mutex::default() }
     }
 
+    /// How many clients there are.
+    pub fn client_count(&self) -> usize {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// The client for an URL, which logs in the same bucket share, and the path in the bucket.
     pub(super) fn client(&self, what: &str, url: &Url) -> Result<(Arc<Client>, Path)> {
         let unknown = || {

@@ -10,16 +10,20 @@ use super::kind::Kind;
 use super::location::redacted;
 
 /// The services that give the credentials of a machine in a cloud; they are asked when no others are set.
-const CREDENTIAL_SERVICES: [&str; 3] = ["://169.254.169.254", "://metadata.google.internal", "://metadata/"];
+const CREDENTIAL_SERVICES: [&str; 4] =
+    ["/latest/api/token", "/latest/meta-data/iam/", "/computeMetadata/v1/", "/metadata/identity/oauth2/"];
+
+/// How the HTTP client refuses an address without TLS.
+const NO_TLS: &str = "URL scheme is not allowed";
 
 /// Whether the outcome of a request is unknown, and `object_store` did not repeat it. It repeats what was throttled,
 /// what failed in the server and what did not reach it, but not, for instance, a put-if-absent whose answer was cut off.
 pub(super) fn is_unknown_outcome(error: &object_store::Error) -> bool {
-    let text = error.to_string();
-    let kind = http_error(error).map(HttpError::kind);
-    kind.is_some_and(|kind| !matches!(kind, HttpErrorKind::Connect | HttpErrorKind::Request))
-        && !text.contains("builder error")
-        && !asks_for_credentials(&text)
+    let is_unknown = |error: &HttpError| match error.kind() {
+        HttpErrorKind::Connect | HttpErrorKind::Request => false,
+        _ => !root_cause(error).contains(NO_TLS),
+    };
+    http_error(error).is_some_and(is_unknown) && !asks_for_credentials(&error.to_string())
 }
 
 fn http_error(error: &object_store::Error) -> Option<&HttpError> {
@@ -34,7 +38,7 @@ fn http_error(error: &object_store::Error) -> Option<&HttpError> {
 }
 
 fn asks_for_credentials(text: &str) -> bool {
-    CREDENTIAL_SERVICES.iter().any(|address| text.contains(address))
+    CREDENTIAL_SERVICES.iter().any(|path| text.contains(path))
 }
 
 /// A store's answer that is no success.
@@ -151,9 +155,10 @@ fn explain_answer(kind: Kind, answer: &Answer<'_>) -> Error {
 
 /// A request that got no answer, or half of one.
 fn explain_silence(kind: Kind, error: &HttpError, text: &str) -> Error {
-    let at = text.split(' ').find_map(|word| Some(host(&Url::parse(word).ok()?))).unwrap_or_default();
+    let mut urls = text.split(' ').filter(|word| word.contains("://")).filter_map(|word| Url::parse(word).ok());
+    let at = urls.next().map_or(String::new(), |url| host(&url));
     let (name, cause) = (kind.name(), root_cause(error));
-    if text.contains("URL scheme is not allowed") {
+    if cause.contains(NO_TLS) {
         return Error::invalid(format!("{name}{at} is not asked without TLS"))
             .hint("use an https:// endpoint, or allow http by AWS_ALLOW_HTTP=true or --store-option allow_http=true");
     }

@@ -182,14 +182,14 @@ impl LogStore {
     }
 
     /// Deletes temporary objects that killed processes left: on this machine those of no living process, in an object
-    /// store those older than a day.
+    /// store those that are older than a day at `now_ms`, and the uploads that they are of.
     ///
     /// # Errors
     /// Those of the [type](Self).
-    pub async fn sweep_temporary_files(&self) -> Result<()> {
+    pub async fn sweep_temporary_files(&self, now_ms: i64) -> Result<()> {
         match &self.place {
             Place::Folder(folder) => on(folder, local::sweep).await,
-            Place::Store(objects) => self.telling("sweeping", upload::sweep(objects).await),
+            Place::Store(objects) => self.telling("sweeping", upload::sweep(objects, now_ms).await),
         }
     }
 

@@ -4,8 +4,6 @@
 //! temporary object holds the upload's id until the upload replaces it: so what a process leaves that is killed can be
 //! found and ended, its parts too, which no listing shows.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use deltalakedb_core::{Error, ErrorKind, Result};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -26,7 +24,7 @@ const PART_BYTES: u64 = 8 << 20;
 const MOST_PARTS: u64 = 10_000;
 const PARTS_AT_ONCE: usize = 3;
 /// A temporary object this old is nobody's: uploads take minutes, and clocks differ by less.
-const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
+const ABANDONED_AFTER_MS: i64 = 24 * 3600 * 1000;
 /// Temporary objects that hold an id are no longer than this.
 const LONGEST_ID: u64 = 4096;
 const COPIES: u32 = 4;
@@ -136,7 +134,7 @@ async fn prove_copy(objects: &Objects) -> Result<()> {
         let path = objects.temporary_path();
         objects.create(&path, bytes::Bytes::from_static(b"copy")).await?;
         let copied = retried(|| objects.client.store.copy_if_not_exists(&path, &path)).await;
-        objects.delete_path(&path).await?;
+        let _ = objects.delete_path(&path).await;
         match copied {
             Ok(()) => Err(overwrites()),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
@@ -147,14 +145,9 @@ async fn prove_copy(objects: &Objects) -> Result<()> {
 }
 
 /// Ends the uploads and deletes the temporary objects of processes that died.
-pub(super) async fn sweep(objects: &Objects) -> Result<()> {
+pub(super) async fn sweep(objects: &Objects, now_ms: i64) -> Result<()> {
     let Some(uploads) = &objects.client.uploads else { return Ok(()) };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let newest_ms = i64::try_from(now.saturating_sub(ABANDONED_AFTER).as_millis()).unwrap_or(i64::MAX);
-    sweep_older(objects, uploads.as_ref(), newest_ms).await
-}
-
-async fn sweep_older(objects: &Objects, uploads: &dyn MultipartStore, newest_ms: i64) -> Result<()> {
+    let newest_ms = now_ms.saturating_sub(ABANDONED_AFTER_MS);
     for (name, size, modified_ms) in objects.list().await? {
         if !name.starts_with(TEMPORARY_PREFIX) || !name.ends_with(TEMPORARY_SUFFIX) || modified_ms > newest_ms {
             continue;
