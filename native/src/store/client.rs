@@ -14,11 +14,13 @@ use object_store::{ObjectStore, ObjectStoreScheme};
 use tokio::sync::OnceCell;
 use url::{Position, Url};
 
+use super::conditional::CompleteIfAbsent;
 use super::failure::explain;
 use super::kind::Kind;
 use super::location::{redacted, shown};
 use super::options::{StoreOptions, is_secret};
 use super::retry::retry_config;
+use super::upload::Large;
 
 /// The stores of a process: its settings, and the clients made so far.
 #[derive(Default)]
@@ -77,6 +79,7 @@ pub(super) struct Client {
     pub(super) store: Arc<dyn ObjectStore>,
     /// For large objects; a store without it gets them whole.
     pub(super) uploads: Option<Arc<dyn MultipartStore>>,
+    pub(super) large: Large,
     /// What of the settings must not be seen.
     secrets: Vec<String>,
     pub(super) proofs: Option<Proofs>,
@@ -86,7 +89,7 @@ pub(super) struct Client {
 #[derive(Default)]
 pub(super) struct Proofs {
     pub(super) put: OnceCell<()>,
-    pub(super) copy: OnceCell<()>,
+    pub(super) large: OnceCell<()>,
 }
 
 /// A builder with an address and settings.
@@ -104,17 +107,19 @@ macro_rules! builder {
 impl Client {
     /// A store that the caller made.
     pub(super) fn of(store: Arc<dyn ObjectStore>) -> Self {
-        Client { kind: Kind::Other, store, uploads: None, secrets: Vec::new(), proofs: None }
+        Client { kind: Kind::Other, store, uploads: None, large: Large::Copy, secrets: Vec::new(), proofs: None }
     }
 
     /// `None` for an address of no store.
     fn new(kind: Kind, url: &Url, settings: &[(String, String)]) -> Result<Option<Self>> {
         let refused = |error: object_store::Error| refused(kind, &error, settings);
-        let mut proofs = None;
+        let (mut large, mut proofs) = (Large::Copy, None);
         let (store, uploads): (Arc<dyn ObjectStore>, Option<Arc<dyn MultipartStore>>) = match kind {
             Kind::S3 => {
-                let builder = s3(url, builder!(AmazonS3Builder, url.as_str(), settings));
-                proofs = has_endpoint(&builder).then(Proofs::default);
+                let builder = builder!(AmazonS3Builder, url.as_str(), settings);
+                proofs = (!is_amazon(url, &builder)).then(Proofs::default);
+                let (how, builder) = s3(url, builder);
+                large = how;
                 let store = Arc::new(builder.build().map_err(refused)?);
                 (store.clone(), Some(store))
             }
@@ -136,13 +141,7 @@ impl Client {
         };
         let secrets = settings.iter().filter(|(key, value)| is_secret(key) && !value.is_empty());
         let secrets = secrets.map(|(_, value)| value.clone()).collect();
-        Ok(Some(Client { kind, store, uploads, secrets, proofs }))
-    }
-
-    /// The largest object that can be copied if it is absent, in bytes.
-    pub(super) fn largest_copy(&self) -> u64 {
-        // S3 copies at most 5 GiB as one part of an upload.
-        if self.kind == Kind::S3 { 5 << 30 } else { u64::MAX }
+        Ok(Some(Client { kind, store, uploads, large, secrets, proofs }))
     }
 
     /// What a failure means, without what must not be seen.
@@ -157,24 +156,35 @@ impl Client {
     }
 }
 
-/// With the way to copy an object if it is absent, unless the settings name one.
-fn s3(url: &Url, builder: AmazonS3Builder) -> AmazonS3Builder {
+/// How large objects are put to S3: a store that has its own way to copy an object if it is absent does not complete
+/// uploads so.
+fn s3(url: &Url, builder: AmazonS3Builder) -> (Large, AmazonS3Builder) {
+    let is_r2 = is_on(url, &builder, "r2.cloudflarestorage.com");
     if builder.get_config_value(&AmazonS3ConfigKey::CopyIfNotExists).is_some() {
-        return builder;
-    }
-    let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint).unwrap_or_default();
-    let is_r2 = format!("{url} {endpoint}").contains("r2.cloudflarestorage.com");
-    builder.with_copy_if_not_exists(if is_r2 {
-        S3CopyIfNotExists::Header("cf-copy-destination-if-none-match".into(), "*".into())
+        (Large::Copy, builder)
+    } else if is_r2 {
+        let header = S3CopyIfNotExists::Header("cf-copy-destination-if-none-match".into(), "*".into());
+        (Large::Copy, builder.with_copy_if_not_exists(header))
     } else {
-        S3CopyIfNotExists::Multipart
-    })
+        (Large::Complete, builder.with_http_connector(CompleteIfAbsent))
+    }
 }
 
-/// Whether another server than Amazon's is named.
+/// Whether a bucket is at a host of this name.
+fn is_on(url: &Url, builder: &AmazonS3Builder, host: &str) -> bool {
+    let endpoints = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint];
+    let endpoint = endpoints.iter().find_map(|key| builder.get_config_value(key));
+    endpoint.as_deref().or(url.host_str()).is_some_and(|address| address.contains(host))
+}
+
+/// Whether the bucket is Amazon's, and not that of a store which speaks the same.
+fn is_amazon(url: &Url, builder: &AmazonS3Builder) -> bool {
+    is_on(url, builder, ".amazonaws.com") || (url.scheme() != "https" && !has_endpoint(builder))
+}
+
 fn has_endpoint(builder: &AmazonS3Builder) -> bool {
     let keys = [AmazonS3ConfigKey::Endpoint, AmazonS3ConfigKey::S3Endpoint];
-    keys.iter().filter_map(|key| builder.get_config_value(key)).any(|endpoint| !endpoint.contains(".amazonaws.com"))
+    keys.iter().any(|key| builder.get_config_value(key).is_some())
 }
 
 /// Settings that do not fit; the builders' messages have values in them.

@@ -2,6 +2,7 @@
 
 mod blocking;
 mod client;
+mod conditional;
 mod failure;
 mod fetch;
 mod kind;
@@ -224,9 +225,8 @@ impl LogStore {
     /// Writes an object unless there is one of that name. On this machine it gets `modified_ms` as its time, so
     /// that engines which travel by the time of files see the catalog's times.
     ///
-    /// An object store that cannot be told to complete a large upload only if the object is absent copies it so from a
-    /// temporary one in the log, `.dl-*.tmp`, which [`sweep_temporary_files`](Self::sweep_temporary_files) deletes when
-    /// the process is killed meanwhile. S3 copies at most 5 GiB.
+    /// While a large object is on its way to an object store there is a temporary one in the log, `.dl-*.tmp`, by which
+    /// [`sweep_temporary_files`](Self::sweep_temporary_files) ends the upload of a process that was killed.
     ///
     /// # Errors
     /// Those of the [type](Self). After one the object may be there nevertheless, as when its answer was lost for good.

@@ -63,8 +63,10 @@ impl Objects {
     pub(super) async fn put_if_absent(&self, name: &str, content: Fetched) -> Result<Put> {
         let path = self.path(name)?;
         self.prove_put().await?;
-        if content.size()? > WHOLE_BYTES && self.client.uploads.is_some() {
-            return upload::put_if_absent(self, &path, content).await;
+        if content.size()? > WHOLE_BYTES
+            && let Some(uploads) = &self.client.uploads
+        {
+            return upload::put_if_absent(self, uploads.as_ref(), &path, content).await;
         }
         self.create(&path, content.into_bytes().await?).await
     }

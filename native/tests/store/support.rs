@@ -18,6 +18,9 @@ pub(crate) struct Place {
     pub(crate) folder: Option<TempDir>,
 }
 
+/// Large objects are copied as they are to Google Cloud Storage and Azure, and not completed by the S3 way.
+pub(crate) const COPYING: &str = "aws_copy_if_not_exists=multipart";
+
 /// Runs a case in every place.
 pub(crate) fn everywhere<F: Future<Output = ()>>(case: impl Fn(Arc<Place>) -> F) {
     run(async {
@@ -25,7 +28,10 @@ pub(crate) fn everywhere<F: Future<Output = ()>>(case: impl Fn(Arc<Place>) -> F)
         let target = folder.path().to_str().unwrap().to_owned();
         let local = LogStore::of_table(&target, &Stores::default()).await.unwrap();
         let s3 = s3_log(server().address, &[]).await;
-        for (name, log, folder) in [("local folder", local, Some(folder)), ("S3", s3, None)] {
+        let copying = s3_log(server().address, &[COPYING]).await;
+        for (name, log, folder) in
+            [("local folder", local, Some(folder)), ("S3", s3, None), ("S3 copying", copying, None)]
+        {
             println!("{name}");
             case(Arc::new(Place { name, log, folder })).await;
         }

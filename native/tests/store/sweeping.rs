@@ -7,7 +7,7 @@ use deltalakedb_native::store::Put;
 
 use crate::proxy::{Fault, Proxy};
 use crate::server::start;
-use crate::support::{everywhere, file, large, names, put, run, s3_log, same_log};
+use crate::support::{COPYING, everywhere, file, large, names, put, run, s3_log, same_log};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -25,25 +25,26 @@ fn part_count(data: &Path) -> usize {
     entries.flatten().map(count).sum()
 }
 
-/// Killed before the upload is completed, and before its copy: the requests that it never gets an answer to.
+/// Killed before the upload is completed, or before it is copied: they never get an answer to the request for it.
 #[test]
 fn uploads_of_killed_writers_are_ended_after_a_day() {
     run(async {
         let server = start();
         let uploads = server.data.join(".minio.sys/multipart");
         let proxy = Proxy::start(server.address);
-        let log = s3_log(proxy.address, &[]).await;
-        let direct = same_log(server.address, &log).await;
         let bytes = large(20 << 20);
-        log.put_if_absent("whole", file(&bytes), 0).await.unwrap();
-        assert_eq!(part_count(&uploads), 0);
-        for posts in [1, 2] {
-            let mut faults = vec![Fault::Pass; posts];
+        // The first request of the kind begins the upload, the second completes it, the third is of the copy.
+        for (options, answered) in [(&[][..], 1), (&[COPYING], 1), (&[COPYING], 2)] {
+            let log = s3_log(proxy.address, options).await;
+            let direct = same_log(server.address, &log).await;
+            log.put_if_absent("whole", file(&bytes), 0).await.unwrap();
+            assert_eq!(part_count(&uploads), 0);
+            let mut faults = vec![Fault::Pass; answered];
             faults.push(Fault::Hang);
             proxy.fail("POST", &faults);
             let (writer, file) = (log.clone(), file(&bytes));
             let writer = tokio::spawn(async move { writer.put_if_absent("killed", file, 0).await });
-            while proxy.requests().iter().filter(|line| line.starts_with("POST")).count() <= posts {
+            while proxy.requests().iter().filter(|line| line.starts_with("POST")).count() <= answered {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 assert!(!writer.is_finished());
             }
@@ -51,7 +52,7 @@ fn uploads_of_killed_writers_are_ended_after_a_day() {
             let left = names(&direct).await;
             assert_eq!(left.len(), 2, "{left:?}");
             assert!(left[0].starts_with(".dl-") && left[0].ends_with(".tmp"), "{left:?}");
-            assert_eq!(part_count(&uploads) > 0, posts == 1);
+            assert_eq!(part_count(&uploads) > 0, answered == 1);
 
             direct.sweep_temporary_files(now_ms() + 23 * HOUR_MS).await.unwrap();
             assert_eq!(names(&direct).await, left, "a living writer's is kept");
