@@ -130,7 +130,7 @@ fn what_a_transaction_may_not_be() {
         (with("read", json!({ "version": 0, "where": ["nothing > 1"] })), &[], "invalid", "nothing"),
         (json!({}), &[], "invalid", "tables"),
         (json!({ "tables": [one("orders")], "transaction_id": "x" }), &[], "invalid", "UUID"),
-        (json!({ "tables": [one("orders")], "begun_at_ms": 0 }), &[], "invalid", "hours ago; the limit is 1 hour"),
+        (json!({ "tables": [one("orders")], "begun_at_ms": 0 }), &[], "invalid", " ago; the limit is 1 hour"),
         (
             with("actions", json!([{ "commitInfo": { "tags": { TAG: ID } } }, add("a")])),
             &[],
