@@ -8,6 +8,7 @@ use url::Url;
 
 use super::kind::Kind;
 use super::location::redacted;
+use super::retry::MAX_RETRIES;
 
 /// The services that give the credentials of a machine in a cloud; they are asked when no others are set.
 const CREDENTIAL_SERVICES: [&str; 4] =
@@ -23,7 +24,9 @@ pub(super) fn is_unknown_outcome(error: &object_store::Error) -> bool {
         HttpErrorKind::Connect | HttpErrorKind::Request => false,
         _ => !root_cause(error).contains(NO_TLS),
     };
-    http_error(error).is_some_and(is_unknown) && !asks_for_credentials(&error.to_string())
+    let text = error.to_string();
+    let is_given_up = text.contains(&format!("after {MAX_RETRIES} retries"));
+    http_error(error).is_some_and(is_unknown) && !is_given_up && !asks_for_credentials(&text)
 }
 
 fn http_error(error: &object_store::Error) -> Option<&HttpError> {

@@ -4,15 +4,9 @@ use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom, Write};
 use bytes::Bytes;
 use deltalakedb_core::log::CheckpointReader;
 use deltalakedb_core::{Error, ErrorKind, Result};
-use futures::StreamExt;
-use object_store::GetResult;
+use futures::{Stream, StreamExt};
 
 use super::blocking::blocking;
-
-/// Larger objects go to a temporary file, so that memory does not grow with them.
-const MEMORY_BYTES: u64 = 16 << 20;
-/// So much of a download is written at once.
-const BUFFER_BYTES: usize = 1 << 20;
 
 /// The content of an object.
 #[derive(Debug)]
@@ -23,43 +17,15 @@ pub enum Fetched {
     Bytes(Bytes),
 }
 
-/// The outer error is the store's, the inner one this machine's.
-pub(super) async fn download(result: GetResult) -> object_store::Result<Result<Fetched>> {
-    let size = result.meta.size;
-    let mut stream = result.into_stream();
-    if size <= MEMORY_BYTES {
-        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-        while let Some(chunk) = stream.next().await {
-            bytes.extend_from_slice(&chunk?);
-        }
-        return Ok(Ok(Fetched::Bytes(bytes.into())));
+/// Writes what a stream brings to a temporary file.
+pub(super) async fn into_file(chunks: impl Stream<Item = Result<Bytes>>) -> Result<Fetched> {
+    let mut file = blocking(|| tempfile::tempfile().map_err(no_space)).await?;
+    let mut chunks = std::pin::pin!(chunks);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk?;
+        file = blocking(move || file.write_all(&chunk).map(|()| file).map_err(no_space)).await?;
     }
-    let mut file = match blocking(|| tempfile::tempfile().map_err(no_space)).await {
-        Ok(file) => file,
-        Err(error) => return Ok(Err(error)),
-    };
-    let mut buffer = Vec::with_capacity(BUFFER_BYTES);
-    loop {
-        let chunk = stream.next().await.transpose()?;
-        buffer.extend_from_slice(chunk.as_deref().unwrap_or_default());
-        if chunk.is_some() && buffer.len() < BUFFER_BYTES {
-            continue;
-        }
-        let is_whole = chunk.is_none();
-        let written = blocking(move || {
-            file.write_all(&buffer).map_err(no_space)?;
-            buffer.clear();
-            if is_whole {
-                file.seek(SeekFrom::Start(0)).map_err(no_space)?;
-            }
-            Ok((file, buffer))
-        });
-        match written.await {
-            Ok((file, _)) if is_whole => return Ok(Ok(Fetched::File(file))),
-            Ok(both) => (file, buffer) = both,
-            Err(error) => return Ok(Err(error)),
-        }
-    }
+    blocking(move || file.seek(SeekFrom::Start(0)).map(|_| Fetched::File(file)).map_err(no_space)).await
 }
 
 fn no_space(error: std::io::Error) -> Error {

@@ -44,7 +44,7 @@ use objects::Objects;
 /// 3. What the store throttles, what fails in it, and what is cut off or late is tried again, in pauses that grow, for
 ///    some seconds; what is denied, not there or wrong is not. So nothing hangs: a request ends after 30 s (the store's
 ///    setting `timeout`), a call that gets no answer after some two minutes at the most, large objects aside.
-/// 4. Memory does not grow with objects: those over 16 MiB go by temporary files and parts of uploads.
+/// 4. Memory does not grow with objects: those over 8 MiB go by temporary files and by parts.
 /// 5. No call holds up the threads of the runtime that it runs on.
 ///
 /// Errors of every call: [`NotFound`](ErrorKind::NotFound) for the object, folder or bucket; [`Denied`](ErrorKind::Denied)

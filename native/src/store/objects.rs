@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use deltalakedb_core::{Error, ErrorKind, Result};
+use futures::StreamExt;
 use object_store::path::Path;
-use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{GetOptions, ObjectMeta, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use super::client::Client;
 use super::location::check_name;
@@ -13,8 +14,9 @@ use super::retry::{pause, retried};
 use super::upload::{self, TEMPORARY_PREFIX, TEMPORARY_SUFFIX};
 use super::{Fetched, Put, fetch};
 
-/// Larger objects are uploaded in parts, so that memory does not grow with them.
-const WHOLE_BYTES: u64 = 16 << 20;
+/// Larger objects are put and read in parts, so that memory does not grow with them.
+const WHOLE_BYTES: u64 = 8 << 20;
+const PIECES_AT_ONCE: usize = 3;
 /// How often a put is tried that conflicts with one that is under way.
 const CONFLICTS: u32 = 6;
 
@@ -50,8 +52,33 @@ impl Objects {
 
     pub(super) async fn fetch(&self, name: &str) -> Result<Fetched> {
         let path = self.path(name)?;
-        let fetched = retried(|| async { fetch::download(self.client.store.get(&path).await?).await }).await;
-        fetched.map_err(|error| self.client.explain(&error))?
+        let first = retried(|| async {
+            let got = self.client.store.get(&path).await?;
+            let object = got.meta.clone();
+            let content = if object.size <= WHOLE_BYTES { Some(got.bytes().await?) } else { None };
+            Ok((object, content))
+        });
+        match first.await.map_err(|error| self.client.explain(&error))? {
+            (_, Some(bytes)) => Ok(Fetched::Bytes(bytes)),
+            (object, None) => self.download(&path, &object).await,
+        }
+    }
+
+    /// By pieces, as one request for a large object would end by its timeout.
+    async fn download(&self, path: &Path, object: &ObjectMeta) -> Result<Fetched> {
+        let begins = (0..object.size).step_by(WHOLE_BYTES as usize);
+        let pieces = begins.map(|begin| {
+            let options = GetOptions {
+                range: Some((begin..object.size.min(begin + WHOLE_BYTES)).into()),
+                if_match: object.e_tag.clone(),
+                ..GetOptions::default()
+            };
+            async move {
+                let get = || async { self.client.store.get_opts(path, options.clone()).await?.bytes().await };
+                retried(get).await.map_err(|error| self.client.explain(&error))
+            }
+        });
+        fetch::into_file(futures::stream::iter(pieces).buffered(PIECES_AT_ONCE)).await
     }
 
     pub(super) async fn tail(&self, name: &str, size: u64, bytes: u64) -> Result<Vec<u8>> {

@@ -7,9 +7,11 @@ use object_store::{BackoffConfig, RetryConfig};
 use super::failure::is_unknown_outcome;
 
 /// A request gives up when it was repeated so often.
-const MAX_RETRIES: usize = 7;
+pub(super) const MAX_RETRIES: usize = 7;
 /// A request that failed is not repeated when so much time went by since it was first made.
 const RETRY_FOR: Duration = Duration::from_secs(30);
+/// The same of a call whose outcome is unknown: there is time for another try after one that got no answer.
+const CALL_AGAIN_FOR: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Calls whose outcome is unknown are made so often in all.
@@ -34,7 +36,7 @@ where
     let mut tries = 1;
     loop {
         match call().await {
-            Err(error) if tries < TRIES && start.elapsed() < RETRY_FOR && is_unknown_outcome(&error) => {
+            Err(error) if tries < TRIES && start.elapsed() < CALL_AGAIN_FOR && is_unknown_outcome(&error) => {
                 pause(tries).await;
                 tries += 1;
             }

@@ -5,8 +5,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use deltalakedb_core::ErrorKind;
+use deltalakedb_native::store::Put;
 
-use crate::support::{put, run, s3_log};
+use crate::proxy::Proxy;
+use crate::server::server;
+use crate::support::{large, names, put, run, s3_log};
 
 /// A server that says yes to everything, and tells the names that were put.
 fn careless_server() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
@@ -47,5 +50,18 @@ fn they_are_refused_before_the_first_object() {
         }
         let puts = puts.lock().unwrap();
         assert!(!puts.is_empty() && puts.iter().all(|line| line.contains("/.dl-")), "{puts:?}");
+    });
+}
+
+/// One that keeps small objects and not large ones.
+#[test]
+fn they_are_refused_before_the_first_large_object() {
+    run(async {
+        let proxy = Proxy::start_forgetful(server().address);
+        let log = s3_log(proxy.address, &[]).await;
+        assert_eq!(put(&log, "small", "x").await.unwrap(), Put::Written);
+        let error = put(&log, "large", large(17 << 20)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert_eq!(names(&log).await, ["small"]);
     });
 }

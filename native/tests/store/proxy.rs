@@ -38,12 +38,23 @@ struct Plan {
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     plan: Arc<Mutex<Plan>>,
+    /// Takes the conditions from the requests that complete uploads.
+    is_forgetful: bool,
 }
 
 impl Proxy {
     pub(crate) fn start(server: SocketAddr) -> Self {
+        Self::run(server, false)
+    }
+
+    /// One that makes of the server a store which completes uploads whatever is there.
+    pub(crate) fn start_forgetful(server: SocketAddr) -> Self {
+        Self::run(server, true)
+    }
+
+    fn run(server: SocketAddr, is_forgetful: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let proxy = Proxy { address: listener.local_addr().unwrap(), plan: Arc::default() };
+        let proxy = Proxy { address: listener.local_addr().unwrap(), plan: Arc::default(), is_forgetful };
         let accepting = proxy.clone();
         // Ends with the process.
         std::thread::spawn(move || {
@@ -83,7 +94,7 @@ impl Proxy {
 
     /// One request a connection; a client that goes away is its own fault.
     fn serve(&self, mut client: TcpStream, server: SocketAddr) -> Option<()> {
-        let request = read_request(&client)?;
+        let request = read_request(&client, self.is_forgetful)?;
         let line = String::from_utf8_lossy(&request).lines().next()?.to_owned();
         let fault = self.fault(&line);
         match fault {
@@ -115,7 +126,7 @@ impl Proxy {
 }
 
 /// A whole request, with the wish that the connection be closed after it.
-fn read_request(client: &TcpStream) -> Option<Vec<u8>> {
+fn read_request(client: &TcpStream, is_forgetful: bool) -> Option<Vec<u8>> {
     let mut reader = BufReader::new(client);
     let mut head = String::new();
     let mut body_size = 0;
@@ -130,7 +141,9 @@ fn read_request(client: &TcpStream) -> Option<Vec<u8>> {
         if line == "\r\n" {
             break;
         }
-        head.push_str(&line);
+        if !(is_forgetful && head.starts_with("POST") && line.to_ascii_lowercase().starts_with("if-none-match:")) {
+            head.push_str(&line);
+        }
     }
     head.push_str("Connection: close\r\n\r\n");
     let mut request = head.into_bytes();
