@@ -5,9 +5,12 @@ mod help;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use deltalakedb_core::Error;
 use deltalakedb_core::commit::{Isolation, TransactionLimits};
 use deltalakedb_core::time::parse_ms;
 use serde::Deserialize;
+
+use crate::store::{StoreOptions, Stores};
 
 /// The log of your Delta tables in SQL: import, look, commit, mirror.
 #[derive(Parser)]
@@ -77,6 +80,22 @@ pub(crate) struct Database {
     pub(crate) database: String,
 }
 
+/// For the commands that read or write logs.
+#[derive(Args)]
+pub(crate) struct Store {
+    /// A setting of the object store, by the name that it has in the environment, such as aws_endpoint_url or
+    /// allow_http; counts more than the environment. May be given several times. Others can see arguments: secrets are
+    /// better kept in the environment.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) store_option: Vec<String>,
+}
+
+impl Store {
+    pub(crate) fn stores(&self) -> Result<Stores, Error> {
+        StoreOptions::parse(&self.store_option).map(Stores::new)
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct At {
     #[command(flatten)]
@@ -119,6 +138,8 @@ pub(crate) struct Import {
     /// Take in what the log has and the catalog has not; the whole table when it is not registered yet.
     #[arg(long)]
     pub(crate) incremental: bool,
+    #[command(flatten)]
+    pub(crate) store: Store,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -264,6 +285,8 @@ pub(crate) struct Mirror {
     pub(crate) watch: bool,
     #[command(flatten)]
     pub(crate) watching: Watching,
+    #[command(flatten)]
+    pub(crate) store: Store,
 }
 
 /// How `dl mirror --watch` works.

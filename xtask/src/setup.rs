@@ -8,6 +8,7 @@ mod c_compiler;
 mod debian_wasm;
 pub(crate) mod python;
 mod rust;
+mod s3_server;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ pub(crate) enum Part {
     RustComponents,
     /// The standard library for wasm32-unknown-unknown.
     WasmTarget,
+    /// MinIO, for the tests of object stores.
+    S3Server,
     /// delta-rs and DuckDB for the comparison, in a virtual environment.
     PythonEnvironment,
 }
@@ -36,13 +39,17 @@ enum State {
 }
 
 impl Part {
-    pub(crate) const ALL: &[Part] = &[Part::CCompiler, Part::RustComponents, Part::WasmTarget, Part::PythonEnvironment];
+    /// What the quick tests need.
+    pub(crate) const QUICK: &[Part] = &[Part::CCompiler, Part::RustComponents, Part::WasmTarget, Part::S3Server];
+    pub(crate) const ALL: &[Part] =
+        &[Part::CCompiler, Part::RustComponents, Part::WasmTarget, Part::S3Server, Part::PythonEnvironment];
 
     fn title(self) -> &'static str {
         match self {
             Part::CCompiler => "C compiler",
             Part::RustComponents => "rustfmt, clippy",
             Part::WasmTarget => "wasm32 target",
+            Part::S3Server => "S3 server",
             Part::PythonEnvironment => "delta-rs, DuckDB",
         }
     }
@@ -52,6 +59,7 @@ impl Part {
             Part::CCompiler => Ok(c_compiler::state()),
             Part::RustComponents => rust::components_state(workspace),
             Part::WasmTarget => rust::wasm_state(workspace),
+            Part::S3Server => Ok(s3_server::state(workspace)),
             Part::PythonEnvironment => python::state(workspace),
         }
     }
@@ -61,6 +69,7 @@ impl Part {
             Part::CCompiler => c_compiler::install(),
             Part::RustComponents => rust::install_components(workspace),
             Part::WasmTarget => rust::install_wasm(workspace),
+            Part::S3Server => s3_server::install(workspace),
             Part::PythonEnvironment => python::install(workspace),
         }
     }

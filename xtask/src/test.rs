@@ -118,7 +118,7 @@ fn set_up(workspace: &Workspace) -> Result<()> {
 }
 
 fn set_up_quick(workspace: &Workspace) -> Result<()> {
-    setup::install(workspace, &[Part::CCompiler, Part::RustComponents, Part::WasmTarget])
+    setup::install(workspace, Part::QUICK)
 }
 
 fn check_format(workspace: &Workspace) -> Result<()> {

@@ -21,7 +21,7 @@ use crate::store::{LogStore, parse_table_location};
 const LONGEST_NAME: usize = 512;
 
 pub(super) async fn run(args: cli::Import, output: &Output) -> Result<()> {
-    let log = LogStore::of_log(&args.log_dir).await?;
+    let log = LogStore::of_log(&args.log_dir, &args.store.stores()?).await?;
     let location = match &args.table_location {
         Some(location) => parse_table_location(location)?,
         None => log.table_location(),

@@ -11,7 +11,7 @@ use crate::database::{SqliteDatabase, open_catalog};
 use crate::mirror::{Mirrored, mirror_table};
 use crate::output::{Column, Output};
 use crate::progress::bytes_bar;
-use crate::store::{LogStore, parse_target};
+use crate::store::{LogStore, Stores, parse_target};
 
 pub(super) async fn run(args: cli::Mirror, output: &Output) -> Result<()> {
     let database = open_catalog(&args.database.database).await?;
@@ -30,11 +30,12 @@ pub(super) async fn run(args: cli::Mirror, output: &Output) -> Result<()> {
         return Err(Error::invalid("--target: several tables cannot be mirrored to one folder")
             .hint("`dl targets add` gives each table targets of its own"));
     }
+    let stores = args.store.stores()?;
     let mut done: Vec<(Table, Mirrored)> = Vec::new();
     let mut failure: Option<Error> = None;
     for table in tables {
         for target in targets(&database, &table, &args.target).await? {
-            match mirror(&database, &table, &target, output).await {
+            match mirror(&database, &table, &target, &stores, output).await {
                 Ok(mirrored) => done.push((table.clone(), mirrored)),
                 Err(error) => {
                     let error = error.context(format!("mirroring table {}", table.name)).table(&table.name);
@@ -65,8 +66,14 @@ async fn targets(database: &SqliteDatabase, table: &Table, named: &[String]) -> 
 }
 
 /// Brings one target up to date.
-async fn mirror(database: &SqliteDatabase, table: &Table, argument: &str, output: &Output) -> Result<Mirrored> {
-    let log = LogStore::of_table(argument)?;
+async fn mirror(
+    database: &SqliteDatabase,
+    table: &Table,
+    argument: &str,
+    stores: &Stores,
+    output: &Output,
+) -> Result<Mirrored> {
+    let log = LogStore::of_table(argument, stores).await?;
     let target = Target { table: table.key, url: parse_target(argument)? };
     let bar = bytes_bar(0, &format!("mirroring {}", table.name));
     let mirrored = mirror_table(database, table, &log, now_ms(), || bar.inc(1)).await;

@@ -18,6 +18,7 @@ use crate::store::parse_target;
 
 pub(super) async fn run(args: cli::Mirror, output: &Output) -> Result<()> {
     let database = open_catalog(&args.database.database).await?;
+    let stores = args.store.stores()?;
     let tables = tables(&database, &args).await?;
     add_targets(&database, tables.as_deref(), &args.target).await?;
     start_log(output.format);
@@ -32,7 +33,7 @@ pub(super) async fn run(args: cli::Mirror, output: &Output) -> Result<()> {
         check: Duration::from_secs(args.watching.check_seconds),
         concurrency: usize::from(args.watching.concurrency),
     };
-    Watcher::new(database, options, shared).run(told_to_end()?).await
+    Watcher::new(database, options, stores, shared).run(told_to_end()?).await
 }
 
 /// The selected tables; `None`: all of them.

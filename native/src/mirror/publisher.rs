@@ -103,7 +103,7 @@ impl Publisher {
         now_ms: i64,
         on_version: &mut impl FnMut(i64, Published) -> ControlFlow<()>,
     ) -> Result<(i64, Published)> {
-        self.log.sweep_temporary_files()?;
+        self.log.sweep_temporary_files(now_ms).await?;
         let look = look(database, self.table, &self.log).await?;
         let upkeep = self.upkeep.insert(Upkeep::new(self.table, self.log.clone(), &look));
         let Look { state, missing, needs_first_checkpoint, .. } = look;

@@ -4,51 +4,54 @@ use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom, Write};
 use bytes::Bytes;
 use deltalakedb_core::log::CheckpointReader;
 use deltalakedb_core::{Error, ErrorKind, Result};
-use futures::StreamExt;
-use object_store::GetResult;
+use futures::{Stream, StreamExt};
 
-use super::collect;
-
-/// Larger objects go to a temporary file, so that memory does not grow with them.
-const MEMORY_BYTES: u64 = 16 << 20;
+use super::blocking::blocking;
 
 /// The content of an object.
 #[derive(Debug)]
-pub(crate) enum Fetched {
+pub enum Fetched {
+    /// From its current place to its end.
     File(File),
+    /// All of it.
     Bytes(Bytes),
 }
 
-pub(super) async fn download(result: GetResult) -> Result<Fetched> {
-    let unavailable = super::store_error;
-    let no_space = |error: std::io::Error| {
-        Error::new(ErrorKind::Unavailable, format!("writing a temporary file: {error}"))
-            .hint("check the temporary folder (TMPDIR): that it is there, and has space")
-    };
-    if result.meta.size <= MEMORY_BYTES {
-        let bytes = collect(result.into_stream()).await.map_err(unavailable)?;
-        return Ok(Fetched::Bytes(bytes.into()));
+/// Writes what a stream brings to a temporary file.
+pub(super) async fn into_file(chunks: impl Stream<Item = Result<Bytes>>) -> Result<Fetched> {
+    let mut file = blocking(|| tempfile::tempfile().map_err(no_space)).await?;
+    let mut chunks = std::pin::pin!(chunks);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk?;
+        file = blocking(move || file.write_all(&chunk).map(|()| file).map_err(no_space)).await?;
     }
-    let mut file = tempfile::tempfile().map_err(no_space)?;
-    let mut stream = result.into_stream();
-    while let Some(chunk) = stream.next().await {
-        file.write_all(&chunk.map_err(unavailable)?).map_err(no_space)?;
-    }
-    file.seek(SeekFrom::Start(0)).map_err(no_space)?;
-    Ok(Fetched::File(file))
+    blocking(move || file.seek(SeekFrom::Start(0)).map(|_| Fetched::File(file)).map_err(no_space)).await
+}
+
+fn no_space(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("writing a temporary file: {error}"))
+        .hint("check the temporary folder (TMPDIR): that it is there, and has space")
 }
 
 /// Content in pieces.
-pub(crate) struct Chunks {
-    reader: Box<dyn Read + Send>,
+pub(super) struct Chunks {
+    reader: Option<Box<dyn Read + Send>>,
     size: usize,
 }
 
 impl Chunks {
-    pub(crate) fn next(&mut self) -> Result<Option<Bytes>> {
-        let mut chunk = Vec::with_capacity(self.size);
-        let read = self.reader.by_ref().take(self.size as u64).read_to_end(&mut chunk).map_err(reading)?;
-        Ok((read > 0).then(|| chunk.into()))
+    /// The next piece, of the full size but for the last one.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>> {
+        let (reader, size) = (self.reader.take(), self.size);
+        let read = blocking(move || {
+            let Some(mut reader) = reader else { return Ok((None, Bytes::new())) };
+            let mut chunk = Vec::with_capacity(size);
+            reader.by_ref().take(size as u64).read_to_end(&mut chunk).map_err(reading)?;
+            Ok((Some(reader), chunk.into()))
+        });
+        let (reader, chunk) = read.await?;
+        self.reader = reader;
+        Ok((!chunk.is_empty()).then_some(chunk))
     }
 }
 
@@ -57,6 +60,14 @@ fn reading(error: std::io::Error) -> Error {
 }
 
 impl Fetched {
+    /// Bytes of the content.
+    pub(super) fn size(&self) -> Result<u64> {
+        match self {
+            Fetched::File(file) => file.metadata().map(|metadata| metadata.len()).map_err(reading),
+            Fetched::Bytes(bytes) => Ok(bytes.len() as u64),
+        }
+    }
+
     /// Calls `each` with every line, without its end, and the line's number from 1.
     pub(crate) fn for_each_line(self, mut each: impl FnMut(usize, &[u8]) -> Result<()>) -> Result<()> {
         let mut reader: Box<dyn BufRead> = match self {
@@ -98,18 +109,25 @@ impl Fetched {
         }
     }
 
-    pub(super) fn into_bytes(self) -> Result<Bytes> {
+    /// All of the content in memory.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable) when the file cannot be read.
+    pub async fn into_bytes(self) -> Result<Bytes> {
         match self {
             Fetched::Bytes(bytes) => Ok(bytes),
             Fetched::File(mut file) => {
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes).map_err(reading)?;
-                Ok(bytes.into())
+                let read = move || {
+                    let mut bytes = Vec::new();
+                    file.read_to_end(&mut bytes).map_err(reading)?;
+                    Ok(bytes.into())
+                };
+                blocking(read).await
             }
         }
     }
 
     pub(super) fn into_chunks(self, size: usize) -> Chunks {
-        Chunks { reader: self.into_reader(), size }
+        Chunks { reader: Some(self.into_reader()), size }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::fs::{File, Permissions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use deltalakedb_core::log::parse_file_name;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
+use super::location::check_name;
 use super::{Fetched, Put};
 
 /// What to do with a file of the same name.
@@ -82,7 +83,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<(String, u64, i64)>> {
 
 /// The last bytes of a file.
 pub(super) fn tail(folder: &Path, name: &str, bytes: u64) -> Result<Vec<u8>> {
-    let path = folder.join(name);
+    let path = path_of(folder, name)?;
     let failed = |error: io::Error| io_error("reading", &path, &error);
     let mut file = File::open(&path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
@@ -99,8 +100,26 @@ fn not_a_file(path: &Path, reason: &str) -> Error {
 }
 
 pub(super) fn open(folder: &Path, name: &str) -> Result<File> {
-    let path = folder.join(name);
+    let path = path_of(folder, name)?;
     File::open(&path).map_err(|error| io_error("reading", &path, &error))
+}
+
+/// Deletes a file; it may be gone already.
+pub(super) fn delete(folder: &Path, name: &str) -> Result<()> {
+    let path = path_of(folder, name)?;
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("deleting", &path, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn path_of(folder: &Path, name: &str) -> Result<PathBuf> {
+    check_name(name)?;
+    Ok(folder.join(name))
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder).and_then(|folder| folder.sync_all())
 }
 
 /// Writes a file so that it is there whole or not at all, also after a power failure.
@@ -111,8 +130,12 @@ pub(super) fn put(
     modified_ms: Option<i64>,
     existing: Existing,
 ) -> Result<Put> {
-    let path = folder.join(name);
+    let path = path_of(folder, name)?;
     let failed = |error: io::Error| io_error("writing", &path, &error);
+    let parent = path.parent().unwrap_or(folder);
+    if parent != folder && !parent.is_dir() {
+        std::fs::create_dir_all(parent).and_then(|()| sync_folder(folder)).map_err(failed)?;
+    }
     let mut temporary = temporary_file(folder).map_err(failed)?;
     io::copy(&mut content.into_reader(), &mut temporary).map_err(failed)?;
     if let Some(modified) = modified_ms.and_then(from_ms) {
@@ -125,19 +148,11 @@ pub(super) fn put(
     };
     match persisted {
         Ok(_) => {
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+            sync_folder(parent).map_err(failed)?;
             Ok(Put::Written)
         }
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(Put::AlreadyThere),
         Err(error) => Err(failed(error.error)),
-    }
-}
-
-pub(super) fn delete(folder: &Path, name: &str) -> Result<()> {
-    let path = folder.join(name);
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("deleting", &path, &error)),
-        _ => Ok(()),
     }
 }
 

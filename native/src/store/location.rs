@@ -1,6 +1,6 @@
 //! Where logs and tables are, as arguments, in the catalog and in messages.
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use deltalakedb_core::{Error, Result};
 use url::Url;
@@ -17,7 +17,7 @@ pub(crate) fn parse_table_location(argument: &str) -> Result<String> {
 /// A folder that a log is mirrored to, likewise; the log itself may be named.
 pub(crate) fn parse_target(argument: &str) -> Result<String> {
     let mut url = parse_location("--target", argument)?;
-    super::check_scheme("--target", argument, &url)?;
+    super::client::check_scheme("--target", &url)?;
     without_secrets(&mut url);
     let text = url.as_str().trim_end_matches('/');
     Ok(text.strip_suffix("/_delta_log").unwrap_or(text).trim_end_matches('/').to_owned())
@@ -62,6 +62,16 @@ pub(super) fn parse_location(what: &str, argument: &str) -> Result<Url> {
     let trimmed = url.path().trim_end_matches('/').to_owned();
     url.set_path(&trimmed);
     Ok(url)
+}
+
+/// The name of an object may have folders in it, but leads nowhere out of the log.
+pub(super) fn check_name(name: &str) -> Result<()> {
+    let is_plain = |part: &str| !part.is_empty() && part != "." && !part.chars().any(char::is_control);
+    let is_inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    if is_inside && name.split('/').all(is_plain) {
+        return Ok(());
+    }
+    Err(Error::corrupt(format!("`{}` names no object of a log", name.escape_debug())))
 }
 
 /// Whether a text is meant as an URL: a scheme, then `://`.

@@ -1,24 +1,55 @@
 //! Where logs are: local folders and object stores.
 
+mod blocking;
+mod client;
+mod conditional;
+mod failure;
 mod fetch;
+mod kind;
 mod local;
 mod location;
+mod objects;
+mod options;
+mod retry;
+mod upload;
 
-pub(crate) use fetch::Fetched;
+pub use client::Stores;
+pub use fetch::Fetched;
 pub(crate) use location::{parse_table_location, parse_target};
+pub use options::StoreOptions;
 
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use deltalakedb_core::{Error, ErrorKind, Result};
-use futures::TryStreamExt;
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutMode, PutOptions, PutPayload, WriteMultipart};
 use url::Url;
 
-use location::{parse_location, redacted, shown, without_secrets};
+use blocking::blocking;
+use client::Client;
+use local::Existing;
+use location::{check_name, parse_location, without_secrets};
+use objects::Objects;
 
 /// A folder of objects: a `_delta_log`.
+///
+/// Objects are named by what follows the folder, such as `00000000000000000000.json` or `_sidecars/x.parquet`; a name that
+/// leads out of the folder is [`Corrupt`](ErrorKind::Corrupt).
+///
+/// 1. An object is there whole or not at all, whatever is killed or cut off; on this machine also after a loss of power,
+///    once the put is answered.
+/// 2. A put-if-absent never changes an object that is there, and of many at once one writes. Stores that would overwrite
+///    are refused, [`Unsupported`](ErrorKind::Unsupported), before the first object is written.
+/// 3. What the store throttles, what fails in it, and what is cut off or late is tried again, in pauses that grow, for
+///    some seconds; what is denied, not there or wrong is not. So nothing hangs: a request ends after 30 s (the store's
+///    setting `timeout`), a call that gets no answer after some two minutes at the most, large objects aside.
+/// 4. Memory does not grow with objects: those over 8 MiB go by temporary files and by parts.
+/// 5. No call holds up the threads of the runtime that it runs on.
+///
+/// Errors of every call: [`NotFound`](ErrorKind::NotFound) for the object, folder or bucket; [`Denied`](ErrorKind::Denied)
+/// for missing or wrong credentials and rights; [`Invalid`](ErrorKind::Invalid) for settings; [`Unavailable`](ErrorKind::Unavailable)
+/// for what a later call may do. They say what was done to what, without secrets.
 #[derive(Clone)]
 pub struct LogStore {
     /// Without credentials.
@@ -30,35 +61,38 @@ pub struct LogStore {
 enum Place {
     /// On this machine: written with fsync and the catalog's times, which `object_store` does not do.
     Folder(PathBuf),
-    Store(Arc<dyn ObjectStore>, Path),
+    Store(Objects),
 }
 
 /// What became of a put-if-absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Put {
+pub enum Put {
+    /// The object is there, and was not before.
     Written,
+    /// There is one of that name. It may hold the same: the caller's own put, when its answer was lost and it was sent
+    /// again, or that of another one who writes the same. Who must know compares the content.
     AlreadyThere,
 }
-
-/// Bytes of one part of an upload.
-const PART_BYTES: usize = 8 << 20;
 
 impl LogStore {
     /// The log at `prefix` of a store that the caller has; `url` is its address, for messages.
     pub fn in_store(url: Url, store: Arc<dyn ObjectStore>, prefix: Path) -> Self {
-        LogStore { url, place: Place::Store(store, prefix) }
+        LogStore { url, place: Place::Store(Objects { client: Arc::new(Client::of(store)), prefix }) }
     }
 
     /// The log that `--log-dir` names: `_delta_log` itself, or the table's folder that holds it.
-    pub(crate) async fn of_log(argument: &str) -> Result<Self> {
-        let named = Self::open("--log-dir", argument)?;
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) or [`Unsupported`](ErrorKind::Unsupported) for the address or the store's settings.
+    pub async fn of_log(argument: &str, stores: &Stores) -> Result<Self> {
+        let named = Self::open("--log-dir", argument, stores)?;
         if named.url.path().ends_with("/_delta_log") {
             return Ok(named);
         }
         let inner = named.child("_delta_log")?;
         let is_there = match &inner.place {
             Place::Folder(folder) => folder.is_dir(),
-            Place::Store(..) => {
+            Place::Store(_) => {
                 let listed = inner.list().await;
                 !listed.map_err(|error| error.context(format!("importing {}", named.url)))?.is_empty()
             }
@@ -67,27 +101,31 @@ impl LogStore {
     }
 
     /// The log in the table's folder `argument`, or the log that it names; a local folder is made when it is not there.
-    pub(crate) fn of_table(argument: &str) -> Result<Self> {
-        let named = Self::open("--target", argument)?;
+    ///
+    /// # Errors
+    /// As [`of_log`](Self::of_log), and those of making a folder.
+    pub async fn of_table(argument: &str, stores: &Stores) -> Result<Self> {
+        let named = Self::open("--target", argument, stores)?;
         let log = if named.url.path().ends_with("/_delta_log") { named } else { named.child("_delta_log")? };
         if let Place::Folder(folder) = &log.place {
-            std::fs::create_dir_all(folder).map_err(|error| local::io_error("making", folder, &error))?;
+            let made = |folder: &FilePath| {
+                std::fs::create_dir_all(folder).map_err(|error| local::io_error("making", folder, &error))
+            };
+            on(folder, made).await?;
         }
         Ok(log)
     }
 
-    fn open(what: &str, argument: &str) -> Result<Self> {
+    fn open(what: &str, argument: &str, stores: &Stores) -> Result<Self> {
         let mut url = parse_location(what, argument)?;
         if url.scheme() == "file" {
             let folder =
                 url.to_file_path().map_err(|()| Error::invalid(format!("{what}: {url} is not on this machine")))?;
             return Ok(LogStore { url, place: Place::Folder(folder) });
         }
-        check_scheme(what, argument, &url)?;
-        let (store, prefix) = object_store::parse_url_opts(&url, store_variables())
-            .map_err(|error| store_error(error).context(format!("{what} {}", shown(argument))))?;
+        let (client, prefix) = stores.client(what, &url)?;
         without_secrets(&mut url);
-        Ok(LogStore { url, place: Place::Store(store.into(), prefix) })
+        Ok(LogStore { url, place: Place::Store(Objects { client, prefix }) })
     }
 
     fn child(&self, name: &str) -> Result<Self> {
@@ -98,13 +136,13 @@ impl LogStore {
             .push(name);
         let place = match &self.place {
             Place::Folder(folder) => Place::Folder(folder.join(name)),
-            Place::Store(store, prefix) => Place::Store(store.clone(), prefix.clone().join(name)),
+            Place::Store(objects) => Place::Store(objects.child(name)),
         };
         Ok(LogStore { url, place })
     }
 
     /// The log's address, for messages.
-    pub(crate) fn url(&self) -> &Url {
+    pub fn url(&self) -> &Url {
         &self.url
     }
 
@@ -118,152 +156,124 @@ impl LogStore {
     }
 
     /// Names, sizes in bytes and times of modification in milliseconds of the objects directly in the log.
-    pub(crate) async fn list(&self) -> Result<Vec<(String, u64, i64)>> {
+    ///
+    /// # Errors
+    /// Those of the [type](Self). An object store's folder without objects is an empty one, one of this machine must be
+    /// there.
+    pub async fn list(&self) -> Result<Vec<(String, u64, i64)>> {
         match &self.place {
-            Place::Folder(folder) => local::list(folder),
-            Place::Store(store, prefix) => {
-                let listed = store.list_with_delimiter(Some(prefix)).await;
-                let objects = listed.map_err(|error| self.failed("listing", error))?.objects;
-                let entries = objects.into_iter().filter_map(|object| {
-                    let modified_ms = object.last_modified.timestamp_millis();
-                    Some((object.location.filename()?.to_owned(), object.size, modified_ms))
-                });
-                Ok(entries.collect())
-            }
+            Place::Folder(folder) => on(folder, local::list).await,
+            Place::Store(objects) => self.telling("listing", objects.list().await),
         }
     }
 
-    /// As [`list`](Self::list), of the objects in a folder of the log; none where there is no such folder.
-    pub(crate) async fn list_in(&self, folder: &str) -> Result<Vec<(String, u64, i64)>> {
+    /// The same of a folder in the log, such as `_sidecars`, which may not be there.
+    ///
+    /// # Errors
+    /// Those of the [type](Self).
+    pub async fn list_in(&self, folder: &str) -> Result<Vec<(String, u64, i64)>> {
+        check_name(folder)?;
         let inner = self.child(folder)?;
-        match &inner.place {
-            Place::Folder(folder) if !folder.exists() => Ok(Vec::new()),
-            _ => inner.list().await,
+        match inner.list().await {
+            Err(error) if error.kind() == ErrorKind::NotFound && matches!(self.place, Place::Folder(_)) => {
+                Ok(Vec::new())
+            }
+            listed => listed,
         }
     }
 
-    /// Deletes an object, if it is there.
-    pub(crate) async fn delete(&self, name: &str) -> Result<()> {
+    /// Deletes temporary objects that killed processes left: on this machine those of no living process, in an object
+    /// store those that are older than a day at `now_ms`, and the uploads that they are of.
+    ///
+    /// # Errors
+    /// Those of the [type](Self).
+    pub async fn sweep_temporary_files(&self, now_ms: i64) -> Result<()> {
         match &self.place {
-            Place::Folder(folder) => local::delete(folder, name),
-            Place::Store(store, prefix) => match store.delete(&object_path(prefix, name)?).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-                Err(error) => Err(self.failed(&format!("deleting {name} of"), error)),
-            },
-        }
-    }
-
-    /// Deletes temporary files that killed processes left; object stores have none.
-    pub(crate) fn sweep_temporary_files(&self) -> Result<()> {
-        match &self.place {
-            Place::Folder(folder) => local::sweep(folder),
-            Place::Store(..) => Ok(()),
+            Place::Folder(folder) => on(folder, local::sweep).await,
+            Place::Store(objects) => self.telling("sweeping", upload::sweep(objects, now_ms).await),
         }
     }
 
     /// The content of an object.
-    pub(crate) async fn fetch(&self, name: &str) -> Result<Fetched> {
+    ///
+    /// # Errors
+    /// Those of the [type](Self).
+    pub async fn fetch(&self, name: &str) -> Result<Fetched> {
         match &self.place {
-            Place::Folder(folder) => local::open(folder, name).map(Fetched::File),
-            Place::Store(store, prefix) => {
-                let doing = format!("reading {name} of");
-                let result =
-                    store.get(&object_path(prefix, name)?).await.map_err(|error| self.failed(&doing, error))?;
-                fetch::download(result).await.map_err(|error| error.context(format!("{doing} {}", self.url)))
+            Place::Folder(folder) => {
+                let name = name.to_owned();
+                on(folder, move |folder| local::open(folder, &name).map(Fetched::File)).await
             }
+            Place::Store(objects) => self.telling(&format!("reading {name} of"), objects.fetch(name).await),
         }
     }
 
     /// The last bytes of an object of `size` bytes.
-    pub(crate) async fn tail(&self, name: &str, size: u64, bytes: u64) -> Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// Those of the [type](Self).
+    pub async fn tail(&self, name: &str, size: u64, bytes: u64) -> Result<Vec<u8>> {
         match &self.place {
-            Place::Folder(folder) => local::tail(folder, name, bytes),
-            Place::Store(store, prefix) => {
-                let range = size.saturating_sub(bytes)..size;
-                let tail = store.get_range(&object_path(prefix, name)?, range).await;
-                tail.map(|tail| tail.to_vec()).map_err(|error| self.failed(&format!("reading {name} of"), error))
+            Place::Folder(folder) => {
+                let name = name.to_owned();
+                on(folder, move |folder| local::tail(folder, &name, bytes)).await
             }
+            Place::Store(objects) => self.telling(&format!("reading {name} of"), objects.tail(name, size, bytes).await),
         }
     }
 
     /// Writes an object unless there is one of that name. On this machine it gets `modified_ms` as its time, so
     /// that engines which travel by the time of files see the catalog's times.
-    pub(crate) async fn put_if_absent(&self, name: &str, content: Fetched, modified_ms: i64) -> Result<Put> {
+    ///
+    /// While a large object is on its way to an object store there is a temporary one in the log, `.dl-*.tmp`, by which
+    /// [`sweep_temporary_files`](Self::sweep_temporary_files) ends the upload of a process that was killed.
+    ///
+    /// # Errors
+    /// Those of the [type](Self). After one the object may be there nevertheless, as when its answer was lost for good.
+    pub async fn put_if_absent(&self, name: &str, content: Fetched, modified_ms: i64) -> Result<Put> {
         match &self.place {
-            Place::Folder(folder) => local::put(folder, name, content, Some(modified_ms), local::Existing::Keep),
-            Place::Store(store, prefix) => {
-                let options = PutOptions { mode: PutMode::Create, ..Default::default() };
-                let payload = PutPayload::from(content.into_bytes()?);
-                match store.put_opts(&object_path(prefix, name)?, payload, options).await {
-                    Ok(_) => Ok(Put::Written),
-                    Err(object_store::Error::AlreadyExists { .. }) => Ok(Put::AlreadyThere),
-                    Err(error) => Err(self.failed(&format!("writing {name} to"), error)),
-                }
+            Place::Folder(folder) => {
+                let name = name.to_owned();
+                on(folder, move |folder| local::put(folder, &name, content, Some(modified_ms), Existing::Keep)).await
+            }
+            Place::Store(objects) => {
+                self.telling(&format!("writing {name} to"), objects.put_if_absent(name, content).await)
             }
         }
     }
 
-    /// Writes an object, in the place of one of that name.
-    pub(crate) async fn put(&self, name: &str, content: Fetched) -> Result<()> {
+    /// Writes a small object, such as `_last_checkpoint`, in the place of one of that name.
+    ///
+    /// # Errors
+    /// Those of the [type](Self).
+    pub async fn put(&self, name: &str, content: Fetched) -> Result<()> {
         match &self.place {
-            Place::Folder(folder) => local::put(folder, name, content, None, local::Existing::Replace).map(drop),
-            Place::Store(store, prefix) => {
-                let failed = |error| self.failed(&format!("writing {name} to"), error);
-                let mut chunks = content.into_chunks(PART_BYTES);
-                let first = chunks.next()?.unwrap_or_default();
-                if first.len() < PART_BYTES {
-                    let put = store.put(&object_path(prefix, name)?, first.into()).await;
-                    return put.map(drop).map_err(failed);
-                }
-                let upload = store.put_multipart(&object_path(prefix, name)?).await.map_err(failed)?;
-                let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
-                upload.put(first);
-                while let Some(chunk) = chunks.next()? {
-                    upload.wait_for_capacity(4).await.map_err(failed)?;
-                    upload.put(chunk);
-                }
-                upload.finish().await.map(drop).map_err(failed)
+            Place::Folder(folder) => {
+                let name = name.to_owned();
+                on(folder, move |folder| local::put(folder, &name, content, None, Existing::Replace).map(drop)).await
             }
+            Place::Store(objects) => self.telling(&format!("writing {name} to"), objects.put(name, content).await),
         }
     }
 
-    fn failed(&self, doing: &str, error: object_store::Error) -> Error {
-        store_error(error).context(format!("{doing} {}", self.url))
+    /// Deletes an object; it may be gone already.
+    ///
+    /// # Errors
+    /// Those of the [type](Self).
+    pub async fn delete(&self, name: &str) -> Result<()> {
+        match &self.place {
+            Place::Folder(folder) => {
+                let name = name.to_owned();
+                on(folder, move |folder| local::delete(folder, &name)).await
+            }
+            Place::Store(objects) => self.telling(&format!("deleting {name} from"), objects.delete(name).await),
+        }
     }
-}
 
-/// Whether a store is known for an address.
-fn check_scheme(what: &str, argument: &str, url: &Url) -> Result<()> {
-    if url.scheme() == "file" || ObjectStoreScheme::parse(url).is_ok() {
-        return Ok(());
+    /// Puts before an error what was done to this log.
+    fn telling<T>(&self, doing: &str, result: Result<T>) -> Result<T> {
+        result.map_err(|error| error.context(format!("{doing} {}", self.url)))
     }
-    Err(Error::new(ErrorKind::Unsupported, format!("{what}: no store is known for {}", shown(argument)))
-        .hint("use a folder, file://, s3://, gs://, az://, abfss:// or https://"))
-}
-
-fn object_path(prefix: &Path, name: &str) -> Result<Path> {
-    let name = Path::parse(name).map_err(|error| Error::corrupt(format!("`{name}` names no object: {error}")))?;
-    Ok(Path::from_iter(prefix.parts().chain(name.parts())))
-}
-
-/// The settings of stores, by their conventional names in the environment.
-fn store_variables() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, value)| {
-        let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
-        ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|prefix| name.starts_with(prefix)).then_some((name, value))
-    })
-}
-
-/// Reads all of a small answer.
-pub(crate) async fn collect(
-    stream: impl futures::Stream<Item = object_store::Result<bytes::Bytes>>,
-) -> object_store::Result<Vec<u8>> {
-    stream
-        .try_fold(Vec::new(), |mut all, chunk| async move {
-            all.extend_from_slice(&chunk);
-            Ok(all)
-        })
-        .await
 }
 
 /// What is wrong when an object that was listed is not there: it was deleted meanwhile, as by a clean-up, and a new look
@@ -276,27 +286,11 @@ pub(crate) fn listed(error: Error) -> Error {
     }
 }
 
-const CREDENTIALS: &str = "check the credentials in the environment (such as AWS_ACCESS_KEY_ID) and their rights";
-
-/// Whether an answer had one of these HTTP status codes.
-fn has_status(error: &object_store::Error, codes: &[&str]) -> bool {
-    let text = error.to_string();
-    codes.iter().any(|code| text.contains(&format!("status code: {code}")))
-}
-
-fn store_error(error: object_store::Error) -> Error {
-    use object_store::Error as Store;
-    let (kind, hint) = match &error {
-        Store::NotFound { .. } => (ErrorKind::NotFound, "check the address"),
-        Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => (ErrorKind::Denied, CREDENTIALS),
-        Store::NotSupported { .. } | Store::NotImplemented { .. } => {
-            (ErrorKind::Unsupported, "use a folder, file://, s3://, gs://, az:// or https://")
-        }
-        Store::InvalidPath { .. } => (ErrorKind::Invalid, "check the address"),
-        // What a store answers to a listing comes without a kind of its own.
-        other if has_status(other, &["401", "403"]) => (ErrorKind::Denied, CREDENTIALS),
-        other if has_status(other, &["404"]) => (ErrorKind::NotFound, "check the address"),
-        _ => (ErrorKind::Unavailable, "check that the store can be reached, and its settings in the environment"),
-    };
-    Error::new(kind, redacted(&error.to_string())).hint(hint)
+/// Works in a folder of this machine.
+async fn on<T: Send + 'static>(
+    folder: &FilePath,
+    work: impl FnOnce(&FilePath) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let folder = folder.to_owned();
+    blocking(move || work(&folder)).await
 }

@@ -12,7 +12,7 @@ use deltalakedb_core::sql::Database;
 use super::super::{Published, Publisher};
 use super::metrics::{Labels, Shared};
 use crate::commands::now_ms;
-use crate::store::LogStore;
+use crate::store::{LogStore, Stores};
 
 /// Then others have their turn.
 const TURN: Duration = Duration::from_millis(500);
@@ -30,12 +30,13 @@ pub(super) async fn pass(
     target: Target,
     labels: Labels,
     publisher: Option<Publisher>,
+    stores: Arc<Stores>,
     shared: Arc<Shared>,
     is_ending: Arc<AtomicBool>,
 ) -> Pass {
     let opened = match publisher {
         Some(publisher) => Ok(publisher),
-        None => LogStore::of_table(&target.url).map(|log| Publisher::new(target.table, log)),
+        None => LogStore::of_table(&target.url, &stores).await.map(|log| Publisher::new(target.table, log)),
     };
     let mut publisher = match opened {
         Ok(publisher) => publisher,

@@ -21,6 +21,7 @@ use super::pass::{Pass, pass};
 use super::watched::{UpkeepState, Watched};
 use crate::commands::now_ms;
 use crate::database::SqliteDatabase;
+use crate::store::Stores;
 
 /// A target that moved within this time is looked at whenever somebody commits.
 const LATELY: Duration = Duration::from_secs(60);
@@ -39,6 +40,7 @@ pub(crate) struct Watcher {
     options: WatchOptions,
     /// How others see this process.
     name: String,
+    stores: Arc<Stores>,
     shared: Arc<Shared>,
     is_ending: Arc<AtomicBool>,
     changes: Changes,
@@ -70,13 +72,14 @@ enum Done {
 }
 
 impl Watcher {
-    pub(crate) fn new(database: SqliteDatabase, options: WatchOptions, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(database: SqliteDatabase, options: WatchOptions, stores: Stores, shared: Arc<Shared>) -> Self {
         let now = Instant::now();
         let host = gethostname::gethostname().to_string_lossy().into_owned();
         Watcher {
             database,
             options,
             name: format!("{host}:{}", std::process::id()),
+            stores: Arc::new(stores),
             shared,
             is_ending: Arc::default(),
             changes: Changes::new(now),
@@ -235,10 +238,11 @@ impl Watcher {
             let labels = self.labels(&target);
             let Some(watched) = self.targets.get_mut(&target) else { continue };
             let publisher = watched.publisher.take();
-            let (database, shared, is_ending) = (self.database.clone(), self.shared.clone(), self.is_ending.clone());
+            let (database, stores) = (self.database.clone(), self.stores.clone());
+            let (shared, is_ending) = (self.shared.clone(), self.is_ending.clone());
             let owner = target.clone();
             let task = self.tasks.spawn(async move {
-                let pass = pass(database, target.clone(), labels, publisher, shared, is_ending).await;
+                let pass = pass(database, target.clone(), labels, publisher, stores, shared, is_ending).await;
                 Done::Pass(target, Box::new(pass))
             });
             self.owners.insert(task.id(), owner);
