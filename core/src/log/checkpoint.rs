@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, cast::AsArray};
 use arrow_schema::{DataType, Fields, Schema, TimeUnit};
+use bytes::Bytes;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::reader::ChunkReader;
 
 use super::json_encoder::JsonEncoder;
@@ -51,6 +53,16 @@ impl CheckpointReader {
     pub fn new(file: &str, source: impl ChunkReader + 'static) -> Result<Self> {
         let batches = no_panic(|| open(source)).map_err(|error| corrupt(file, error))?;
         Ok(CheckpointReader { file: file.to_owned(), batches: Some(batches) })
+    }
+
+    /// The rows of a file, of which `end` needs to hold the footer only.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when that is not the end of a Parquet file.
+    pub fn row_count(file: &str, end: Bytes) -> Result<i64> {
+        let metadata =
+            no_panic(|| ParquetMetaDataReader::new().parse_and_finish(&end).map_err(|error| error.to_string()));
+        metadata.map(|metadata| metadata.file_metadata().num_rows()).map_err(|error| corrupt(file, error))
     }
 }
 

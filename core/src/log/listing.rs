@@ -89,6 +89,11 @@ impl LogListing {
         self.checkpoints.range(..=version).next_back().map(|(_, checkpoint)| checkpoint)
     }
 
+    /// The complete checkpoint of a version.
+    pub fn checkpoint(&self, version: i64) -> Option<&Checkpoint> {
+        self.checkpoints.get(&version)
+    }
+
     /// The commit file of a version.
     pub fn commit(&self, version: i64) -> Option<&LogFile> {
         self.commits.get(&version)

@@ -15,6 +15,9 @@ mod plan;
 #[cfg(feature = "parquet")]
 pub use checkpoint::CheckpointReader;
 pub use commit::read_commit_line;
-pub use file_name::{LogFileKind, MAX_VERSION, checkpoint_file_name, commit_file_name, parse_file_name};
+pub use file_name::{
+    LogFileKind, MAX_VERSION, checkpoint_file_name, checkpoint_part_file_name, commit_file_name, parse_file_name,
+    sidecar_file_name, v2_checkpoint_file_name,
+};
 pub use listing::{Checkpoint, LogFile, LogListing};
 pub use plan::{HistoryMode, LogPlan, Step};

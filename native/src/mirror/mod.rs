@@ -1,6 +1,7 @@
 //! Writing what a log lacks: commits in order, then the checkpoint that is due.
 
 mod checkpoint;
+mod last_checkpoint;
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
@@ -15,7 +16,8 @@ use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::check_publishable;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
-use checkpoint::{LAST_CHECKPOINT, due_checkpoint, write_checkpoint};
+use checkpoint::{due_checkpoint, write_checkpoint};
+use last_checkpoint::LAST_CHECKPOINT;
 
 use crate::import::{disagreement, log_digest};
 use crate::store::{Fetched, LogStore, Put};

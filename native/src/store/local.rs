@@ -113,6 +113,11 @@ pub(super) fn put(
 ) -> Result<Put> {
     let path = folder.join(name);
     let failed = |error: io::Error| io_error("writing", &path, &error);
+    // A name with a folder in it, such as that of a sidecar.
+    let inner = path.parent().filter(|inner| *inner != folder);
+    if let Some(inner) = inner {
+        std::fs::create_dir_all(inner).map_err(failed)?;
+    }
     let mut temporary = temporary_file(folder).map_err(failed)?;
     io::copy(&mut content.into_reader(), &mut temporary).map_err(failed)?;
     if let Some(modified) = modified_ms.and_then(from_ms) {
@@ -125,7 +130,9 @@ pub(super) fn put(
     };
     match persisted {
         Ok(_) => {
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+            for folder in inner.into_iter().chain([folder]) {
+                File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+            }
             Ok(Put::Written)
         }
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(Put::AlreadyThere),
