@@ -9,12 +9,11 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::reader::ChunkReader;
 
 use super::json_encoder::JsonEncoder;
 use crate::action::{Action, Json};
-use crate::mirror::WHOLE_ACTION;
+use crate::mirror::{WHOLE_ACTION, delta_schema};
 use crate::{Error, Result};
 
 const PROTOCOL_ACTIONS: [&str; 10] = [
@@ -55,14 +54,15 @@ impl CheckpointReader {
         Ok(CheckpointReader { file: file.to_owned(), batches: Some(batches) })
     }
 
-    /// The rows of a file, of which `end` needs to hold the footer only.
+    /// How many rows a file has, and its schema as Delta writes schemas; `end` needs to hold the footer only.
     ///
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when that is not the end of a Parquet file.
-    pub fn row_count(file: &str, end: Bytes) -> Result<i64> {
-        let metadata =
-            no_panic(|| ParquetMetaDataReader::new().parse_and_finish(&end).map_err(|error| error.to_string()));
-        metadata.map(|metadata| metadata.file_metadata().num_rows()).map_err(|error| corrupt(file, error))
+    pub fn footer(file: &str, end: Bytes) -> Result<(i64, String)> {
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = no_panic(|| ArrowReaderMetadata::load(&end, options).map_err(|error| error.to_string()));
+        let metadata = metadata.map_err(|error| corrupt(file, error))?;
+        Ok((metadata.metadata().file_metadata().num_rows(), delta_schema(metadata.schema())))
     }
 }
 

@@ -10,6 +10,8 @@ mod last_checkpoint;
 mod state;
 
 #[cfg(feature = "parquet")]
+pub(crate) use checkpoint::delta_schema;
+#[cfg(feature = "parquet")]
 pub use checkpoint::{
     CheckpointFiles, CheckpointForm, CheckpointSummary, CheckpointWriter, PART_SIZE, UnknownFields, WHOLE_ACTION,
     WrittenCheckpoint, content_id, has_unknown_fields, v2_checkpoint,

@@ -1,6 +1,6 @@
 //! `_last_checkpoint`: what it says of a checkpoint that is there, and putting it.
 
-use deltalakedb_core::action::{Action, Sidecar};
+use deltalakedb_core::action::Action;
 use deltalakedb_core::log::{Checkpoint, CheckpointReader, LogFile, LogFileKind, read_commit_line};
 use deltalakedb_core::mirror::{LastCheckpoint, LastV2Checkpoint};
 use deltalakedb_core::snapshot::Snapshot;
@@ -55,43 +55,40 @@ pub(super) async fn describe(log: &LogStore, there: &Checkpoint, state: &Snapsho
         _ => {
             let is_part = matches!(file.kind, LogFileKind::CheckpointPart { .. });
             last.parts = is_part.then_some(there.files.len() as i64);
+            let mut schema = String::new();
             for file in &there.files {
-                last.size += row_count(log, &file.name, file.size).await?;
+                let (rows, of_file) = footer(log, &file.name, file.size).await?;
+                last.size += rows;
+                schema = of_file;
             }
-            Ok(last)
+            Ok(last.with_schema(&schema))
         }
     }
 }
 
 async fn describe_v2(log: &LogStore, file: &LogFile, mut last: LastCheckpoint) -> Result<LastCheckpoint> {
-    let (actions, sidecars) = read_v2(log, file).await?;
-    last.size = actions;
-    for sidecar in &sidecars {
-        let size = sidecar.size_in_bytes;
-        let name = format!("_sidecars/{}", sidecar.path.rsplit('/').next().unwrap_or_default());
-        last.size += row_count(log, &name, size.unsigned_abs()).await?;
-        last.size_in_bytes = last.size_in_bytes.map(|bytes| bytes.saturating_add(size));
+    let (count, others) = read_v2(log, file).await?;
+    last.size = count;
+    for action in &others {
+        if let Action::Sidecar(sidecar) = action {
+            let size = sidecar.size_in_bytes;
+            let name = format!("_sidecars/{}", sidecar.path.rsplit('/').next().unwrap_or_default());
+            last.size += footer(log, &name, size.unsigned_abs()).await?.0;
+            last.size_in_bytes = last.size_in_bytes.map(|bytes| bytes.saturating_add(size));
+        }
     }
-    last.v2_checkpoint = Some(LastV2Checkpoint {
-        path: file.name.clone(),
-        size_in_bytes: file.size as i64,
-        modification_time: file.modified_ms,
-        non_file_actions: None,
-        sidecar_files: None,
-    });
+    let v2 = LastV2Checkpoint::of_actions(file.name.clone(), file.size as i64, file.modified_ms, &others);
+    last.v2_checkpoint = Some(v2);
     Ok(last)
 }
 
-/// How many actions the file of a V2 checkpoint has, and its sidecars.
-async fn read_v2(log: &LogStore, file: &LogFile) -> Result<(i64, Vec<Sidecar>)> {
+/// How many actions the file of a V2 checkpoint has, and those that are of no file.
+async fn read_v2(log: &LogStore, file: &LogFile) -> Result<(i64, Vec<Action>)> {
     let content = log.fetch(&file.name).await?;
-    let (mut count, mut sidecars) = (0, Vec::new());
+    let (mut count, mut others) = (0, Vec::new());
     let mut see = |actions: Vec<Action>| {
         count += actions.len() as i64;
-        sidecars.extend(actions.into_iter().filter_map(|action| match action {
-            Action::Sidecar(sidecar) => Some(sidecar),
-            _ => None,
-        }));
+        others.extend(actions.into_iter().filter(|action| !matches!(action, Action::Add(_) | Action::Remove(_))));
     };
     if file.kind == LogFileKind::UuidCheckpointJson {
         content.for_each_line(|number, line| {
@@ -105,13 +102,13 @@ async fn read_v2(log: &LogStore, file: &LogFile) -> Result<(i64, Vec<Sidecar>)> 
             see(actions?);
         }
     }
-    Ok((count, sidecars))
+    Ok((count, others))
 }
 
-/// The rows of a Parquet file of this size in bytes, by its footer.
-async fn row_count(log: &LogStore, name: &str, size: u64) -> Result<i64> {
+/// The number of rows and the schema of a Parquet file of this size in bytes, by its footer.
+async fn footer(log: &LogStore, name: &str, size: u64) -> Result<(i64, String)> {
     let end = log.tail(name, size, END_BYTES).await?;
     let length = end.first_chunk().map_or(0, |length| u64::from(u32::from_le_bytes(*length)));
-    let footer = log.tail(name, size, (length + END_BYTES).min(size)).await?;
-    CheckpointReader::row_count(name, footer.into()).map_err(|error| error.context(log.url()))
+    let end = log.tail(name, size, (length + END_BYTES).min(size)).await?;
+    CheckpointReader::footer(name, end.into()).map_err(|error| error.context(log.url()))
 }

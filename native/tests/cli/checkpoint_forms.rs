@@ -93,8 +93,7 @@ fn parts() {
     fs::remove_file(whole.join("_last_checkpoint")).unwrap();
     fs::write(whole.join(&parts[2]), &before.iter().find(|(name, _)| *name == parts[2]).unwrap().1).unwrap();
     home.mirror("whole").ok();
-    let named = last_checkpoint(&whole);
-    assert_eq!([&named["size"], &named["parts"], &named["sizeInBytes"]], [&json!(14), &json!(3), &json!(bytes)]);
+    assert_eq!(last_checkpoint(&whole), last);
     let without_name = |files: Vec<(String, Vec<u8>)>| -> Vec<_> {
         files.into_iter().filter(|(name, _)| name != "_last_checkpoint").collect()
     };
@@ -123,11 +122,7 @@ fn sidecars() {
     fs::remove_file(log.join("_last_checkpoint")).unwrap();
     home.mirror("m").ok();
     assert_eq!((names(&log), names(&log.join("_sidecars"))), (before, sidecars));
-    let again = last_checkpoint(&log);
-    for field in ["size", "sizeInBytes", "numOfAddFiles"] {
-        assert_eq!(again[field], last[field]);
-    }
-    assert_eq!(again["v2Checkpoint"]["path"], v2["path"]);
+    assert_eq!(last_checkpoint(&log), last);
 }
 
 #[test]

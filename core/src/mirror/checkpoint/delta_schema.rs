@@ -4,7 +4,7 @@ use arrow_schema::{DataType, Field, Fields, Schema};
 use serde_json::{Value, json};
 
 /// The schema in JSON.
-pub(super) fn delta_schema(schema: &Schema) -> String {
+pub(crate) fn delta_schema(schema: &Schema) -> String {
     struct_type(schema.fields()).to_string()
 }
 

@@ -18,6 +18,7 @@ mod stats_value;
 mod tests;
 mod v2;
 
+pub(crate) use delta_schema::delta_schema;
 pub use file::CheckpointSummary;
 pub use form::{CheckpointFiles, CheckpointForm, PART_SIZE};
 pub use kept::{UnknownFields, WHOLE_ACTION, has_unknown_fields};

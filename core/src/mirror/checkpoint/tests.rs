@@ -212,6 +212,9 @@ fn partition_values_have_their_types_and_physical_names() {
     let written = write_as(&form, UnknownFields::Absent, &actions);
     let (file, summary) = &written.files[0];
     assert_eq!(read(file), actions);
+    // Who finds the file there says the same of it as who wrote it.
+    let end = Bytes::copy_from_slice(file);
+    assert_eq!(CheckpointReader::footer("the checkpoint", end).unwrap(), (2, summary.schema.clone()));
     assert_eq!(stats_of(&read(file)[0]), Some(stats));
     insta::assert_snapshot!(parsed_column(file, "partitionValues_parsed").join("\n"));
     let schema: serde_json::Value = serde_json::from_str(&summary.schema).unwrap();
