@@ -1,6 +1,7 @@
 //! Per-file statistics (protocol section "Per-file Statistics"), read from their JSON text without
 //! building trees and without sending a number through a float.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, Visitor};
@@ -104,6 +105,12 @@ pub(crate) fn find<'a>(object: &'a str, key: &str) -> Option<&'a str> {
     // An error that stops the reading is the way out: the rest need not be read.
     let _ = serde_json::Deserializer::from_str(object).deserialize_map(FindVisitor { key, found: &mut found });
     found.map(RawValue::get)
+}
+
+/// The content of a JSON string that is known to be well-formed; `None` for another JSON value.
+pub(crate) fn text(json: &str) -> Option<Cow<'_, str>> {
+    let content = json.strip_prefix('"')?.strip_suffix('"')?;
+    if content.contains('\\') { serde_json::from_str(json).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(content)) }
 }
 
 struct FindVisitor<'k, 'f, 'a> {

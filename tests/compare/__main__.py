@@ -8,7 +8,8 @@ travelled to, compares what `dl` says with
             conditions on the columns (`--where`) that no file with a matching row is left out.
 Every version is also found by its time, and the latest one is imported alone (`--mode latest`).
 Then it imports, mirrors to an empty folder and imports again, and compares the two catalogs; and it
-commits an append to a copy of the table, mirrors it, and reads the copy with delta-rs and DuckDB.
+commits an append to a copy of the table, mirrors it, and reads the copy with delta-rs and DuckDB; and does the same with
+a checkpoint in each form that `dl` writes.
 `broken/` in a folder holds tables that must be refused: beside each, `<name>.expected` has the kind
 of the error and a part of its message.
 
@@ -23,6 +24,7 @@ import time
 from pathlib import Path
 
 from . import checks, engines, filters, replay
+from .checkpoints import every_form
 from .dl import Dl, Failed
 from .writing import commit_and_read, round_trip
 
@@ -65,7 +67,7 @@ class Report:
         names = ["tables", "broken tables", "versions: replay", "versions: delta-rs", "tables: duckdb files",
                  "tables: duckdb rows", "filters: conditions", "filters: files left out", "versions: by time",
                  "tables: latest alone", "versions: round trip", "commits: mirrored", "mirrors: delta-rs",
-                 "commits: delta-rs", "commits: duckdb"]
+                 "commits: delta-rs", "commits: duckdb", "checkpoints: delta-rs", "checkpoints: duckdb"]
         print("Compared:")
         for name in names:
             print(f"  {name:24}{self.compared[name]:7}")
@@ -131,6 +133,7 @@ def compare_table(options, duck, table, work, report):
     latest_alone(Dl(binary, work / "latest.db"), table, history, *answers[max(states)], report)
     round_trip(dl, Dl(binary, work / "again.db"), table, work, answers, states, history, report)
     commit_and_read(binary, duck, table, work, report)
+    every_form(binary, duck, table, work, report)
 
 
 def travel_by_time(dl, table, history, report):

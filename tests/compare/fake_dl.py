@@ -68,6 +68,8 @@ def main():
                 commit.write_text(commit.read_text().replace('"dataChange":true', '"dataChange":false'))
         return {}
     if o.command == "commit":
+        if o.operation == "SET TBLPROPERTIES" and lie != "checkpoint":
+            raise NotImplementedError("the stand-in writes no checkpoints")
         version = max(states) + 1
         if lie != "commit":
             (log / f"{version:020}.json").write_text(Path(o.actions).read_text())
@@ -99,7 +101,8 @@ def main():
 try:
     answer = main()
 except Exception as failure:
-    kind = "not_found" if isinstance(failure, LookupError) else "internal"
+    kinds = {LookupError: "not_found", NotImplementedError: "unsupported"}
+    kind = next((kind for error, kind in kinds.items() if isinstance(failure, error)), "internal")
     print(json.dumps({"error": {"kind": kind, "message": repr(failure)}}), file=sys.stderr)
     sys.exit(1)
 for line in answer if "ndjson" in sys.argv else [answer]:

@@ -10,8 +10,10 @@ use deltalakedb_core::catalog::find_table;
 use deltalakedb_core::commit::{CommitRequest, Committed, Outcome, commit};
 use deltalakedb_core::import::ImportPlanner;
 use deltalakedb_core::log::CheckpointReader;
-use deltalakedb_core::mirror::{CheckpointState, CheckpointWriter, StateCursor, UnknownFields, state_actions};
-use deltalakedb_core::snapshot::{At, HistoryEntry, history, snapshot};
+use deltalakedb_core::mirror::{
+    CheckpointForm, CheckpointState, CheckpointWriter, PART_SIZE, StateCursor, UnknownFields, state_actions,
+};
+use deltalakedb_core::snapshot::{At, HistoryEntry, Snapshot, history, snapshot};
 use deltalakedb_core::sql::{Database, Limits};
 use deltalakedb_native::database::SqliteDatabase;
 use proptest::prelude::*;
@@ -364,37 +366,60 @@ fn a_checkpoint_holds_the_state_and_nothing_twice() {
         import_from_checkpoint(&database, &table, history, start).await;
         for expected in replay_from(history, start) {
             let snapshot = snapshot(&database, &named(&table), At::Version(expected.version)).await.unwrap();
-            let actions = through_parquet(&database, CheckpointState::new(snapshot, NOW_MS)).await;
-            let mut state = State::default();
-            state.apply(&actions);
-            assert_eq!(state, as_in_a_checkpoint(&expected.state), "version {}", expected.version);
-            assert_eq!(actions.len(), state.actions().len(), "an action is there twice: {:#?}", sorted_json(&actions));
+            for form in forms(&snapshot) {
+                let actions = through_parquet(&database, CheckpointState::new(snapshot.clone(), NOW_MS), &form).await;
+                let mut state = State::default();
+                state.apply(&actions);
+                assert_eq!(state, as_in_a_checkpoint(&expected.state), "version {}, {form:?}", expected.version);
+                let twice = || sorted_json(&actions);
+                assert_eq!(actions.len(), state.actions().len(), "an action is there twice: {:#?}", twice());
+            }
         }
     });
 }
 
+/// All forms that a checkpoint of the snapshot may have, with few actions a file.
+fn forms(snapshot: &Snapshot) -> Vec<CheckpointForm> {
+    let form = |feature: Option<&str>, properties: &[(&str, &str)]| {
+        let (mut metadata, mut protocol) = (snapshot.metadata.clone(), snapshot.protocol.clone());
+        let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), Some((*value).to_owned())));
+        metadata.configuration.0.extend(properties);
+        protocol.reader_features.get_or_insert_default().extend(feature.map(str::to_owned));
+        CheckpointForm::of(&metadata, &protocol, snapshot.file_count).unwrap()
+    };
+    let structs = ("delta.checkpoint.writeStatsAsStruct", "true");
+    let (part_size, v2) = ((PART_SIZE, "2"), ("delta.checkpointPolicy", "v2"));
+    vec![form(None, &[]), form(None, &[structs, part_size]), form(Some("v2Checkpoint"), &[v2, part_size, structs])]
+}
+
 /// The state as written to a checkpoint and read back.
-async fn through_parquet(database: &impl Database, mut state: CheckpointState) -> Vec<Action> {
-    let mut writer = CheckpointWriter::new(Vec::new(), UnknownFields::Kept).unwrap();
+async fn through_parquet(database: &impl Database, mut state: CheckpointState, form: &CheckpointForm) -> Vec<Action> {
+    let mut writer = CheckpointWriter::new(form.clone(), UnknownFields::Kept, || Ok(Vec::new())).unwrap();
     let mut cursor = Some(StateCursor::Head);
     while let Some(at) = cursor {
         let (actions, next) = state_actions(database, &mut state, at, 2).await.unwrap();
         writer.write(&actions).unwrap();
         cursor = next;
     }
-    let (bytes, summary) = writer.finish().unwrap();
-    assert_eq!(summary.add_files, state.snapshot().file_count);
-    let batches = CheckpointReader::new("the checkpoint", Bytes::from(bytes)).unwrap();
-    let actions: Vec<Action> = batches.flat_map(Result::unwrap).collect();
-    assert_eq!(summary.actions, actions.len() as i64);
+    let written = writer.finish().unwrap();
+    assert_eq!(written.add_files(), state.snapshot().file_count);
+    let mut actions = Vec::new();
+    for (bytes, summary) in written.files {
+        let batches = CheckpointReader::new("the checkpoint", Bytes::from(bytes)).unwrap();
+        let of_file: Vec<Action> = batches.flat_map(Result::unwrap).collect();
+        assert_eq!(summary.actions, of_file.len() as i64);
+        actions.extend(of_file);
+    }
+    actions.extend(written.other_actions);
     actions
 }
 
-/// Without expired tombstones; its files change no data.
+/// Without expired tombstones, and without what tombstones do not tell; its files change no data.
 fn as_in_a_checkpoint(state: &State) -> State {
     let mut state = state.clone().changing_no_data();
     let is_fresh = |remove: &Remove| remove.deletion_timestamp.is_some_and(|at| at > NOW_MS - WEEK_MS);
     state.tombstones.retain(|_, remove| is_fresh(remove));
+    state.tombstones.values_mut().for_each(|remove| (remove.stats, remove.tags) = (None, None));
     state
 }
 

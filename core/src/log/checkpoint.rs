@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, cast::AsArray};
 use arrow_schema::{DataType, Fields, Schema, TimeUnit};
+use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
@@ -13,7 +14,7 @@ use parquet::file::reader::ChunkReader;
 
 use super::json_encoder::JsonEncoder;
 use crate::action::{Action, Json};
-use crate::mirror::WHOLE_ACTION;
+use crate::mirror::{WHOLE_ACTION, delta_schema};
 use crate::{Error, Result};
 
 const PROTOCOL_ACTIONS: [&str; 10] = [
@@ -64,6 +65,17 @@ impl CheckpointReader {
     fn open(file: &str, source: impl ChunkReader + 'static, column: Option<&str>) -> Result<Self> {
         let batches = no_panic(|| open(source, column)).map_err(|error| corrupt(file, error))?;
         Ok(CheckpointReader { file: file.to_owned(), batches: Some(batches) })
+    }
+
+    /// How many rows a file has, and its schema as Delta writes schemas; `end` needs to hold the footer only.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when that is not the end of a Parquet file.
+    pub fn footer(file: &str, end: Bytes) -> Result<(i64, String)> {
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = no_panic(|| ArrowReaderMetadata::load(&end, options).map_err(|error| error.to_string()));
+        let metadata = metadata.map_err(|error| corrupt(file, error))?;
+        Ok((metadata.metadata().file_metadata().num_rows(), delta_schema(metadata.schema())))
     }
 }
 

@@ -98,9 +98,34 @@ pub fn parse_checksum_name(name: &str) -> Option<i64> {
     parse_version(name.strip_suffix(".crc")?)
 }
 
+/// The name of a part of a multi-part checkpoint, `part` from 1.
+pub fn checkpoint_part_file_name(version: i64, part: usize, parts: usize) -> String {
+    format!("{version:020}.checkpoint.{part:010}.{parts:010}.parquet")
+}
+
+/// The name of the file of a V2 checkpoint that names its sidecars.
+pub fn v2_checkpoint_file_name(version: i64, id: uuid::Uuid) -> String {
+    format!("{version:020}.checkpoint.{id}.json")
+}
+
+/// The name of a sidecar, in `_delta_log`.
+pub fn sidecar_file_name(id: uuid::Uuid) -> String {
+    format!("_sidecars/{id}.parquet")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn written_names_are_read() {
+        assert_eq!(
+            parse_file_name(&checkpoint_part_file_name(10, 2, 3)),
+            Some((10, LogFileKind::CheckpointPart { part: 2, parts: 3 }))
+        );
+        let name = v2_checkpoint_file_name(10, uuid::Uuid::from_u128(1 << 100));
+        assert_eq!(parse_file_name(&name), Some((10, LogFileKind::UuidCheckpointJson)));
+    }
 
     #[test]
     fn names_of_each_kind() {

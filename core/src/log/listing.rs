@@ -104,6 +104,11 @@ impl LogListing {
         self.compacted.get(&from).is_some_and(|compacted| compacted.iter().any(|(end, _)| *end == to))
     }
 
+    /// The complete checkpoint of a version.
+    pub fn checkpoint(&self, version: i64) -> Option<&Checkpoint> {
+        self.checkpoints.get(&version)
+    }
+
     /// The commit file of a version.
     pub fn commit(&self, version: i64) -> Option<&LogFile> {
         self.commits.get(&version)

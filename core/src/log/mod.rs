@@ -16,8 +16,8 @@ mod plan;
 pub use checkpoint::CheckpointReader;
 pub use commit::read_commit_line;
 pub use file_name::{
-    LogFileKind, MAX_VERSION, checkpoint_file_name, checksum_file_name, commit_file_name, compacted_file_name,
-    parse_checksum_name, parse_file_name,
+    LogFileKind, MAX_VERSION, checkpoint_file_name, checkpoint_part_file_name, checksum_file_name, commit_file_name,
+    compacted_file_name, parse_checksum_name, parse_file_name, sidecar_file_name, v2_checkpoint_file_name,
 };
 pub use listing::{Checkpoint, LogFile, LogListing};
 pub use plan::{HistoryMode, LogPlan, Step};

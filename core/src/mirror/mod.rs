@@ -3,21 +3,30 @@
 #[cfg(feature = "parquet")]
 mod checkpoint;
 mod checksum;
+#[cfg(feature = "parquet")]
+mod checksum_of_json;
 mod cleanup;
 mod commit;
 mod compaction;
+#[cfg(feature = "parquet")]
 mod last_checkpoint;
 mod leases;
 mod state;
 mod targets;
 
 #[cfg(feature = "parquet")]
-pub use checkpoint::{CheckpointSummary, CheckpointWriter, UnknownFields, WHOLE_ACTION, has_unknown_fields};
+pub(crate) use checkpoint::delta_schema;
+#[cfg(feature = "parquet")]
+pub use checkpoint::{
+    CheckpointFiles, CheckpointForm, CheckpointSummary, CheckpointWriter, PART_SIZE, UnknownFields, WHOLE_ACTION,
+    WrittenCheckpoint, content_id, has_unknown_fields, v2_checkpoint,
+};
 pub use checksum::{Checksum, DeletedRecordCountsHistogram, FileSizeHistogram, FileTotals};
 pub use cleanup::{Cleanup, cleanup_cutoff_ms, newest_version_at, orphaned_sidecars, plan_cleanup};
 pub use commit::{ActionCursor, StoredCommit, commit_actions, read_commit};
 pub use compaction::{Compaction, CompactionCursor, compacted_actions, due_compaction, plan_compaction};
-pub use last_checkpoint::LastCheckpoint;
+#[cfg(feature = "parquet")]
+pub use last_checkpoint::{LastCheckpoint, LastV2Checkpoint};
 pub use leases::{Beat, Behind, Selection, balance, beat, behind, held_targets, leave, register_daemon};
-pub use state::{CheckpointState, StateCursor, state_actions};
+pub use state::{CheckpointState, StateCursor, state_actions, tombstone_count};
 pub use targets::{Target, TargetReport, TargetStatus, add_target, remove_target, report_targets, target_statuses};

@@ -19,6 +19,12 @@ WHERE r.remove_id < ?4 AND r.remove_id >= ?1 << 40 AND r.version <= ?2
     AND f.version <= ?2 AND (f.version > r.version OR f.removed_version IS NULL OR f.removed_version > ?2))
 ORDER BY r.remove_id DESC LIMIT ?5";
 
+/// What [`TOMBSTONES`] are at the most: removals of files that are back, or removed again, are counted, too.
+/// ?1 table, ?2 version, ?3 removed after this time.
+const TOMBSTONE_COUNT: &str = "
+SELECT count(*) FROM dl_remove_files
+WHERE remove_id >= ?1 << 40 AND remove_id < (?1 + 1) << 40 AND version <= ?2 AND deletion_timestamp > ?3";
+
 const RETENTION: &str = "delta.deletedFileRetentionDuration";
 const DEFAULT_RETENTION_MS: i64 = 7 * 24 * 3_600_000;
 
@@ -61,6 +67,17 @@ impl CheckpointState {
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
+}
+
+/// How many tombstones a checkpoint holds, at the most.
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) when the table was dropped meanwhile; those of the database.
+pub async fn tombstone_count(database: &impl Database, state: &CheckpointState) -> Result<i64> {
+    let snapshot = &state.snapshot;
+    let params = vec![snapshot.table.key.into(), snapshot.version.into(), state.removed_after_ms.into()];
+    let rows = snapshot.table.read_rows(database, Statement::new(TOMBSTONE_COUNT, params)).await?;
+    rows.first().map_or(Ok(0), |row| row.integer(0))
 }
 
 /// Up to about `limit` actions of a checkpoint, and where the next ones begin. File actions have `dataChange` false.

@@ -125,17 +125,11 @@ fn partition_text<'a>(values: PartitionValues<'a>, name: &str) -> Option<Option<
     let whole: &serde_json::value::RawValue = serde_json::from_str(json).ok()?;
     match stats::find(whole.get(), name)? {
         "null" => Some(None),
-        value if value.starts_with('"') => json_string(value).map(Some),
+        value if value.starts_with('"') => stats::text(value).map(Some),
         value if value.starts_with(['{', '[']) => None,
         // A number or boolean that the writer left unquoted.
         value => Some(Some(Cow::Borrowed(value))),
     }
-}
-
-/// The content of a JSON string that is known to be well-formed; `None` for another JSON value.
-fn json_string(json: &str) -> Option<Cow<'_, str>> {
-    let content = json.strip_prefix('"')?.strip_suffix('"')?;
-    if content.contains('\\') { serde_json::from_str(json).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(content)) }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -162,10 +156,10 @@ fn bound<'a>(primitive: &Primitive, json: &'a str, end: End) -> Option<Bound<'a>
             "false" => Some(Bound::Ordinal(0)),
             _ => None,
         },
-        Primitive::String => json_string(json).map(Bound::Text),
-        Primitive::Date => parse_date(&json_string(json)?).map(|days| Bound::Ordinal(days.into())),
+        Primitive::String => stats::text(json).map(Bound::Text),
+        Primitive::Date => parse_date(&stats::text(json)?).map(|days| Bound::Ordinal(days.into())),
         Primitive::Timestamp | Primitive::TimestampNtz => {
-            let text = json_string(json)?;
+            let text = stats::text(json)?;
             let instant = parse_instant(&text)?;
             let is_odd_offset = instant.micros < WHOLE_MINUTES_FROM && !text.ends_with(['Z', 'z']);
             let slack = match (primitive, instant.zone) {

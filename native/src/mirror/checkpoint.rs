@@ -1,26 +1,34 @@
 //! Writing the checkpoints that are due.
+//!
+//! The files of a checkpoint go out before the one that completes it: sidecars before the file that names them, and
+//! `_last_checkpoint` after all. A run that is killed leaves sidecars that no checkpoint names, or some parts of a
+//! checkpoint, which readers pass over for that.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
 
 use deltalakedb_core::action::Metadata;
 use deltalakedb_core::catalog::{Table, TableSelector};
-use deltalakedb_core::log::checkpoint_file_name;
+use deltalakedb_core::log::{
+    LogListing, checkpoint_file_name, checkpoint_part_file_name, sidecar_file_name, v2_checkpoint_file_name,
+};
 use deltalakedb_core::mirror::{
-    CheckpointState, CheckpointSummary, CheckpointWriter, LastCheckpoint, StateCursor, UnknownFields,
-    has_unknown_fields, state_actions,
+    CheckpointForm, CheckpointState, CheckpointWriter, LastCheckpoint, LastV2Checkpoint, StateCursor, UnknownFields,
+    WrittenCheckpoint, content_id, has_unknown_fields, state_actions, tombstone_count, v2_checkpoint,
 };
 use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
-use super::{PAGE, no_space, temporary_file};
+use super::last_checkpoint::{describe, name_checkpoint};
+use super::{no_space, temporary_file};
 use crate::store::{Fetched, LogStore, Put};
 
-pub(super) const LAST_CHECKPOINT: &str = "_last_checkpoint";
 const CHECKPOINT_INTERVAL: &str = "delta.checkpointInterval";
 /// Commits between checkpoints, where the table does not say (protocol section "Table Properties").
 const DEFAULT_CHECKPOINT_INTERVAL: i64 = 10;
+/// Actions that are in memory at once; twice as many while the next ones are read.
+const PAGE: usize = 4096;
 
 /// The newest version at which a checkpoint is due.
 pub(super) fn due_checkpoint(state: &Snapshot) -> i64 {
@@ -32,7 +40,8 @@ fn checkpoint_interval(metadata: &Metadata) -> i64 {
     interval.filter(|&interval| interval > 0).unwrap_or(DEFAULT_CHECKPOINT_INTERVAL)
 }
 
-/// Writes the checkpoint of a version, unless it is there, and names it in `_last_checkpoint`.
+/// Writes the checkpoint of a version in the form that the table asks for, unless there is one, and names it in
+/// `_last_checkpoint`, unless that names a newer one.
 pub(super) async fn write_checkpoint(
     database: &impl Database,
     table: &Table,
@@ -41,48 +50,125 @@ pub(super) async fn write_checkpoint(
     now_ms: i64,
 ) -> Result<()> {
     let state = snapshot(database, &TableSelector::Key(table.key), At::Version(version)).await?;
-    let timestamp_ms = state.timestamp_ms;
-    // Few tables have fields that the protocol does not name; the first one that is met makes the file anew.
-    let written = match checkpoint_file(database, state.clone(), now_ms, UnknownFields::Absent).await? {
-        Some(written) => Some(written),
-        None => checkpoint_file(database, state, now_ms, UnknownFields::Kept).await?,
+    let last = match LogListing::new(log.list().await?).checkpoint(version) {
+        Some(there) => describe(log, there, &state).await?,
+        None => write_files(database, &state, log, now_ms).await?,
     };
-    let (mut file, summary) = written.ok_or_else(|| Error::new(ErrorKind::Internal, "a checkpoint kept nothing"))?;
-    let size_in_bytes = file.stream_position().map_err(no_space)?;
-    file.seek(SeekFrom::Start(0)).map_err(no_space)?;
-    let name = checkpoint_file_name(version);
-    let size_in_bytes = match log.put_if_absent(&name, Fetched::File(file), timestamp_ms).await? {
-        Put::Written => Some(size_in_bytes),
-        // Another mirror was first; of its file the content is known, which is the same.
-        Put::AlreadyThere => log.list().await?.into_iter().find(|(there, ..)| *there == name).map(|(_, size, _)| size),
-    };
-    let last = LastCheckpoint {
-        version,
-        size: summary.actions,
-        size_in_bytes: size_in_bytes.and_then(|size| i64::try_from(size).ok()),
-        num_of_add_files: Some(summary.add_files),
-    };
-    let text = serde_json::to_vec(&last).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-    log.put(LAST_CHECKPOINT, Fetched::Bytes(text.into())).await
+    name_checkpoint(log, &last).await
 }
 
-/// The checkpoint of a snapshot; nothing when fields are met that `unknown_fields` has no place for.
-async fn checkpoint_file(
+async fn write_files(
     database: &impl Database,
-    state: Snapshot,
+    snapshot: &Snapshot,
+    log: &LogStore,
     now_ms: i64,
+) -> Result<LastCheckpoint> {
+    let state = CheckpointState::new(snapshot.clone(), now_ms);
+    let file_actions = snapshot.file_count + tombstone_count(database, &state).await?;
+    let form = CheckpointForm::of(&snapshot.metadata, &snapshot.protocol, file_actions)?;
+    // Few tables have fields that the protocol does not name; the first one that is met makes the files anew.
+    let written = match checkpoint_files(database, state.clone(), form.clone(), UnknownFields::Absent).await? {
+        Some(written) => Some(written),
+        None => checkpoint_files(database, state, form.clone(), UnknownFields::Kept).await?,
+    };
+    let written = written.ok_or_else(|| Error::new(ErrorKind::Internal, "a checkpoint kept nothing"))?;
+    if form.has_sidecars() {
+        return publish_sidecars(log, snapshot.version, now_ms, written).await;
+    }
+    let schema = written.files.first().map(|(_, file)| file.schema.clone()).unwrap_or_default();
+    let last = LastCheckpoint {
+        version: snapshot.version,
+        size: written.actions(),
+        parts: (written.files.len() > 1).then_some(written.files.len() as i64),
+        size_in_bytes: Some(written.size_in_bytes()),
+        num_of_add_files: Some(written.add_files()),
+        ..LastCheckpoint::default()
+    }
+    .with_schema(&schema);
+    if publish_files(log, snapshot, written).await? == Put::Written {
+        return Ok(last);
+    }
+    // Another mirror was first, or this one in an earlier run that was killed: it is the same state, but tombstones may
+    // have expired since.
+    let there = match LogListing::new(log.list().await?).checkpoint(snapshot.version) {
+        Some(there) => describe(log, there, snapshot).await?,
+        None => return Ok(last),
+    };
+    let measures = |last: &LastCheckpoint| (last.size, last.parts, last.size_in_bytes);
+    Ok(if measures(&there) == measures(&last) { last } else { there })
+}
+
+/// The files of a checkpoint; nothing when fields are met that `unknown_fields` has no place for.
+async fn checkpoint_files(
+    database: &impl Database,
+    mut state: CheckpointState,
+    form: CheckpointForm,
     unknown_fields: UnknownFields,
-) -> Result<Option<(File, CheckpointSummary)>> {
-    let mut state = CheckpointState::new(state, now_ms);
-    let mut writer = CheckpointWriter::new(temporary_file()?, unknown_fields)?;
-    let mut cursor = Some(StateCursor::Head);
-    while let Some(at) = cursor {
-        let (actions, next) = state_actions(database, &mut state, at, PAGE).await?;
+) -> Result<Option<WrittenCheckpoint<File>>> {
+    let mut writer = CheckpointWriter::new(form, unknown_fields, temporary_file)?;
+    let (mut actions, mut cursor) = state_actions(database, &mut state, StateCursor::Head, PAGE).await?;
+    loop {
         if unknown_fields == UnknownFields::Absent && actions.iter().any(has_unknown_fields) {
             return Ok(None);
         }
-        writer.write(&actions)?;
-        cursor = next;
+        let Some(at) = cursor else {
+            writer.write(&actions)?;
+            return writer.finish().map(Some);
+        };
+        // The database reads the next page while this one is written.
+        let write = async { writer.write(&actions) };
+        let (next, written) = futures::future::join(state_actions(database, &mut state, at, PAGE), write).await;
+        written?;
+        (actions, cursor) = next?;
     }
-    writer.finish().map(Some)
+}
+
+/// The only file, or the parts. Whether all of them were written, or some were there.
+async fn publish_files(log: &LogStore, snapshot: &Snapshot, written: WrittenCheckpoint<File>) -> Result<Put> {
+    let parts = written.files.len();
+    let mut all = Put::Written;
+    for (index, (file, _)) in written.files.into_iter().enumerate() {
+        let name = match parts {
+            1 => checkpoint_file_name(snapshot.version),
+            _ => checkpoint_part_file_name(snapshot.version, index + 1, parts),
+        };
+        if log.put_if_absent(&name, from_start(file)?, snapshot.timestamp_ms).await? == Put::AlreadyThere {
+            all = Put::AlreadyThere;
+        }
+    }
+    Ok(all)
+}
+
+/// The sidecars, then the file that names them. Their time is that of writing, by which cleaners of old files go.
+async fn publish_sidecars(
+    log: &LogStore,
+    version: i64,
+    now_ms: i64,
+    mut written: WrittenCheckpoint<File>,
+) -> Result<LastCheckpoint> {
+    let mut names = Vec::new();
+    for (file, summary) in &mut written.files {
+        let name = sidecar_file_name(summary.content_id(now_ms));
+        // One of that name has the same content.
+        log.put_if_absent(&name, from_start(file.try_clone().map_err(no_space)?)?, now_ms).await?;
+        names.push(name.rsplit('/').next().unwrap_or_default().to_owned());
+    }
+    let actions = v2_checkpoint(version, now_ms, &written, &names)?;
+    let lines: String = actions.iter().map(|action| action.to_json() + "\n").collect();
+    let name = v2_checkpoint_file_name(version, content_id(lines.as_bytes(), now_ms));
+    let size_in_bytes = lines.len() as i64;
+    log.put_if_absent(&name, Fetched::Bytes(lines.into()), now_ms).await?;
+    Ok(LastCheckpoint {
+        version,
+        size: written.actions() + actions.len() as i64,
+        size_in_bytes: Some(written.size_in_bytes() + size_in_bytes),
+        num_of_add_files: Some(written.add_files()),
+        v2_checkpoint: Some(LastV2Checkpoint::of_actions(name, size_in_bytes, now_ms, &actions)),
+        ..LastCheckpoint::default()
+    })
+}
+
+fn from_start(mut file: File) -> Result<Fetched> {
+    file.seek(SeekFrom::Start(0)).map_err(no_space)?;
+    Ok(Fetched::File(file))
 }

@@ -11,7 +11,7 @@ use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::cleanup_floor;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
-use super::checkpoint::LAST_CHECKPOINT;
+use super::last_checkpoint::LAST_CHECKPOINT;
 use super::look::check_is_whole;
 use crate::import::{read_actions, sidecar_name};
 use crate::store::{LogStore, listed};

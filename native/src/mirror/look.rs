@@ -8,7 +8,7 @@ use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::check_publishable;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
-use super::checkpoint::LAST_CHECKPOINT;
+use super::last_checkpoint::LAST_CHECKPOINT;
 use crate::import::disagreement;
 use crate::store::{LogStore, listed};
 

@@ -7,6 +7,7 @@ mod checksum;
 mod cleanup;
 mod commit_file;
 mod compaction;
+mod last_checkpoint;
 mod look;
 mod publisher;
 mod upkeep;
