@@ -55,6 +55,11 @@ pub fn parse_file_name(name: &str) -> Option<(i64, LogFileKind)> {
     Some((version, kind))
 }
 
+/// The version of a `<v>.crc`.
+pub(super) fn parse_checksum_name(name: &str) -> Option<i64> {
+    parse_version(name.strip_suffix(".crc")?)
+}
+
 fn parse_version(text: &str) -> Option<i64> {
     parse_number(text, 20)?.try_into().ok().filter(|&version: &i64| version <= MAX_VERSION)
 }
