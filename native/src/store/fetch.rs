@@ -83,6 +83,18 @@ impl Fetched {
         }
     }
 
+    /// Whether both hold the same bytes.
+    pub(crate) fn is_same(self, other: Self) -> Result<bool> {
+        let (mut one, mut other) = (self.into_chunks(1 << 20), other.into_chunks(1 << 20));
+        loop {
+            match (one.next()?, other.next()?) {
+                (None, None) => return Ok(true),
+                (one, other) if one != other => return Ok(false),
+                _ => {}
+            }
+        }
+    }
+
     pub(super) fn into_reader(self) -> Box<dyn Read + Send> {
         match self {
             Fetched::File(file) => Box::new(file),

@@ -133,6 +133,17 @@ pub(super) fn put(
     }
 }
 
+/// Deletes a file, also for a power failure.
+pub(super) fn delete(folder: &Path, name: &str) -> Result<()> {
+    let path = folder.join(name);
+    let failed = |error: io::Error| io_error("deleting", &path, &error);
+    match std::fs::remove_file(&path) {
+        Ok(()) => File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
 pub(super) fn io_error(doing: &str, path: &Path, error: &io::Error) -> Error {
     let (kind, hint) = match error.kind() {
         io::ErrorKind::NotFound => (ErrorKind::NotFound, "check the path"),

@@ -76,6 +76,40 @@ impl LogStore {
         Ok(log)
     }
 
+    /// The log in the table's folder `argument`, or the log that it names; nothing is made.
+    pub(crate) fn of_target(argument: &str) -> Result<Self> {
+        let named = Self::open("--target", argument)?;
+        if named.url.path().ends_with("/_delta_log") { Ok(named) } else { named.child("_delta_log") }
+    }
+
+    /// The log of another folder in the folder that holds this log.
+    pub(crate) fn beside(&self, folder: &str) -> Result<Self> {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().pop();
+        }
+        let place = match &self.place {
+            Place::Folder(log) => Place::Folder(log.parent().unwrap_or(log).to_owned()),
+            Place::Store(store, prefix) => {
+                let parts: Vec<_> = prefix.parts().collect();
+                let parent = parts.iter().take(parts.len().saturating_sub(1)).cloned();
+                Place::Store(store.clone(), Path::from_iter(parent))
+            }
+        };
+        let parent = LogStore { url, place };
+        folder.split('/').chain(["_delta_log"]).try_fold(parent, |inner, name| inner.child(name))
+    }
+
+    /// Makes the folder of a log on this machine.
+    pub(crate) fn make(&self) -> Result<()> {
+        match &self.place {
+            Place::Folder(folder) => {
+                std::fs::create_dir_all(folder).map_err(|error| local::io_error("making", folder, &error))
+            }
+            Place::Store(..) => Ok(()),
+        }
+    }
+
     fn open(what: &str, argument: &str) -> Result<Self> {
         let mut url = parse_location(what, argument)?;
         if url.scheme() == "file" {
@@ -96,7 +130,8 @@ impl LogStore {
         Ok(LogStore { url, place: Place::Store(store.into(), prefix) })
     }
 
-    fn child(&self, name: &str) -> Result<Self> {
+    /// A folder in this one.
+    pub(crate) fn child(&self, name: &str) -> Result<Self> {
         let mut url = self.url.clone();
         url.path_segments_mut()
             .map_err(|()| Error::invalid(format!("{} cannot hold a log", self.url)))?
@@ -210,6 +245,17 @@ impl LogStore {
                 }
                 upload.finish().await.map(drop).map_err(failed)
             }
+        }
+    }
+
+    /// Deletes an object; one that is not there is no error.
+    pub(crate) async fn delete(&self, name: &str) -> Result<()> {
+        match &self.place {
+            Place::Folder(folder) => local::delete(folder, name),
+            Place::Store(store, prefix) => match store.delete(&object_path(prefix, name)?).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                Err(error) => Err(self.failed(&format!("deleting {name} of"), error)),
+            },
         }
     }
 
