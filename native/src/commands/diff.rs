@@ -2,8 +2,9 @@
 
 use deltalakedb_core::Result;
 use deltalakedb_core::catalog::Table;
-use deltalakedb_core::diff::{Difference, Found as Where, Item};
+use deltalakedb_core::diff::{Difference, FieldDifference, Found as Where, Item};
 use deltalakedb_core::time::format_ms;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Found, compared_tables, now_ms};
@@ -14,6 +15,26 @@ use crate::diff::resolve::{Resolved, catalog_wins, log_wins};
 use crate::diff::{Comparison, ForeignCommit, LogSide, Thresholds, Verdict, compare};
 use crate::output::{Column, Output};
 use crate::store::LogStore;
+
+/// A line of NDJSON. (`serde_json::Value` would round the numbers.)
+#[derive(Serialize)]
+struct DifferenceLine<'a> {
+    kind: &'static str,
+    table: &'a str,
+    #[serde(flatten)]
+    item: &'a Item,
+    found: Where,
+    fields: &'a [FieldDifference],
+}
+
+/// The JSON of a table.
+#[derive(Serialize)]
+struct Document {
+    #[serde(flatten)]
+    summary: Value,
+    differences: Vec<Difference>,
+    foreign_commits: Vec<Value>,
+}
 
 /// Differences and commits that are shown, unless the format is NDJSON.
 const SHOWN: usize = 20;
@@ -71,7 +92,11 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    async fn compare(&mut self, database: &SqliteDatabase, target: &str) -> Result<(Comparison, Option<Value>, Found)> {
+    async fn compare(
+        &mut self,
+        database: &SqliteDatabase,
+        target: &str,
+    ) -> Result<(Comparison, Option<Document>, Found)> {
         let log = LogStore::of_target(target)?;
         let table = self.table.clone();
         let version = self.args.version;
@@ -103,7 +128,9 @@ impl Report<'_> {
             return Ok(());
         }
         if self.output.format == Format::Ndjson {
-            return self.line("difference", json!(difference));
+            let Difference { item, found, fields } = &difference;
+            let line = DifferenceLine { kind: "difference", table: &self.table.name, item, found: *found, fields };
+            return self.output.json(&line);
         }
         if self.shown.len() < SHOWN {
             self.shown.push(difference);
@@ -118,10 +145,10 @@ impl Report<'_> {
     }
 
     /// In JSON the document of this table.
-    fn print(&self, comparison: &Comparison, resolved: Option<&Resolved>) -> Result<Option<Value>> {
-        let mut document = comparison.to_json(self.thresholds);
+    fn print(&self, comparison: &Comparison, resolved: Option<&Resolved>) -> Result<Option<Document>> {
+        let mut summary = comparison.to_json(self.thresholds);
         if let Some(resolved) = resolved {
-            document["resolved"] = json!({ "version": resolved.version, "kept_at": resolved.kept_at });
+            summary["resolved"] = json!({ "version": resolved.version, "kept_at": resolved.kept_at });
         }
         let foreign = &comparison.history.foreign;
         match self.output.format {
@@ -131,13 +158,12 @@ impl Report<'_> {
             }
             Format::Ndjson => {
                 foreign.iter().try_for_each(|commit| self.line("foreign_commit", commit.to_json()))?;
-                self.line("summary", document)?;
+                self.line("summary", summary)?;
                 Ok(None)
             }
             Format::Json => {
-                document["differences"] = json!(self.shown);
-                document["foreign_commits"] = foreign.iter().take(SHOWN).map(ForeignCommit::to_json).collect();
-                Ok(Some(document))
+                let foreign_commits = foreign.iter().take(SHOWN).map(ForeignCommit::to_json).collect();
+                Ok(Some(Document { summary, differences: self.shown.clone(), foreign_commits }))
             }
         }
     }

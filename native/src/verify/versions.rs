@@ -89,9 +89,10 @@ impl<'a, D: Database> Verifier<'a, D> {
         // Reading the rules costs more than comparing the rest of a small commit.
         if changes_rules || has_more || version == *self.versions.end() {
             let at = snapshot(self.database, &TableSelector::Key(self.table.key), At::Version(version)).await?;
-            self.compare_rules(&at, &mut found);
-            self.compare_files(catalog, Some(&at), &mut found).await?;
-            self.compare_checkpoints(catalog, &at, is_base, &mut found).await?;
+            if !self.compare_checkpoints(catalog, &at, is_base, &mut found).await? {
+                self.compare_rules(&at, &mut found);
+                self.compare_files(catalog, Some(&at), &mut found).await?;
+            }
             let checksum = check_checksum(self.database, self.log, &at, catalog, self.now_ms).await?;
             found.has_checksum = checksum.is_some();
             found.problems.extend(checksum.into_iter().flatten());
@@ -270,36 +271,60 @@ impl<'a, D: Database> Verifier<'a, D> {
         Ok(())
     }
 
+    /// Whether readers see the version by one of them, so that it has been compared.
     async fn compare_checkpoints(
         &mut self,
         catalog: &CatalogVersion,
         at: &Snapshot,
         is_base: bool,
         found: &mut VerifiedVersion,
-    ) -> Result<()> {
+    ) -> Result<bool> {
+        let mut is_seen_by_one = false;
         for (index, checkpoint) in self.listing.checkpoints_of(catalog.version).enumerate() {
             found.checkpoints += 1;
             if is_base && index == 0 {
-                continue; // it was what the first version was read from
+                continue; // the first version was read from it
             }
             let name = &checkpoint.files[0].name;
             let compared =
                 compare_checkpoint(self.database, at, &catalog.files, self.log, checkpoint, self.now_ms).await;
-            match compared {
-                Ok((counts, _)) if counts.is_equal() => {}
+            let state = match compared {
                 Ok((counts, state)) => {
                     found.problems.extend(Problem::of_counts(Some(name), &counts));
-                    if index == 0 {
-                        // Readers of later versions begin with it.
-                        self.state = Some(state);
-                    }
+                    Some((counts.is_equal(), state))
                 }
                 Err(error) => {
                     found.problems.push(unreadable(error.path(name))?);
-                    if index == 0 {
-                        self.state = None;
-                    }
+                    None
                 }
+            };
+            if index == 0 {
+                is_seen_by_one = true;
+                self.go_on_from(state, catalog, at).await?;
+            }
+        }
+        Ok(is_seen_by_one)
+    }
+
+    /// Readers of later versions begin with the checkpoint. Where both are equal to the catalog, the state that came by
+    /// commits is the one that has all.
+    async fn go_on_from(
+        &mut self,
+        checkpoint: Option<(bool, LogState)>,
+        catalog: &CatalogVersion,
+        at: &Snapshot,
+    ) -> Result<()> {
+        let Some((is_equal, state)) = checkpoint else {
+            (self.state, self.was_equal) = (None, false);
+            return Ok(());
+        };
+        self.was_equal = is_equal;
+        let has_all = |state: &LogState| state.files() == catalog.files;
+        if !is_equal || !self.state.as_ref().is_some_and(has_all) {
+            let lacks_some = is_equal && !has_all(&state);
+            self.state = Some(state);
+            if lacks_some {
+                self.take_over(at).await?;
             }
         }
         Ok(())
