@@ -239,3 +239,100 @@ fn differences(
 fn json(action: &impl Serialize) -> String {
     serde_json::to_string(action).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::{Action, parse_line};
+
+    fn add(fields: &str) -> Add {
+        let line = format!(
+            r#"{{"add":{{"path":"a","partitionValues":{{}},"size":1,"modificationTime":0,"dataChange":true{fields}}}}}"#
+        );
+        match parse_line(&line).unwrap().remove(0) {
+            Action::Add(add) => add,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn types() -> StatsTypes {
+        let schema = r#"{\"type\":\"struct\",\"fields\":[
+            {\"name\":\"f\",\"type\":\"float\",\"nullable\":true,\"metadata\":{}},
+            {\"name\":\"d\",\"type\":\"double\",\"nullable\":true,\"metadata\":{}},
+            {\"name\":\"t\",\"type\":\"timestamp\",\"nullable\":true,\"metadata\":{}},
+            {\"name\":\"s\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}},
+            {\"name\":\"l\",\"type\":\"long\",\"nullable\":true,\"metadata\":{}}]}"#
+            .replace('\n', "");
+        let line = format!(
+            r#"{{"metaData":{{"id":"i","format":{{"provider":"parquet"}},"schemaString":"{schema}","partitionColumns":[],"configuration":{{}}}}}}"#
+        );
+        match parse_line(&line).unwrap().remove(0) {
+            Action::Metadata(metadata) => StatsTypes::of(&metadata),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The names of the fields that differ.
+    fn check(catalog: &str, log: &str, source: Source, expected: &[&str]) {
+        let differences = add_differences(&add(catalog), &add(log), source, &types());
+        let fields: Vec<&str> = differences.iter().map(|difference| difference.field.as_str()).collect();
+        assert_eq!(fields, expected, "{catalog} and {log}");
+    }
+
+    fn stats(text: &str) -> String {
+        format!(",\"stats\":{}", serde_json::to_string(text).unwrap())
+    }
+
+    #[test]
+    fn a_checkpoint_may_leave_out_and_not_change() {
+        let all = stats(r#"{"numRecords":1,"minValues":{"l":1,"s":"a"}}"#) + r#","odd":{"x":1}"#;
+        let some = stats(r#"{"numRecords":1,"minValues":{"l":1}}"#);
+        let other = stats(r#"{"numRecords":1,"minValues":{"l":2}}"#);
+        let more = stats(r#"{"numRecords":1,"minValues":{"l":1},"maxValues":{"l":9}}"#);
+        check(&all, "", Source::Checkpoint, &[]);
+        check(&all, &some, Source::Checkpoint, &[]);
+        check(&all, &some, Source::Commit, &["odd.x", "stats.minValues.s"]);
+        check(&all, &other, Source::Checkpoint, &["stats.minValues.l"]);
+        check(&some, &more, Source::Checkpoint, &["stats.maxValues.l"]);
+        check("", r#","odd":1"#, Source::Checkpoint, &["odd"]);
+        // What the protocol names it must have.
+        for field in [r#","baseRowId":1"#, r#","tags":{"a":"b"}"#, r#","clusteringProvider":"x""#] {
+            assert_eq!(add_differences(&add(field), &add(""), Source::Checkpoint, &types()).len(), 1, "{field}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_values_of_their_columns() {
+        let bound = |column: &str, value: &str| stats(&format!(r#"{{"minValues":{{"{column}":{value}}}}}"#));
+        let same = |column: &str, one: &str, other: &str| {
+            check(&bound(column, one), &bound(column, other), Source::Commit, &[]);
+        };
+        let different = |column: &str, one: &str, other: &str| {
+            let field = format!("stats.minValues.{column}");
+            check(&bound(column, one), &bound(column, other), Source::Checkpoint, &[&field]);
+        };
+        same("f", "0.1", "0.10000000149011612");
+        different("d", "0.1", "0.10000000149011612");
+        same("d", "0.1", "0.1000000000000000055511151231257827");
+        same("d", "2.0E-3", "0.002");
+        different("l", "9007199254740993", "9007199254740992");
+        same("l", "5", "5.0");
+        same("t", "\"2024-01-01T00:00:00Z\"", "\"2024-01-01T00:00:00.000Z\"");
+        different("t", "\"2024-01-01T00:00:00Z\"", "\"2024-01-01T00:00:01Z\"");
+        different("s", "\"2024-01-01T00:00:00Z\"", "\"2024-01-01T00:00:00.000Z\"");
+    }
+
+    #[test]
+    fn data_change_and_empty_partition_values_say_nothing() {
+        let hash = |add: &Add| FileHash::of(add, &mut String::new());
+        let mut one = add(r#","tags":{}"#);
+        let mut other = one.clone();
+        other.data_change = false;
+        other.tags = None;
+        one.partition_values.0.insert("p".into(), Some(String::new()));
+        other.partition_values.0.insert("p".into(), None);
+        assert_eq!(hash(&one), hash(&other));
+        other.partition_values.0.insert("p".into(), Some("0".into()));
+        assert_ne!(hash(&one), hash(&other));
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! A host reads the log and hands its actions over by pieces. [`LogState`] takes them in; [`rule_differences`] and
 //! [`FileComparison`] compare the state that they lead to with a [snapshot](crate::snapshot::Snapshot).
+//! [`NetChanges`] tells whether a compacted log says what its commits say.
 //! [`catalog_versions`] has the sums of many versions' files, to be compared with [`LogState::files`] version by version.
 //!
 //! Compared is what is meant: two values of JSON are the same in any order of their fields, a null is as good as no field, 1
@@ -10,6 +11,7 @@
 //! folders, except that an empty partition value means null. `dataChange`, tombstones and expired transactions are no part of a state.
 //! A checkpoint may leave out statistics, and fields that the protocol does not name, but not tell other ones.
 
+mod compaction;
 mod difference;
 mod fields;
 mod files;
@@ -18,6 +20,7 @@ mod state;
 mod value;
 mod versions;
 
+pub use compaction::NetChanges;
 pub use difference::{Counts, Difference, FieldDifference, Found, Item};
 pub use fields::StatsTypes;
 pub use files::FileComparison;

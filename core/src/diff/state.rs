@@ -26,7 +26,7 @@ impl FileKey {
         Self::of(&add.path, &add.dv_id())
     }
 
-    fn of_remove(remove: &Remove) -> Self {
+    pub(super) fn of_remove(remove: &Remove) -> Self {
         Self::of(&remove.path, &remove.dv_id())
     }
 
@@ -175,5 +175,53 @@ impl LogState {
     /// The id in its `metaData`.
     pub fn table_id(&self) -> Option<&str> {
         self.metadata.as_ref().map(|(metadata, _)| metadata.id.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::parse_line;
+
+    fn add(path: &str, size: i64) -> String {
+        format!(
+            r#"{{"add":{{"path":"{path}","partitionValues":{{}},"size":{size},"modificationTime":0,"dataChange":true}}}}"#
+        )
+    }
+
+    fn remove(path: &str) -> String {
+        format!(r#"{{"remove":{{"path":"{path}","dataChange":true}}}}"#)
+    }
+
+    fn state(versions: &[&[String]]) -> LogState {
+        let mut state = LogState::default();
+        for (version, lines) in versions.iter().enumerate() {
+            for line in *lines {
+                state.apply(version as i64, &parse_line(line).unwrap(), Source::Commit);
+            }
+        }
+        state
+    }
+
+    #[test]
+    fn the_sum_is_that_of_the_files_that_are_left() {
+        let (a, b) = (add("a", 1), add("b", 2));
+        let expected = state(&[&[a.clone(), b.clone()]]).files();
+        assert_eq!(expected.file_count, 2);
+        let (only_a, only_b) = (&[a.clone()][..], &[b.clone()][..]);
+        assert_eq!(state(&[only_b, only_a]).files(), expected);
+        assert_eq!(state(&[&[a.clone(), add("b", 9), add("c", 1)], only_b, &[remove("c")]]).files(), expected);
+        assert_eq!(state(&[only_a, &[remove("a")], &[b.clone(), a.clone()]]).files(), expected);
+        // Each other's fields are other files.
+        assert_ne!(state(&[&[add("a", 2), add("b", 1)]]).files(), expected);
+        assert_ne!(state(&[&[a.clone(), add("c", 2)]]).files(), expected);
+    }
+
+    #[test]
+    fn a_version_that_names_a_file_twice_counts_as_in_the_catalog() {
+        let expected = state(&[&[add("a", 1)]]).files();
+        assert_eq!(state(&[&[add("a", 1), add("a", 2)]]).files(), expected);
+        assert_eq!(state(&[&[add("a", 7)], &[remove("a"), add("a", 1)]]).files(), expected);
+        assert_eq!(state(&[&[add("a", 7)], &[add("a", 1), remove("a")]]).files(), expected);
     }
 }

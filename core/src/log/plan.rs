@@ -62,7 +62,8 @@ impl LogListing {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) when the log does not lead there, with the versions that it does lead to.
     pub fn plan_at(&self, version: i64) -> Result<LogPlan> {
-        let plan = self.plan_state(version).filter(|_| version <= self.latest_version().unwrap_or(-1));
+        let is_known = (0..=self.latest_version().unwrap_or(-1)).contains(&version);
+        let plan = if is_known { self.plan_state(version) } else { None };
         let mut plan = plan.ok_or_else(|| self.not_readable(version))?;
         // The checkpoint holds what its own commit did.
         let begins = plan.checkpoint.as_ref().map_or(-1, |checkpoint| checkpoint.version);

@@ -82,6 +82,7 @@ async fn verify_table(
         "last_version": verified.last,
         "unequal_version_count": verified.unequal_versions,
         "checkpoint_count": verified.checkpoints,
+        "compacted_count": verified.compacted,
         "checksum_count": verified.checksums,
         "problems": verified.problems,
     });
@@ -115,6 +116,7 @@ fn print_table(verified: &Verified, unequal: &[(i64, Problem)], output: &Output)
         ("versions", format!("{} to {}", verified.first, verified.last)),
         ("unequal versions", verified.unequal_versions.to_string()),
         ("checkpoints", verified.checkpoints.to_string()),
+        ("compacted logs", verified.compacted.to_string()),
         ("checksums", verified.checksums.to_string()),
     ])?;
     if verified.is_equal() {

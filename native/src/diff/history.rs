@@ -1,6 +1,6 @@
 //! Commits in the log that the catalog does not have, or has as other ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deltalakedb_core::catalog::Table;
 use deltalakedb_core::import::{CommitSummary, catalog_digest};
@@ -93,10 +93,9 @@ pub(super) async fn compare_histories(
     }
     let diverged_at = compared.iter().find_map(|(version, foreign)| foreign.as_ref().map(|_| *version));
     if let Some(first) = diverged_at {
-        for file in commits.iter().filter(|file| file.version > first) {
-            if !compared.contains_key(&file.version) {
-                compared.insert(file.version, compare_commit(database, table, log, file).await?);
-            }
+        let seen: BTreeSet<i64> = compared.keys().copied().collect();
+        for file in commits.iter().filter(|file| file.version > first && !seen.contains(&file.version)) {
+            compared.insert(file.version, compare_commit(database, table, log, file).await?);
         }
     }
     let mut foreign: Vec<ForeignCommit> = compared.into_values().flatten().collect();

@@ -181,7 +181,7 @@ async fn move_object(log: &LogStore, folder: Option<&str>, name: &str, modified_
         to.make()?;
         let is_kept = match to.put_if_absent(name, content, modified_ms).await? {
             Put::Written => true,
-            Put::AlreadyThere => from.fetch(name).await?.is_same(to.fetch(name).await?)?,
+            Put::AlreadyThere => from.fetch(name).await?.equals(to.fetch(name).await?)?,
         };
         if is_kept {
             return from.delete(name).await;

@@ -84,7 +84,7 @@ impl Fetched {
     }
 
     /// Whether both hold the same bytes.
-    pub(crate) fn is_same(self, other: Self) -> Result<bool> {
+    pub(crate) fn equals(self, other: Self) -> Result<bool> {
         let (mut one, mut other) = (self.into_chunks(1 << 20), other.into_chunks(1 << 20));
         loop {
             match (one.next()?, other.next()?) {

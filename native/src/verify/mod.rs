@@ -33,6 +33,7 @@ pub(crate) struct Verified {
     pub(crate) first: i64,
     pub(crate) last: i64,
     pub(crate) checkpoints: u64,
+    pub(crate) compacted: u64,
     pub(crate) checksums: u64,
     /// Versions at which something is wrong.
     pub(crate) unequal_versions: u64,
@@ -83,6 +84,7 @@ pub(crate) async fn verify(
         first,
         last,
         checkpoints: 0,
+        compacted: 0,
         checksums: 0,
         unequal_versions: 0,
         problems,
@@ -94,6 +96,7 @@ pub(crate) async fn verify(
         for version in &catalog {
             let found = verifier.verify(version).await?;
             verified.checkpoints += found.checkpoints;
+            verified.compacted += found.compacted;
             verified.checksums += u64::from(found.has_checksum);
             verified.unequal_versions += u64::from(!found.problems.is_empty());
             on_version(&found)?;

@@ -4,9 +4,9 @@ use std::ops::RangeInclusive;
 
 use deltalakedb_core::action::Action;
 use deltalakedb_core::catalog::{Table, TableSelector};
-use deltalakedb_core::diff::{CatalogVersion, Counts, LogState, Source, rule_differences};
+use deltalakedb_core::diff::{CatalogVersion, Counts, LogState, NetChanges, Source, rule_differences};
 use deltalakedb_core::import::{CommitDigest, catalog_digest};
-use deltalakedb_core::log::LogListing;
+use deltalakedb_core::log::{LogFile, LogListing};
 use deltalakedb_core::snapshot::{At, FileCursor, Snapshot, files, snapshot};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::{Error, ErrorKind, Result};
@@ -28,6 +28,8 @@ pub(crate) struct VerifiedVersion {
     pub(crate) has_commit: bool,
     /// That were compared.
     pub(crate) checkpoints: u64,
+    /// Compacted logs that end with the version, and were compared with its commits.
+    pub(crate) compacted: u64,
     /// Whether there was a `.crc` to compare.
     pub(crate) has_checksum: bool,
     pub(crate) problems: Vec<Problem>,
@@ -67,8 +69,14 @@ impl<'a, D: Database> Verifier<'a, D> {
     /// Those of the database and the store; what is wrong in the log is in the answer.
     pub(super) async fn verify(&mut self, catalog: &CatalogVersion) -> Result<VerifiedVersion> {
         let version = catalog.version;
-        let mut found =
-            VerifiedVersion { version, has_commit: false, checkpoints: 0, has_checksum: false, problems: Vec::new() };
+        let mut found = VerifiedVersion {
+            version,
+            has_commit: false,
+            checkpoints: 0,
+            compacted: 0,
+            has_checksum: false,
+            problems: Vec::new(),
+        };
         if !catalog.has_right_totals() {
             let text = format!(
                 "the catalog's totals are {} files of {} bytes, its files are {} of {}",
@@ -83,6 +91,7 @@ impl<'a, D: Database> Verifier<'a, D> {
         } else {
             self.follow(version, &mut found).await?
         };
+        self.compare_compacted(version, &mut found).await?;
         let is_base =
             is_first && self.listing.newest_checkpoint(version).is_some_and(|newest| newest.version == version);
         let has_more = self.listing.checkpoints_of(version).next().is_some() || self.has_checksum(version);
@@ -188,6 +197,39 @@ impl<'a, D: Database> Verifier<'a, D> {
         Ok((digest, changes_rules))
     }
 
+    /// The compacted logs that end with the version, where their commits are there, too.
+    async fn compare_compacted(&self, version: i64, found: &mut VerifiedVersion) -> Result<()> {
+        for (_, compacted) in self.listing.compacted().filter(|(end, _)| *end == version) {
+            let commits: Vec<LogFile> = self.listing.commits(compacted.version..=version).cloned().collect();
+            if commits.len() as i64 != version - compacted.version + 1 {
+                continue; // it stands for commits that are gone, and the version was read from it
+            }
+            found.compacted += 1;
+            let sides = match self.net_changes(commits).await {
+                Ok(ours) => self.net_changes(vec![compacted.clone()]).await.map(|theirs| ours.differences(&theirs)),
+                Err(error) => Err(error),
+            };
+            match sides {
+                Ok((0, 0)) => {}
+                Ok((files, rules)) => {
+                    let text = format!("{files} files and {rules} other actions are not those of its commits");
+                    found.problems.push(Problem::of(&compacted.name, text));
+                }
+                Err(error) => found.problems.push(unreadable(error)?),
+            }
+        }
+        Ok(())
+    }
+
+    async fn net_changes(&self, files: Vec<LogFile>) -> Result<NetChanges> {
+        let mut changes = NetChanges::default();
+        let mut pieces = read_files(self.log, files)?;
+        while let Some(piece) = pieces.next().await? {
+            changes.apply(piece.version, &piece.actions);
+        }
+        Ok(changes)
+    }
+
     async fn compare_commit(&self, version: i64, theirs: &CommitDigest, found: &mut VerifiedVersion) -> Result<()> {
         if let Some(ours) = catalog_digest(self.database, self.table, version).await?
             && !ours.is_same(theirs)
@@ -235,11 +277,15 @@ impl<'a, D: Database> Verifier<'a, D> {
             };
             let mut counts = Counts::default();
             let plan = self.listing.plan_at(version)?;
-            compare_state(self.database, at, self.log, plan, self.now_ms, &mut |difference| {
+            let mut count = |difference| {
                 counts.count(&difference);
                 Ok(())
-            })
-            .await?;
+            };
+            if let Err(error) = compare_state(self.database, at, self.log, plan, self.now_ms, &mut count).await {
+                self.was_equal = false;
+                found.problems.push(unreadable(error)?);
+                return Ok(());
+            }
             if counts.files() == 0 && (is_first || follows_checkpoint) {
                 // The checkpoint left out what it may: from here on it is as if it had not.
                 return self.take_over(at).await;

@@ -251,6 +251,27 @@ fn files_that_come_back() {
     }
 }
 
+/// A compacted log must say what its commits say together.
+#[test]
+fn compacted_logs() {
+    let (home, log) = mirrored();
+    let commits: Vec<String> =
+        (3..=5).map(|version| fs::read_to_string(log.join(commit_name(version))).unwrap()).collect();
+    let path = log.join(format!("{:020}.{:020}.compacted.json", 3, 5));
+    let compacted = commits.concat();
+    fs::write(&path, &compacted).unwrap();
+    assert_eq!(found(&verify(&home, &[]), 0)["compacted_count"], 1);
+    for wrong in [commits[..2].concat(), compacted.replace("v4/f1", "v4/x"), compacted.clone() + "{", String::new()] {
+        fs::write(&path, wrong).unwrap();
+        assert_eq!(unequal(&found(&verify(&home, &[]), 2)), [5]);
+    }
+    // Where it stands for commits that are gone, versions are read from it.
+    fs::write(&path, &compacted).unwrap();
+    (3..=5).for_each(|version| fs::remove_file(log.join(commit_name(version))).unwrap());
+    assert_eq!(unequal(&found(&verify(&home, &["--version", "..5"]), 2)), [3, 4]);
+    found(&verify(&home, &["--version", "5.."]), 0);
+}
+
 #[test]
 fn a_line_a_version() {
     let (home, _) = mirrored();
