@@ -105,24 +105,24 @@ async fn move_aside(log: &LogStore, first: i64) -> Result<Option<String>> {
     let checkpoints = LogListing::new(objects.iter().cloned());
     let mut moved: Vec<_> =
         objects.into_iter().filter(|(name, ..)| version_of(name).is_some_and(|version| version >= first)).collect();
-    let Some(kept_at) = aside(log, first, "log", 1).ok().filter(|_| !moved.is_empty()) else { return Ok(None) };
     // It may name a checkpoint that goes; readers look without it, and the mirror writes it anew.
-    if names_from(log, first).await? {
+    if !moved.is_empty() && names_from(log, first).await? {
         move_object(log, None, LAST_CHECKPOINT, 0, first).await?;
     }
     // The newest first, and a version's commit last.
     moved.sort_by_key(|(name, ..)| {
         (version_of(name), parse_file_name(name).map(|(_, kind)| kind) != Some(LogFileKind::Commit))
     });
+    let mut kept_at = None;
     for (name, _, modified_ms) in moved.into_iter().rev() {
         if let Some((version, _)) = parse_file_name(&name).filter(|(_, kind)| *kind != LogFileKind::Commit) {
             for sidecar in sidecars(log, &checkpoints, version, &name).await? {
                 move_object(log, Some(SIDECARS), &sidecar, modified_ms, first).await?;
             }
         }
-        move_object(log, None, &name, modified_ms, first).await?;
+        kept_at = move_object(log, None, &name, modified_ms, first).await?.or(kept_at);
     }
-    Ok(Some(kept_at.url().to_string()))
+    Ok(kept_at)
 }
 
 /// The folder for a loser: further ones when there are others of an earlier time.
@@ -167,24 +167,32 @@ async fn sidecars(log: &LogStore, listing: &LogListing, version: i64, name: &str
     }
 }
 
-/// Copies an object, then deletes it: whoever is killed in between does both again.
-async fn move_object(log: &LogStore, folder: Option<&str>, name: &str, modified_ms: i64, first: i64) -> Result<()> {
+/// Copies an object, then deletes it: whoever is killed in between does both again. The answer is where it went; none when
+/// another run was faster.
+async fn move_object(
+    log: &LogStore,
+    folder: Option<&str>,
+    name: &str,
+    modified_ms: i64,
+    first: i64,
+) -> Result<Option<String>> {
     let inner = |log: &LogStore| folder.map_or_else(|| Ok(log.clone()), |folder| log.child(folder));
     let from = inner(log)?;
     for number in 1..=FOLDERS {
         let content = match from.fetch(name).await {
-            // Another run was faster.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             content => content?,
         };
-        let to = inner(&aside(log, first, "log", number)?)?;
+        let kept = aside(log, first, "log", number)?;
+        let to = inner(&kept)?;
         to.make()?;
         let is_kept = match to.put_if_absent(name, content, modified_ms).await? {
             Put::Written => true,
             Put::AlreadyThere => from.fetch(name).await?.equals(to.fetch(name).await?)?,
         };
         if is_kept {
-            return from.delete(name).await;
+            from.delete(name).await?;
+            return Ok(Some(kept.url().to_string()));
         }
     }
     Err(Error::new(ErrorKind::Conflict, format!("there are {FOLDERS} other versions of {name} in _diverged"))
