@@ -5,6 +5,7 @@
 pub mod action;
 pub mod catalog;
 pub mod commit;
+pub mod diff;
 mod error;
 pub mod import;
 pub mod log;

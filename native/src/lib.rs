@@ -5,25 +5,34 @@
 mod cli;
 mod commands;
 pub mod database;
+mod diff;
 mod expand;
 pub mod host;
 mod import;
+mod log_reader;
 pub mod mirror;
 mod output;
 mod progress;
 pub mod store;
+mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use deltalakedb_core::{Error, ErrorKind};
 
 use cli::{Cli, Format};
+use commands::Found;
 use output::Output;
 
 const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
+/// What `dl diff` and `dl verify` found; their usage errors have another code than those of other commands.
+const EXIT_DRIFT: u8 = 2;
+const EXIT_LAGGING: u8 = 3;
 const EXIT_CONFLICT: u8 = 4;
+/// As in sysexits.h.
+const EXIT_USAGE_OF_COMPARISONS: u8 = 64;
 
 /// Runs the command line of the process.
 pub fn main() -> ExitCode {
@@ -45,7 +54,12 @@ pub fn main() -> ExitCode {
         }
     };
     match runtime.block_on(commands::run(cli, &output)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(found) => ExitCode::from(match found {
+            Found::Done => 0,
+            Found::Failed => EXIT_FAILED,
+            Found::Drift => EXIT_DRIFT,
+            Found::Lagging => EXIT_LAGGING,
+        }),
         Err(error) if output.is_pipe_closed() => {
             drop(error);
             ExitCode::SUCCESS
@@ -70,7 +84,14 @@ fn usage(error: &clap::Error) -> ExitCode {
         // Where nobody can read it, the exit code still tells.
         let _ = error.print();
     }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE))
+    let code = u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE);
+    ExitCode::from(if code == EXIT_USAGE && is_comparison() { EXIT_USAGE_OF_COMPARISONS } else { code })
+}
+
+/// Whether the arguments, wrong as they are, are those of a command whose exit codes tell what it found.
+fn is_comparison() -> bool {
+    let matches = Cli::command().ignore_errors(true).try_get_matches_from(std::env::args_os());
+    matches.is_ok_and(|matches| matches!(matches.subcommand_name(), Some("diff" | "verify")))
 }
 
 /// Whether arguments that could not be parsed ask for JSON.

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use serde::Serialize;
+
 use crate::Result;
 use crate::action::{Action, CommitInfo};
 use crate::catalog::Table;
@@ -78,23 +80,55 @@ impl CommitDigest {
         self.makes_same_changes(other) && info(self) == info(other)
     }
 
+    /// What people want to know of it.
+    pub fn summary(&self) -> CommitSummary {
+        let info = self.commit_info.as_ref();
+        CommitSummary {
+            operation: info.and_then(CommitInfo::operation),
+            engine_info: info.and_then(CommitInfo::engine_info),
+            timestamp_ms: info.and_then(CommitInfo::timestamp_ms),
+            added_files: self.added.len(),
+            removed_files: self.removed_count,
+        }
+    }
+
     /// Whether both commits do the same to the table, whatever they say of themselves in `commitInfo`.
     pub fn makes_same_changes(&self, other: &Self) -> bool {
         self.sum == other.sum && self.single == other.single && self.added.len() == other.added.len()
     }
 }
 
+/// A commit, as a line of a history.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CommitSummary {
+    /// As the writer named it.
+    pub operation: Option<String>,
+    /// The writer.
+    pub engine_info: Option<String>,
+    /// The writer's own time, in milliseconds since the epoch.
+    pub timestamp_ms: Option<i64>,
+    /// Its add actions.
+    pub added_files: usize,
+    /// Its remove actions.
+    pub removed_files: usize,
+}
+
 impl fmt::Display for CommitDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let info = self.commit_info.as_ref();
-        f.write_str(info.and_then(CommitInfo::operation).as_deref().unwrap_or("a commit"))?;
-        if let Some(engine) = info.and_then(CommitInfo::engine_info) {
+        self.summary().fmt(f)
+    }
+}
+
+impl fmt::Display for CommitSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.operation.as_deref().unwrap_or("a commit"))?;
+        if let Some(engine) = &self.engine_info {
             write!(f, " by {engine}")?;
         }
-        if let Some(timestamp_ms) = info.and_then(CommitInfo::timestamp_ms) {
+        if let Some(timestamp_ms) = self.timestamp_ms {
             write!(f, " at {}", crate::time::format_ms(timestamp_ms))?;
         }
-        write!(f, ", {} added, {} removed", self.added.len(), self.removed_count)
+        write!(f, ", {} added, {} removed", self.added_files, self.removed_files)
     }
 }
 

@@ -9,6 +9,6 @@ mod planner;
 mod statements;
 mod timestamps;
 
-pub use digest::{CommitDigest, catalog_digest};
+pub use digest::{CommitDigest, CommitSummary, catalog_digest};
 pub use planner::ImportPlanner;
 pub use statements::sign_of_life;

@@ -2,11 +2,12 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::action::{Action, CommitInfo, Metadata, Protocol};
+use crate::catalog::plan_drop;
 use crate::commit::write::VersionWriter;
 use crate::sql::{Batch, Limits, Statement};
 use crate::{Error, Result};
 
-use super::statements::{FINISH, FORGET, GIVE_WAY, GUARD_VERSION, sign_of_life_statements};
+use super::statements::{FINISH, FORGET, GIVE_WAY, GUARD_VERSION, TAKE_NAME, TAKE_TARGETS, sign_of_life_statements};
 use super::timestamps::in_commit_timestamp;
 
 /// Actions of one batch, at the most; and bytes of their larger texts.
@@ -291,6 +292,21 @@ impl ImportPlanner {
         }
         self.statements.push(Statement::new(FINISH, params));
         self.take_batch().unwrap_or_else(|| Batch::write(Vec::new()))
+    }
+
+    /// The last batch of an import that takes the place of the table `old`: it goes, with all that the catalog knows of it,
+    /// and the new one has its id, name, location and targets. Nothing happens when `old` is not at its version any more.
+    pub fn finish_replacing(self, old: &crate::catalog::Table) -> Batch {
+        let key = self.key;
+        let mut batch = self.finish();
+        let both: Vec<crate::sql::Value> = vec![key.into(), old.key.into()];
+        batch.statements.push(Statement::new(GUARD_VERSION, [old.key.into(), old.version.into()]));
+        batch.statements.push(Statement::new(TAKE_TARGETS, both));
+        batch.statements.extend(plan_drop(old.key));
+        let name =
+            vec![key.into(), old.table_id.as_str().into(), old.name.as_str().into(), old.location.as_str().into()];
+        batch.statements.push(Statement::new(TAKE_NAME, name));
+        batch
     }
 
     /// What is left of an incremental import, if anything.

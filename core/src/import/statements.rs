@@ -43,6 +43,12 @@ pub(super) const FORGET: [&str; 6] = [
 
 pub(super) const FINISH: &str = "UPDATE dl_tables SET earliest_version = ?2, import_id = NULL WHERE table_id = ?1";
 
+/// What a table that takes another one's place takes over from it. ?1 new table, ?2 old one; the log's targets stay known.
+pub(super) const TAKE_TARGETS: &str = "UPDATE dl_mirror_status SET table_id = ?1 WHERE table_id = ?2";
+
+/// ?1 table, ?2 id, ?3 name, ?4 location.
+pub(super) const TAKE_NAME: &str = "UPDATE dl_tables SET table_uuid = ?2, name = ?3, location = ?4 WHERE table_id = ?1";
+
 /// The batch that tells other imports that this one is alive, for when it has nothing else to write for a while. It
 /// fails when another import has taken the table over.
 pub fn sign_of_life(key: i64, import_id: &str) -> Batch {

@@ -34,6 +34,8 @@ pub struct LogListing {
     pub(super) compacted: BTreeMap<i64, Vec<(i64, LogFile)>>,
     /// The best complete checkpoint of a version.
     pub(super) checkpoints: BTreeMap<i64, Checkpoint>,
+    /// Others of the same versions.
+    further_checkpoints: Vec<Checkpoint>,
     /// The versions that have a checksum, which no reader needs.
     checksums: BTreeSet<i64>,
 }
@@ -59,9 +61,11 @@ impl LogListing {
             }
         }
         for (version, files) in candidates {
-            if let Some(files) = complete_checkpoint(files) {
-                listing.checkpoints.insert(version, Checkpoint { version, files });
+            let mut complete = complete_checkpoints(files).into_iter().map(|files| Checkpoint { version, files });
+            if let Some(best) = complete.next() {
+                listing.checkpoints.insert(version, best);
             }
+            listing.further_checkpoints.extend(complete);
         }
         listing
     }
@@ -109,33 +113,51 @@ impl LogListing {
         self.checkpoints.get(&version)
     }
 
+    /// All complete checkpoints of a version, the one that readers take first.
+    pub fn checkpoints_of(&self, version: i64) -> impl Iterator<Item = &Checkpoint> {
+        let further = self.further_checkpoints.iter().filter(move |checkpoint| checkpoint.version == version);
+        self.checkpoints.get(&version).into_iter().chain(further)
+    }
+
+    /// The commit files of some versions, in order.
+    pub fn commits(&self, versions: std::ops::RangeInclusive<i64>) -> impl DoubleEndedIterator<Item = &LogFile> {
+        let is_empty = versions.is_empty();
+        self.commits.range(if is_empty { 0..=0 } else { versions }).map(|(_, file)| file).filter(move |_| !is_empty)
+    }
+
+    /// The compacted logs, each with its last version.
+    pub fn compacted(&self) -> impl Iterator<Item = (i64, &LogFile)> {
+        self.compacted.values().flatten().map(|(end, file)| (*end, file))
+    }
+
+    /// Whether a version has a `.crc` (protocol section "Version Checksum File").
+    pub fn has_checksum(&self, version: i64) -> bool {
+        self.checksums.contains(&version)
+    }
+
     /// The commit file of a version.
     pub fn commit(&self, version: i64) -> Option<&LogFile> {
         self.commits.get(&version)
     }
 }
 
-/// One complete checkpoint of those that a version has: a single file if there is one, else all parts
+/// The complete checkpoints of a version, the best one first: single files, then those of which all parts are there
 /// (protocol: readers must ignore a multi-part checkpoint with missing parts).
-fn complete_checkpoint(files: Vec<LogFile>) -> Option<Vec<LogFile>> {
+fn complete_checkpoints(files: Vec<LogFile>) -> Vec<Vec<LogFile>> {
     let rank = |file: &LogFile| match file.kind {
         LogFileKind::ClassicCheckpoint => 0,
         LogFileKind::UuidCheckpointParquet => 1,
         LogFileKind::UuidCheckpointJson => 2,
         _ => 3,
     };
-    if let Some(single) = files.iter().filter(|file| rank(file) < 3).min_by_key(|file| (rank(file), file.name.clone()))
-    {
-        return Some(vec![single.clone()]);
-    }
+    let (mut single, parts): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| rank(file) < 3);
+    single.sort_by_key(|file| (rank(file), file.name.clone()));
     let mut by_parts: BTreeMap<u64, BTreeMap<u64, LogFile>> = BTreeMap::new();
-    for file in files {
+    for file in parts {
         if let LogFileKind::CheckpointPart { part, parts } = file.kind {
             by_parts.entry(parts).or_default().insert(part, file);
         }
     }
-    by_parts
-        .into_iter()
-        .find(|(parts, found)| found.len() as u64 == *parts)
-        .map(|(_, found)| found.into_values().collect())
+    let whole = by_parts.into_iter().filter(|(parts, found)| found.len() as u64 == *parts);
+    single.into_iter().map(|file| vec![file]).chain(whole.map(|(_, found)| found.into_values().collect())).collect()
 }

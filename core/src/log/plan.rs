@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Checkpoint, LogFile, LogListing};
+use super::{Checkpoint, LogFile, LogListing, MAX_VERSION};
 use crate::{Error, ErrorKind, Result};
 
 /// How much of a log is wanted.
@@ -55,6 +55,54 @@ impl LogListing {
             HistoryMode::Full => self.plan_full(latest),
         }
         .ok_or_else(|| self.gap(latest))
+    }
+
+    /// What a reader reads to know the state at `version`: the newest checkpoint from which commits lead there, and those.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) when the log does not lead there, with the versions that it does lead to.
+    pub fn plan_at(&self, version: i64) -> Result<LogPlan> {
+        let is_known = (0..=self.latest_version().unwrap_or(-1)).contains(&version);
+        let plan = if is_known { self.plan_state(version) } else { None };
+        let mut plan = plan.ok_or_else(|| self.not_readable(version))?;
+        // The checkpoint holds what its own commit did.
+        let begins = plan.checkpoint.as_ref().map_or(-1, |checkpoint| checkpoint.version);
+        plan.steps.retain(|step| step.version > begins);
+        Ok(plan)
+    }
+
+    fn not_readable(&self, version: i64) -> Error {
+        let range = match (self.oldest_readable(), self.newest_readable(MAX_VERSION)) {
+            (Some(first), Some(last)) => format!("it can be read from version {first} to {last}"),
+            _ => "it can be read at none".to_owned(),
+        };
+        Error::new(ErrorKind::NotFound, format!("the log does not lead to version {version}; {range}")).version(version)
+    }
+
+    /// The oldest version that the log leads to.
+    pub fn oldest_readable(&self) -> Option<i64> {
+        let checkpoint = self.checkpoints.keys().next().copied();
+        if self.commits.contains_key(&0) {
+            return Some(0);
+        }
+        let compacted = self.compacted.get(&0).into_iter().flatten().map(|(end, _)| *end).min();
+        [checkpoint, compacted].into_iter().flatten().min()
+    }
+
+    /// The newest version up to `at_most` that the log leads to.
+    pub fn newest_readable(&self, at_most: i64) -> Option<i64> {
+        let begin = self.checkpoints.range(..=at_most).next_back().map(|(&version, _)| version);
+        let mut version = begin.unwrap_or(-1);
+        while version < at_most {
+            let compacted = self.compacted.get(&(version + 1)).into_iter().flatten();
+            let commit = self.commits.get(&(version + 1)).map(|file| file.version);
+            let step = commit.or(compacted.map(|(end, _)| *end).filter(|&end| end <= at_most).max());
+            match step {
+                Some(next) => version = next,
+                None => break,
+            }
+        }
+        (version >= 0).then_some(version)
     }
 
     /// The commits after `version`, which the caller already has.
@@ -235,6 +283,32 @@ mod tests {
             Err(error) => format!("{}: {error}", error.kind().as_str()),
         };
         assert!(shown.starts_with(expected), "{names:?}: expected {expected}, found {shown}");
+    }
+
+    #[test]
+    fn states_of_any_version() {
+        let names = ["3.json", "4.json", "4.checkpoint.parquet", "5.json", "6.json", "8.json", "2.checkpoint.parquet"];
+        let log = listing(&names);
+        let shown = |version| match log.plan_at(version) {
+            Ok(plan) => {
+                let steps: Vec<_> = plan.steps.iter().map(|step| step.version).collect();
+                format!("c{} {steps:?}", plan.checkpoint.map_or(-1, |checkpoint| checkpoint.version))
+            }
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(shown(2), "c2 []");
+        assert_eq!(shown(3), "c2 [3]");
+        assert_eq!(shown(4), "c4 []");
+        assert_eq!(shown(6), "c4 [5, 6]");
+        for version in [-1, 0, 1, 7, 8, 9, i64::MAX] {
+            let range = "it can be read from version 2 to 6";
+            assert_eq!(shown(version), format!("the log does not lead to version {version}; {range}"));
+        }
+        assert_eq!(log.newest_readable(5), Some(5));
+        assert_eq!(log.newest_readable(1), None);
+        assert_eq!(listing(&["0.json", "1.2.compacted.json", "3.json"]).newest_readable(9), Some(3));
+        assert_eq!(listing(&["0.json", "1.2.compacted.json", "3.json"]).newest_readable(1), Some(0));
+        assert_eq!(listing(&[]).oldest_readable(), None);
     }
 
     #[test]

@@ -12,6 +12,14 @@ FROM dl_add_files
 WHERE file_id > ?1 AND file_id < ?2 AND version <= ?3 AND (removed_version IS NULL OR removed_version > ?3)
 ORDER BY file_id LIMIT ?4";
 
+/// The file of a path and vector. ?1 table, ?2 path, ?3 vector, ?4 version.
+pub(crate) const FILE_OF_PATH: &str = "
+SELECT file_id, path, size, modification_time, data_change, partition_values, stats, deletion_vector, tags,
+  base_row_id, default_row_commit_version, clustering_provider, extra
+FROM dl_add_files
+WHERE table_id = ?1 AND path = ?2 AND dv_id = ?3 AND version <= ?4 AND (removed_version IS NULL OR removed_version > ?4)
+ORDER BY version DESC LIMIT 1";
+
 /// The columns of a query that [`add_from_row`] reads, after its first.
 pub(crate) const ADD_COLUMNS: usize = 13;
 

@@ -3,7 +3,7 @@
 mod files;
 mod history;
 
-pub(crate) use files::add_from_row;
+pub(crate) use files::{ADD_COLUMNS, FILE_OF_PATH, add_from_row};
 pub use files::{FileCursor, FilePage, files};
 pub use history::{HistoryEntry, HistoryPage, history};
 

@@ -3,7 +3,8 @@
 
 /// Of `dl` itself.
 pub(super) const DL: &str = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage, 4 a commit that lost to another one.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 4 a commit that lost to another one;
+of `dl diff` and `dl verify` 2 and 3 tell what they found, and 64 is wrong usage.
 Messages go to standard error; with --format json an error is JSON, too.
 
 Begin with:
@@ -82,3 +83,58 @@ Examples:
     dl sweep --database catalog.db --older-than 3600
 
 Exit codes: 0 done, whether anything was left or not; 1 failed; 2 wrong usage."#;
+
+pub(super) const DIFF: &str = r#"Compared are the files with all their fields, protocol, metadata, transactions and
+domains; and the commits since the log's newest checkpoint, or since the histories
+diverge. Numbers are compared by value (1 is 1.0), maps in any order. `dataChange`,
+tombstones, expired transactions, and what a checkpoint may leave out are no drift.
+
+The report has the first differences and how many there are; --format ndjson
+prints each on a line, then the summary.
+
+Where another writer committed to the log on top of the catalog's history, `dl
+import --incremental` takes that in. Where both went on, --resolve decides; stop the
+log's other writers first. What loses is kept in `_diverged` beside `_delta_log`, as
+the files of a log.
+
+Metrics, labelled with table and target: dl_diff_compared, dl_diff_equal,
+dl_diff_drift, dl_diff_diverged, dl_diff_unreadable (each 0 or 1);
+dl_diff_lag_seconds; dl_diff_lag_versions; dl_diff_catalog_version,
+dl_diff_log_version, dl_diff_compared_version; dl_diff_files_in_catalog_only,
+dl_diff_files_in_log_only, dl_diff_files_different; dl_diff_rules_different;
+dl_diff_foreign_commits.
+
+Examples:
+  Every minute, as by cron, for Prometheus:
+
+    dl diff --database catalog.db --table events --metrics-format prometheus
+
+  Fail when the log is more than five minutes behind:
+
+    dl diff --database catalog.db --table events --lag-threshold-seconds 300
+
+Exit codes:
+  0   equal, up to the thresholds
+  1   the comparison failed; with --all: of a table
+  2   drift: files or other state differ, or the log has commits of others
+  3   equal, but the log is behind for longer than its threshold
+  64  wrong usage"#;
+
+pub(super) const VERIFY: &str = r#"Each version is read as engines read it: from the newest checkpoint at or before it,
+and the commits after. Its files, protocol, metadata, transactions and domains must be
+those of the catalog's snapshot, its commit must say the same, and so must every
+checkpoint, compacted log, `.crc` and `_last_checkpoint` that is there. Commits that
+were cleaned up behind a checkpoint are not missed. --format ndjson prints a line a
+version.
+
+Examples:
+
+    dl verify --database catalog.db --table events
+    dl verify --database catalog.db --table events --last 1
+    dl verify --database catalog.db --table events --version 2..5
+
+Exit codes:
+  0   equal, at each version
+  1   failed; with --all: for a table
+  2   not equal
+  64  wrong usage"#;

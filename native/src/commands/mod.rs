@@ -2,6 +2,7 @@
 
 mod catalog;
 mod commit;
+mod diff;
 mod files;
 mod import;
 mod input;
@@ -11,19 +12,35 @@ mod show;
 mod sweep;
 mod targets;
 mod transaction;
+mod verify;
 
 use deltalakedb_core::Result;
-use deltalakedb_core::catalog::TableSelector;
+use deltalakedb_core::catalog::{Table, TableSelector, find_table, list_tables};
 use deltalakedb_core::commit::Host;
 use deltalakedb_core::snapshot::At;
+use deltalakedb_core::sql::Database;
 
 use crate::cli::{self, Cli, Command};
 use crate::host::SystemHost;
 use crate::output::Output;
 
+/// What a command comes to, where it did not end with an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Found {
+    Done,
+    /// Equal, but the log is behind for longer than it may.
+    Lagging,
+    /// Catalog and log differ.
+    Drift,
+    /// For a table of several; the error was printed.
+    Failed,
+}
+
 /// Runs a command.
-pub(crate) async fn run(cli: Cli, output: &Output) -> Result<()> {
+pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Found> {
     match cli.command {
+        Command::Diff(args) => return diff::run(args, output).await,
+        Command::Verify(args) => return verify::run(args, output).await,
         Command::Import(args) => import::run(args, output).await,
         Command::Tables(args) => catalog::tables(args, output).await,
         Command::Drop(args) => catalog::drop(args, output).await,
@@ -39,6 +56,15 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<()> {
         Command::Mirror(args) => mirror::run(args, output).await,
         Command::Targets(args) => targets::run(args, output).await,
     }
+    .map(|()| Found::Done)
+}
+
+/// The tables that a comparison is about.
+async fn compared_tables(database: &impl Database, args: &cli::Compared) -> Result<Vec<Table>> {
+    if args.all {
+        return list_tables(database).await;
+    }
+    Ok(vec![find_table(database, &selector(args.table.as_deref())).await?])
 }
 
 fn selector(table: Option<&str>) -> TableSelector {

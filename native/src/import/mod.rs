@@ -11,13 +11,13 @@ use deltalakedb_core::catalog::{
 use deltalakedb_core::import::{ImportPlanner, sign_of_life};
 use deltalakedb_core::log::{HistoryMode, LogListing, LogPlan};
 use deltalakedb_core::snapshot::{At, snapshot};
-use deltalakedb_core::sql::Database;
+use deltalakedb_core::sql::{Batch, Database};
 use deltalakedb_core::{Error, ErrorKind, Result};
 use uuid::Uuid;
 
 use agreement::check_agreement;
 pub(crate) use agreement::{disagreement, log_digest, read_actions};
-pub(crate) use reader::sidecar_name;
+pub(crate) use reader::{FETCHES, PIECE, READER_STACK_BYTES, sidecar_name, without_sidecar};
 use reader::{read_increment, read_plan, run};
 
 use crate::database::SqliteDatabase;
@@ -54,20 +54,62 @@ pub(crate) async fn import_table(
     location: String,
     output: &Output,
 ) -> Result<Imported> {
-    let registration =
-        Registration { import_id: Uuid::new_v4().to_string(), table_id: Uuid::new_v4().to_string(), name, location };
-    let key = begin(database, &registration, output).await?;
+    let shown = name.clone();
+    import_as(database, log, plan, new_registration(name, location), &shown, output, ImportPlanner::finish).await
+}
+
+/// Takes a log's table in anew, in the place of `old`, unless that is not at its version any more. Until it is whole nobody
+/// sees it, and `old` stays; killed and run again it begins anew.
+pub(crate) async fn import_in_place_of(
+    database: &SqliteDatabase,
+    log: &LogStore,
+    plan: LogPlan,
+    old: Table,
+    output: &Output,
+) -> Result<Imported> {
+    // Names that no other table can have: control characters and fragments are refused in them.
+    let name = format!("\u{1}{}", old.table_id);
+    let location = format!("{}#{}", old.location, old.table_id);
+    let shown = old.name.clone();
+    let last = move |planner: ImportPlanner| planner.finish_replacing(&old);
+    let imported = import_as(database, log, plan, new_registration(name, location), &shown, output, last).await;
+    imported.map_err(|error| {
+        if error.kind() != ErrorKind::Conflict {
+            return error;
+        }
+        Error::new(ErrorKind::Conflict, "the table was committed to meanwhile, or is being taken in by another process")
+            .context(format!("importing {}", log.url()))
+            .table(shown)
+            .hint("run this again; the table is as it was")
+    })
+}
+
+fn new_registration(name: String, location: String) -> Registration {
+    Registration { import_id: Uuid::new_v4().to_string(), table_id: Uuid::new_v4().to_string(), name, location }
+}
+
+/// `shown` is the name for people; `last` makes the last batch.
+async fn import_as(
+    database: &SqliteDatabase,
+    log: &LogStore,
+    plan: LogPlan,
+    registration: Registration,
+    shown: &str,
+    output: &Output,
+    last: impl FnOnce(ImportPlanner) -> Batch + Send + 'static,
+) -> Result<Imported> {
+    let key = begin(database, &registration, output).await.map_err(|error| error.table(shown))?;
     let planner = ImportPlanner::new(key, registration.import_id.clone(), plan.earliest_version, database.limits());
-    let bar = bytes_bar(plan_bytes(&plan), &format!("importing {}", registration.name));
+    let bar = bytes_bar(plan_bytes(&plan), &format!("importing {shown}"));
     let heartbeat = sign_of_life(key, &registration.import_id);
-    let result = run(database, log, bar, Some(heartbeat), move |reader| read_plan(reader, &plan, planner)).await;
+    let result = run(database, log, bar, Some(heartbeat), move |reader| read_plan(reader, &plan, planner, last)).await;
     if let Err(error) = result {
         // What the import had written is nobody's; a later import would sweep it, too.
         if let Ok(Registered::Held(unfinished)) = register(database, &registration).await {
             let _ = take_over_own(database, &unfinished, &registration).await;
         }
-        let error = superseded(error, &registration).context(format!("importing {}", log.url()));
-        return Err(error.table(registration.name));
+        let error = superseded(error, shown).context(format!("importing {}", log.url()));
+        return Err(error.table(shown));
     }
     let table = find_table(database, &TableSelector::Key(key)).await?;
     Ok(Imported { versions_imported: table.version - table.earliest_version + 1, table })
@@ -111,10 +153,10 @@ async fn begin(database: &SqliteDatabase, registration: &Registration, output: &
     }
 }
 
-fn superseded(error: Error, registration: &Registration) -> Error {
+fn superseded(error: Error, shown: &str) -> Error {
     if error.kind() == ErrorKind::Conflict {
         return Error::new(ErrorKind::Conflict, "another import took the table over, or the table was dropped")
-            .table(registration.name.clone())
+            .table(shown)
             .hint("`dl tables` shows what is there");
     }
     error

@@ -15,11 +15,11 @@ use crate::database::SqliteDatabase;
 use crate::store::{Fetched, LogStore};
 
 /// Actions that are handed on at once.
-const PIECE: usize = 1024;
+pub(crate) const PIECE: usize = 1024;
 /// Of its address space, not of its memory: a deeply nested Parquet schema is read by recursion.
-const READER_STACK_BYTES: usize = 256 << 20;
+pub(crate) const READER_STACK_BYTES: usize = 256 << 20;
 /// Objects that are fetched from a store at the same time.
-const FETCHES: usize = 8;
+pub(crate) const FETCHES: usize = 8;
 /// An import without a batch to write, as during a long download, gives a sign of life so often.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
@@ -106,7 +106,13 @@ impl Reader {
     }
 }
 
-pub(super) fn read_plan(reader: &mut Reader, plan: &LogPlan, mut planner: ImportPlanner) -> Result<()> {
+/// `last` makes the last batch.
+pub(super) fn read_plan(
+    reader: &mut Reader,
+    plan: &LogPlan,
+    mut planner: ImportPlanner,
+    last: impl FnOnce(ImportPlanner) -> Batch,
+) -> Result<()> {
     if let Some(checkpoint) = &plan.checkpoint {
         let first = &checkpoint.files[0];
         planner.begin_checkpoint(checkpoint.version, &first.name);
@@ -120,7 +126,7 @@ pub(super) fn read_plan(reader: &mut Reader, plan: &LogPlan, mut planner: Import
         reader.send(planner.end_checkpoint(own_commit_follows || is_base_only, first.modified_ms)?)?;
     }
     read_steps(reader, &plan.steps, &mut planner)?;
-    reader.send(Some(planner.finish()))
+    reader.send(Some(last(planner)))
 }
 
 pub(super) fn read_increment(reader: &mut Reader, steps: &[Step], mut planner: ImportPlanner) -> Result<()> {
@@ -187,18 +193,21 @@ fn read_checkpoint(reader: &Reader, name: &str, is_json: bool, planner: &mut Imp
         }
     }
     for sidecar in sidecars {
-        let content = reader.fetch(&sidecar).map_err(|error| {
-            let kind = if error.kind() == ErrorKind::NotFound { ErrorKind::Corrupt } else { error.kind() };
-            let hint = error.hint_text().filter(|_| kind != ErrorKind::Corrupt).unwrap_or(RESTORE_CHECKPOINT);
-            Error::new(kind, format!("the checkpoint {name} needs its sidecar {sidecar}: {error}"))
-                .path(&sidecar)
-                .hint(hint)
-        })?;
+        let content = reader.fetch(&sidecar).map_err(|error| without_sidecar(name, &sidecar, &error))?;
         for actions in content.checkpoint(&sidecar)? {
             reader.send(planner.actions(actions?)?)?;
         }
     }
     Ok(())
+}
+
+/// A sidecar that cannot be fetched.
+pub(crate) fn without_sidecar(checkpoint: &str, sidecar: &str, error: &Error) -> Error {
+    let kind = if error.kind() == ErrorKind::NotFound { ErrorKind::Corrupt } else { error.kind() };
+    let hint = error.hint_text().filter(|_| kind != ErrorKind::Corrupt).unwrap_or(RESTORE_CHECKPOINT);
+    Error::new(kind, format!("the checkpoint {checkpoint} needs its sidecar {sidecar}: {error}"))
+        .path(sidecar)
+        .hint(hint)
 }
 
 /// The object of a sidecar: a name in `_sidecars`, or an absolute URI that ends there.

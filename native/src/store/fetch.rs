@@ -94,6 +94,18 @@ impl Fetched {
         }
     }
 
+    /// Whether both hold the same bytes.
+    pub(crate) async fn equals(self, other: Self) -> Result<bool> {
+        let (mut one, mut other) = (self.into_chunks(1 << 20), other.into_chunks(1 << 20));
+        loop {
+            match (one.next().await?, other.next().await?) {
+                (None, None) => return Ok(true),
+                (one, other) if one != other => return Ok(false),
+                _ => {}
+            }
+        }
+    }
+
     /// The sidecars that a Parquet checkpoint called `name` names.
     pub(crate) fn sidecars(self, name: &str) -> Result<CheckpointReader> {
         match self {

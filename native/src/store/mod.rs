@@ -107,13 +107,39 @@ impl LogStore {
     pub async fn of_table(argument: &str, stores: &Stores) -> Result<Self> {
         let named = Self::open("--target", argument, stores)?;
         let log = if named.url.path().ends_with("/_delta_log") { named } else { named.child("_delta_log")? };
-        if let Place::Folder(folder) = &log.place {
-            let made = |folder: &FilePath| {
-                std::fs::create_dir_all(folder).map_err(|error| local::io_error("making", folder, &error))
-            };
-            on(folder, made).await?;
-        }
+        log.make().await?;
         Ok(log)
+    }
+
+    /// The log in the table's folder `argument`, or the log that it names; nothing is made.
+    pub(crate) fn of_target(argument: &str, stores: &Stores) -> Result<Self> {
+        let named = Self::open("--target", argument, stores)?;
+        if named.url.path().ends_with("/_delta_log") { Ok(named) } else { named.child("_delta_log") }
+    }
+
+    /// The log of another folder in the folder that holds this log.
+    pub(crate) fn beside(&self, folder: &str) -> Result<Self> {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().pop();
+        }
+        let place = match &self.place {
+            Place::Folder(log) => Place::Folder(log.parent().unwrap_or(log).to_owned()),
+            Place::Store(objects) => Place::Store(objects.parent()),
+        };
+        let parent = LogStore { url, place };
+        folder.split('/').chain(["_delta_log"]).try_fold(parent, |inner, name| inner.child(name))
+    }
+
+    /// Makes the folder of a log on this machine.
+    pub(crate) async fn make(&self) -> Result<()> {
+        let made = |folder: &FilePath| {
+            std::fs::create_dir_all(folder).map_err(|error| local::io_error("making", folder, &error))
+        };
+        match &self.place {
+            Place::Folder(folder) => on(folder, made).await,
+            Place::Store(_) => Ok(()),
+        }
     }
 
     fn open(what: &str, argument: &str, stores: &Stores) -> Result<Self> {
@@ -128,7 +154,8 @@ impl LogStore {
         Ok(LogStore { url, place: Place::Store(Objects { client, prefix }) })
     }
 
-    fn child(&self, name: &str) -> Result<Self> {
+    /// A folder in this one.
+    pub(crate) fn child(&self, name: &str) -> Result<Self> {
         let mut url = self.url.clone();
         url.path_segments_mut()
             .map_err(|()| Error::invalid(format!("{} cannot hold a log", self.url)))?

@@ -32,6 +32,13 @@ impl Objects {
         Objects { client: self.client.clone(), prefix: self.prefix.clone().join(name) }
     }
 
+    /// The folder that holds this one.
+    pub(super) fn parent(&self) -> Self {
+        let parts: Vec<_> = self.prefix.parts().collect();
+        let parent = parts.iter().take(parts.len().saturating_sub(1)).cloned();
+        Objects { client: self.client.clone(), prefix: Path::from_iter(parent) }
+    }
+
     pub(super) fn path(&self, name: &str) -> Result<Path> {
         check_name(name)?;
         let name = Path::parse(name).map_err(|error| Error::corrupt(format!("`{name}` names no object: {error}")))?;

@@ -37,9 +37,13 @@ fn home(tables: &[&str]) -> Home {
 
 #[test]
 fn the_examples_of_help_can_be_run() {
-    for (command, tables) in
-        [("commit", &["events"][..]), ("transaction", &["orders", "stock"]), ("sweep", &["events"])]
-    {
+    for (command, tables) in [
+        ("commit", &["events"][..]),
+        ("transaction", &["orders", "stock"]),
+        ("sweep", &["events"]),
+        ("diff", &["events"]),
+        ("verify", &["events"]),
+    ] {
         let help = help(command);
         let (_, examples) = help.split_once("Example").unwrap_or_else(|| panic!("dl {command} has no example"));
         let (examples, codes) = examples.split_once("Exit codes").unwrap();

@@ -1,0 +1,190 @@
+//! Reading a log back, version by version, and comparing it with the catalog.
+
+mod checksum;
+mod problem;
+mod versions;
+
+pub(crate) use problem::Problem;
+pub(crate) use versions::{VerifiedVersion, Verifier};
+
+use deltalakedb_core::catalog::{Table, TableSelector};
+use deltalakedb_core::diff::{Counts, LogState, catalog_versions, rule_differences};
+use deltalakedb_core::log::{Checkpoint, LogPlan};
+use deltalakedb_core::mirror::LastCheckpoint;
+use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
+use deltalakedb_core::sql::Database;
+use deltalakedb_core::{Error, ErrorKind, Result};
+
+use crate::cli::VersionRange;
+use crate::diff::{compare_state, list_target, read_state};
+use crate::store::LogStore;
+
+/// Which versions to look at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) last: Option<i64>,
+    pub(crate) range: Option<VersionRange>,
+}
+
+/// What was looked at, and what is wrong.
+pub(crate) struct Verified {
+    pub(crate) table: Table,
+    pub(crate) target: String,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) checkpoints: u64,
+    pub(crate) compacted: u64,
+    pub(crate) checksums: u64,
+    /// Versions at which something is wrong.
+    pub(crate) unequal_versions: u64,
+    /// What is wrong with the log as a whole.
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl Verified {
+    pub(crate) fn is_equal(&self) -> bool {
+        self.unequal_versions == 0 && self.problems.is_empty()
+    }
+}
+
+/// Compares a log with the catalog at each version; `on_version` is called for each, `begin` before with their number.
+///
+/// # Errors
+/// [`NotFound`](ErrorKind::NotFound) when there is no log, or no version of those wanted in the catalog; those of the
+/// database and the store. What is wrong in the log is no error.
+pub(crate) async fn verify(
+    database: &impl Database,
+    table: &Table,
+    log: &LogStore,
+    wanted: Wanted,
+    now_ms: i64,
+    begin: impl FnOnce(u64),
+    on_version: &mut impl FnMut(&VerifiedVersion) -> Result<()>,
+) -> Result<Verified> {
+    // The catalog before the log, which may have gone on meanwhile.
+    let selector = TableSelector::Key(table.key);
+    let latest = snapshot(database, &selector, At::Latest).await?;
+    let table = &latest.table;
+    let listing = list_target(log).await?;
+    let mut problems = Vec::new();
+    let readable = listing.oldest_readable().unwrap_or(i64::MAX);
+    let (asked_first, last) = asked(table, wanted)?;
+    let first = asked_first.max(if wanted.range.is_none_or(|range| range.first.is_none()) { readable } else { 0 });
+    if first > last {
+        let text = format!("the log can be read from version {readable} on, the catalog ends at {}", table.version);
+        problems.push(Problem::of_log(text));
+    }
+    if let (None, Some(ahead)) = (wanted.range, listing.latest_version().filter(|&version| version > table.version)) {
+        let text = format!("the log goes on to version {ahead}, the catalog ends at {}", table.version);
+        problems.push(Problem::of_log(text));
+    }
+    let mut verified = Verified {
+        table: table.clone(),
+        target: log.url().to_string(),
+        first,
+        last,
+        checkpoints: 0,
+        compacted: 0,
+        checksums: 0,
+        unequal_versions: 0,
+        problems,
+    };
+    if first <= last {
+        begin((last - first + 1).unsigned_abs());
+        let catalog = catalog_versions(database, table, first..=last, |_| ()).await?;
+        let mut verifier = Verifier::new(database, table, log, &listing, now_ms, first..=last);
+        for version in &catalog {
+            let found = verifier.verify(version).await?;
+            verified.checkpoints += found.checkpoints;
+            verified.compacted += found.compacted;
+            verified.checksums += u64::from(found.has_checksum);
+            verified.unequal_versions += u64::from(!found.problems.is_empty());
+            on_version(&found)?;
+        }
+    }
+    verified.problems.extend(check_last_checkpoint(log).await?);
+    Ok(verified)
+}
+
+fn asked(table: &Table, wanted: Wanted) -> Result<(i64, i64)> {
+    let (earliest, latest) = (table.earliest_version, table.version);
+    let Some(range) = wanted.range else {
+        let first = wanted.last.map_or(earliest, |count| earliest.max(latest - count + 1));
+        return Ok((first, latest));
+    };
+    let (first, last) = (range.first.unwrap_or(earliest), range.last.unwrap_or(latest));
+    if first < earliest || last > latest || first > last {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("the catalog has the versions {earliest} to {latest}, not all from {first} to {last}"),
+        )
+        .table(&table.name)
+        .hint("`dl history` lists the versions"));
+    }
+    Ok((first, last))
+}
+
+/// What differs between a checkpoint, alone, and the catalog.
+async fn compare_checkpoint(
+    database: &impl Database,
+    catalog: &Snapshot,
+    files: &deltalakedb_core::diff::FileSum,
+    log: &LogStore,
+    checkpoint: &Checkpoint,
+    now_ms: i64,
+) -> Result<(Counts, LogState)> {
+    let version = checkpoint.version;
+    let plan = LogPlan {
+        checkpoint: Some(checkpoint.clone()),
+        steps: Vec::new(),
+        earliest_version: version,
+        latest_version: version,
+    };
+    let state = read_state(log, &plan).await?;
+    let mut counts = Counts::default();
+    if state.files() == *files {
+        rule_differences(catalog, &state, now_ms).iter().for_each(|difference| counts.count(difference));
+        return Ok((counts, state));
+    }
+    // A checkpoint may leave something out: what it is takes a closer look.
+    compare_state(database, catalog, log, plan, now_ms, &mut |difference| {
+        counts.count(&difference);
+        Ok(())
+    })
+    .await?;
+    Ok((counts, state))
+}
+
+/// `_last_checkpoint` must name a checkpoint that is there, and its size.
+async fn check_last_checkpoint(log: &LogStore) -> Result<Option<Problem>> {
+    const NAME: &str = "_last_checkpoint";
+    let mut text = Vec::new();
+    match log.fetch(NAME).await {
+        Ok(content) => content.for_each_line(|_, line| {
+            text.extend_from_slice(line);
+            Ok(())
+        })?,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let last: LastCheckpoint = match serde_json::from_slice(&text) {
+        Ok(last) => last,
+        Err(error) => return Ok(Some(Problem::of(NAME, format!("it cannot be read: {error}")))),
+    };
+    // Listed anew: a mirror may have written both since.
+    let listing = list_target(log).await?;
+    let Some(checkpoint) = listing.checkpoints_of(last.version).next() else {
+        let text = format!("it names a checkpoint of version {}, which is not there", last.version);
+        return Ok(Some(Problem::of(NAME, text)));
+    };
+    let bytes: u64 = checkpoint.files.iter().map(|file| file.size).sum();
+    let is_plain = listing.checkpoints_of(last.version).count() == 1 && checkpoint.files.len() == 1;
+    match last.size_in_bytes {
+        // Of a V2 checkpoint the sidecars count, too.
+        Some(told) if is_plain && u64::try_from(told).is_ok_and(|told| told < bytes) => Ok(Some(Problem::of(
+            NAME,
+            format!("it tells {told} bytes of the checkpoint of version {}, which has {bytes}", last.version),
+        ))),
+        _ => Ok(None),
+    }
+}
