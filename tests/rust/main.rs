@@ -13,6 +13,7 @@ mod incremental_imports;
 mod int96_statistics;
 mod large_commits;
 mod large_kept_paths;
+mod large_pages;
 mod log_corpus;
 mod model;
 mod replay_laws;

@@ -106,7 +106,8 @@ impl Staged {
                 self.removes_only_data &= remove.data_change;
                 self.changes_data |= remove.data_change;
             }
-            _ => self.cdc_count += 1,
+            Action::Cdc(_) => self.cdc_count += 1,
+            _ => {}
         }
     }
 }
@@ -166,6 +167,7 @@ pub struct LargeCommit<'a, D, H> {
 
 /// A page that may be written in part.
 struct FailedPage {
+    /// Of its actions in their order, as its parts are.
     digest: Digest,
     /// Its parts that are, each of [`BATCH_ACTIONS`].
     written: usize,
@@ -247,17 +249,23 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
     /// which only an import brings in, is removed in the page that adds it again, or before.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for what the table's rules forbid, for a second action on a file, or for another
-    /// page than the one that failed; [`NotFound`](ErrorKind::NotFound) when the commit was swept or begun anew and has
+    /// [`Invalid`](ErrorKind::Invalid) for what the table's rules forbid, for an action that is none on a file, for a
+    /// second one on a file, or for another page than the one that failed; [`NotFound`](ErrorKind::NotFound) when the commit was swept or begun anew and has
     /// not happened, or its table was dropped; those of the database.
     pub async fn write(&mut self, actions: &[Action]) -> Result<()> {
+        let name = self.state.table.name.clone();
+        let refused = |error: Error| error.context(format!("committing to table {}", quoted(&name))).table(&name);
+        if let Some(other) = actions.iter().find(|action| !is_file(action)) {
+            return Err(refused(
+                Error::invalid(format!("a page of files has the action `{}`", other.name()))
+                    .hint("begin the commit with what is no action on a file: `add`, `remove` or `cdc`"),
+            ));
+        }
         if self.has_happened {
             actions.iter().for_each(|action| self.staged.note(action));
             return Ok(());
         }
-        let name = self.state.table.name.clone();
-        let refused = |error: Error| error.context(format!("committing to table {}", quoted(&name))).table(&name);
-        let digest = Digest::of_actions(actions);
+        let digest = Digest::of_sequence(actions);
         let written = match &self.failed {
             Some(failed) if failed.digest != digest => {
                 return Err(refused(
