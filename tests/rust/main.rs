@@ -17,5 +17,6 @@ mod large_pages;
 mod log_corpus;
 mod model;
 mod replay_laws;
+mod restored_tables;
 mod row_tracking;
 mod transactions;

@@ -14,12 +14,13 @@ use crate::{Error, Result};
 use super::added_files::{UnusualFiles, added_guards};
 use super::check::{Past, check, check_rest, operation_of, refuses_vectors};
 use super::digest::Digest;
-use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, GUARD_ROW_IDS_DIFFER, file_guards, guards, had_schema};
+use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, GUARD_ROW_IDS_DIFFER, file_guards, guards};
 use super::info::commit_info;
 use super::intent::{Intent, past_of, rows};
 use super::large::{Staged, statements as large};
 use super::physical_names;
 use super::request::CommitRequest;
+use super::restored;
 use super::totals::Totals;
 use super::write::{RowIds, VersionStart, VersionWriter};
 
@@ -257,7 +258,7 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     })?];
     statements.extend(guards(state, &intent, now_ms, limits));
     if intent.had_schema {
-        statements.push(had_schema(key, metadata));
+        statements.push(restored::schema_guard(part));
     }
     statements.extend(physical_names::guard(key, &intent, limits));
     if let Some(staged) = &part.staged {
@@ -275,6 +276,9 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     if let Some(staged) = &part.staged {
         statements.extend(writer.staged(staged));
         statements.push(staged.end());
+    }
+    if intent.had_schema {
+        statements.push(restored::files_guard(part));
     }
     statements.extend(writer.high_water_mark());
     let had_timestamps = in_commit_timestamps_enabled(&state.metadata, &state.protocol);
