@@ -180,6 +180,18 @@ fn protocol_and_properties() -> Vec<(&'static str, Vec<u8>)> {
         ("a feature by a property", of(&[with_properties(json!({ "delta.feature.clustering": "supported" }))])),
         ("a time in words", of(&[json!({ "commitInfo": { "timestamp": "noon" } }), add("b")])),
         ("an operation that is a number", of(&[json!({ "commitInfo": { "operation": 1 } }), add("b")])),
+        ("an operation without a name", of(&[json!({ "commitInfo": { "operation": "" } }), add("b")])),
+        ("an operation of blanks", of(&[json!({ "commitInfo": { "operation": "  " } }), add("b")])),
+        ("a user who is a number", of(&[json!({ "commitInfo": { "userId": 1 } }), add("b")])),
+        ("a user's name that is none", of(&[json!({ "commitInfo": { "userName": {} } }), add("b")])),
+        ("a user's words in an object", of(&[json!({ "commitInfo": { "userMetadata": { "a": 1 } } }), add("b")])),
+        ("a cluster that is a number", of(&[json!({ "commitInfo": { "clusterId": 1 } }), add("b")])),
+        ("an isolation that nobody knows", of(&[json!({ "commitInfo": { "isolationLevel": "None" } }), add("b")])),
+        ("a version that was read below 0", of(&[json!({ "commitInfo": { "readVersion": -1 } }), add("b")])),
+        ("metrics in metrics", of(&[json!({ "commitInfo": { "operationMetrics": { "a": { "b": 1 } } } }), add("b")])),
+        ("a job that is a text", of(&[json!({ "commitInfo": { "job": "nightly" } }), add("b")])),
+        ("a notebook that is a list", of(&[json!({ "commitInfo": { "notebook": ["a"] } }), add("b")])),
+        ("tags of the commit in tags", of(&[json!({ "commitInfo": { "tags": { "a": [1] } } }), add("b")])),
         ("parameters that are a list", of(&[json!({ "commitInfo": { "operationParameters": [] } }), add("b")])),
         ("a commit that says to be one of a transaction", {
             let tags = json!({ "delta.multiTableTransaction.transactionId": "x" });
