@@ -1,6 +1,8 @@
 //! What a command reads: a file, or standard input.
 
+use std::cell::OnceCell;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
 
@@ -26,6 +28,8 @@ pub(super) struct Input {
     what: &'static str,
     file: File,
     pub(super) size_bytes: u64,
+    /// The hash of all that was read as pages, which each later reading has, too.
+    read: OnceCell<u64>,
 }
 
 impl Input {
@@ -44,7 +48,7 @@ impl Input {
             if metadata.is_file() { file } else { spool(&mut file).map_err(failed)? }
         };
         let size_bytes = file.metadata().map_err(failed)?.len();
-        Ok(Input { what, file, size_bytes, shown: shown.clone() })
+        Ok(Input { what, file, size_bytes, shown: shown.clone(), read: OnceCell::new() })
     }
 
     /// All of it.
@@ -54,13 +58,14 @@ impl Input {
         Ok(text)
     }
 
-    /// The actions in it, one a line, a page at a time; with how many bytes were read so far.
+    /// The actions in it, one a line, a page at a time; with how many bytes were read so far. A reading that is not as the
+    /// first one was, as somebody writes to the file, ends with an error.
     pub(super) fn pages(&self, page: PageSize) -> Result<impl Iterator<Item = Result<(Vec<Action>, u64)>>> {
         let mut reader = self.reader()?;
-        let (mut number, mut read_bytes, mut line) = (0, 0_u64, Vec::new());
+        let (mut number, mut read_bytes, mut line, mut hasher) = (0, 0_u64, Vec::new(), DefaultHasher::new());
         let mut next = move || -> Result<Option<(Vec<Action>, u64)>> {
             let mut actions = Vec::new();
-            let end_bytes = read_bytes + page.bytes;
+            let mut end_bytes = read_bytes + page.bytes;
             while actions.len() < page.actions && read_bytes < end_bytes {
                 line.clear();
                 let read = reader.by_ref().take(LONGEST_LINE_BYTES + 1).read_until(b'\n', &mut line);
@@ -74,9 +79,13 @@ impl Input {
                     .hint("write one action a line"));
                 }
                 match read.map_err(|error| failed(self.what, &self.shown, &error))? {
-                    0 => break,
+                    0 => {
+                        self.check_same(hasher.finish())?;
+                        break;
+                    }
                     read => read_bytes += read as u64,
                 }
+                hasher.write(&line);
                 number += 1;
                 let before = actions.len();
                 let at_line = |error: Error| error.path(&self.shown).hint(A_LINE);
@@ -84,10 +93,22 @@ impl Input {
                     .map_err(|error| at_line(Error::invalid(error.to_string())))?;
                 check_action(&actions[before..])
                     .map_err(|error| at_line(error.context(format!("line {number} of {}", self.shown))))?;
+                if actions.is_empty() {
+                    end_bytes = read_bytes + page.bytes; // nothing is held yet
+                }
             }
             Ok(if actions.is_empty() { None } else { Some((actions, read_bytes)) })
         };
         Ok(std::iter::from_fn(move || next().transpose()))
+    }
+
+    fn check_same(&self, hash: u64) -> Result<()> {
+        if *self.read.get_or_init(|| hash) == hash {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("{} changed while it was read", self.shown))
+            .path(&self.shown)
+            .hint("write all of the actions first, then commit them"))
     }
 
     fn reader(&self) -> Result<BufReader<File>> {

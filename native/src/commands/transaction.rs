@@ -64,7 +64,7 @@ pub(super) async fn run(args: cli::Transaction, output: &Output) -> Result<()> {
     let file = read_file(&args.file, &limits)?;
     check_one_catalog(&file, &args.database.database)?;
     let database = open_catalog(&args.database.database).await?;
-    let id = file.transaction_id.unwrap_or_else(Uuid::now_v7).to_string();
+    let id = file.transaction_id.unwrap_or_else(|| SystemHost.new_id()).to_string();
     let begun_ms = file.begun_at_ms.unwrap_or_else(|| SystemHost.now_ms());
     let transaction = Transaction::begin(&id, begun_ms, limits).with_retry(retry(args.max_tries));
     let told = send(transaction, &database, file.tables, output).await;

@@ -1,28 +1,18 @@
 //! A disk that takes writes and fails to keep them: what was written may be there after a crash, or not.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::{Home, add, dl, first_commit, lines, run_with};
+use crate::support::{Home, add, dl, first_commit, library, lines, run_with};
 
 const ID: &str = "5f7c1a4e-2f8b-4c06-9d1e-000000000002";
 
 /// Lets some of the syncs of a SQLite log fail in a command.
 fn fail_syncs(home: &Home, command: &mut Command, which: std::ops::Range<u32>) {
-    command.env("LD_PRELOAD", library(home));
+    command.env("LD_PRELOAD", library(home, "failing_sync"));
     command.env("FAILING_SYNC_FROM", which.start.to_string()).env("FAILING_SYNC_TO", which.end.to_string());
-}
-
-/// Made by the compiler that Rust links by.
-fn library(home: &Home) -> PathBuf {
-    let library = home.path("failing_sync.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/failing_sync.c");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();
-    assert!(built.unwrap().success());
-    library
 }
 
 /// What a crash at this moment leaves.
