@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::action::{CommitInfo, Json};
 use crate::commit::info::TRANSACTION_TAG;
-use crate::commit::request::Isolation;
+use crate::commit::request::{Isolation, is_operation};
 use crate::{Error, Result};
 
 type Is = fn(&Json) -> bool;
@@ -15,7 +15,7 @@ const FIELDS: &[(&str, Is, &str)] = &[
     ("timestamp", is_integer, "an integer"),
     ("inCommitTimestamp", is_integer, "an integer"),
     ("readVersion", |json| json.read::<i64>().is_some_and(|version| version >= 0), "an integer, 0 or more"),
-    ("operation", |json| json.read::<String>().is_some_and(|name| !name.trim().is_empty()), "a name such as WRITE"),
+    ("operation", |json| json.read::<String>().is_some_and(|name| is_operation(&name)), "a name such as WRITE"),
     ("engineInfo", is_text, "a text"),
     ("isolationLevel", is_isolation_level, "Serializable, WriteSerializable or SnapshotIsolation"),
     ("txnId", is_text, "a text"),

@@ -182,6 +182,8 @@ fn protocol_and_properties() -> Vec<(&'static str, Vec<u8>)> {
         ("an operation that is a number", of(&[json!({ "commitInfo": { "operation": 1 } }), add("b")])),
         ("an operation without a name", of(&[json!({ "commitInfo": { "operation": "" } }), add("b")])),
         ("an operation of blanks", of(&[json!({ "commitInfo": { "operation": "  " } }), add("b")])),
+        ("an operation with a NUL", of(&[json!({ "commitInfo": { "operation": "A\0B" } }), add("b")])),
+        ("an operation of many words", of(&[json!({ "commitInfo": { "operation": "A ".repeat(999) } }), add("b")])),
         ("a user who is a number", of(&[json!({ "commitInfo": { "userId": 1 } }), add("b")])),
         ("a user's name that is none", of(&[json!({ "commitInfo": { "userName": {} } }), add("b")])),
         ("a user's words in an object", of(&[json!({ "commitInfo": { "userMetadata": { "a": 1 } } }), add("b")])),
