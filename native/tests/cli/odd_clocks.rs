@@ -29,3 +29,18 @@ fn a_clock_before_1970() {
     }
     assert_eq!(home.file_paths().len(), 5);
 }
+
+/// The last time that readers know is in the year 275760.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_clock_beyond_all_times() {
+    let home = Home::with_table(&[first_commit()]);
+    let commit = |seconds| {
+        let commit = at_seconds(&home, home.command("commit", &["--table", "t", "--actions", "-"]), seconds);
+        run_with(commit, &lines(&[add(&format!("c{seconds}"))]))
+    };
+    let error = commit(8_640_000_000_001).fails("unavailable", "which is no time");
+    assert!(error["hint"].as_str().unwrap().contains("clock"), "{error}");
+    assert_eq!(home.file_paths(), ["first"]);
+    assert_eq!(commit(8_640_000_000_000).json()["timestamp_ms"], 8_640_000_000_000_000_i64);
+}
