@@ -2,13 +2,13 @@
 
 use std::cell::OnceCell;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hasher};
-use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::Path;
 
 use deltalakedb_core::action::Action;
 use deltalakedb_core::log::read_commit_line;
 use deltalakedb_core::{Error, ErrorKind, Result};
+use twox_hash::XxHash3_64;
 
 /// No action is larger.
 const LONGEST_LINE_BYTES: u64 = 64 << 20;
@@ -34,18 +34,23 @@ pub(super) struct Input {
 
 impl Input {
     pub(super) fn open(path: &Path, what: &'static str) -> Result<Self> {
+        Input::open_up_to(path, what, u64::MAX)
+    }
+
+    /// No more than one byte more than `most` is copied.
+    pub(super) fn open_up_to(path: &Path, what: &'static str, most: u64) -> Result<Self> {
         let is_standard_input = path == Path::new("-");
         let shown = if is_standard_input { "standard input".to_owned() } else { path.display().to_string() };
         let failed = |error| failed(what, &shown, &error);
         let file = if is_standard_input {
-            spool(&mut io::stdin().lock()).map_err(failed)?
+            spool(&mut io::stdin().lock(), most, &failed)?
         } else {
             let mut file = File::open(path).map_err(failed)?;
             let metadata = file.metadata().map_err(failed)?;
             if metadata.is_dir() {
                 return Err(Error::invalid(format!("reading {what} in {shown}: it is a folder")).path(&shown));
             }
-            if metadata.is_file() { file } else { spool(&mut file).map_err(failed)? }
+            if metadata.is_file() { file } else { spool(&mut file, most, &failed)? }
         };
         let size_bytes = file.metadata().map_err(failed)?.len();
         Ok(Input { what, file, size_bytes, shown: shown.clone(), read: OnceCell::new() })
@@ -62,7 +67,7 @@ impl Input {
     /// first one was, as somebody writes to the file, ends with an error.
     pub(super) fn pages(&self, page: PageSize) -> Result<impl Iterator<Item = Result<(Vec<Action>, u64)>>> {
         let mut reader = self.reader()?;
-        let (mut number, mut read_bytes, mut line, mut hasher) = (0, 0_u64, Vec::new(), DefaultHasher::new());
+        let (mut number, mut read_bytes, mut line, mut hash) = (0, 0_u64, Vec::new(), 0);
         let mut next = move || -> Result<Option<(Vec<Action>, u64)>> {
             let mut actions = Vec::new();
             let mut end_bytes = read_bytes + page.bytes;
@@ -80,12 +85,12 @@ impl Input {
                 }
                 match read.map_err(|error| failed(self.what, &self.shown, &error))? {
                     0 => {
-                        self.check_same(hasher.finish())?;
+                        self.check_same(hash)?;
                         break;
                     }
                     read => read_bytes += read as u64,
                 }
-                hasher.write(&line);
+                hash = XxHash3_64::oneshot_with_seed(hash, &line);
                 number += 1;
                 let before = actions.len();
                 let at_line = |error: Error| error.path(&self.shown).hint(A_LINE);
@@ -142,10 +147,25 @@ pub(super) fn check_action(actions: &[Action]) -> Result<()> {
     }
 }
 
-fn spool(source: &mut impl Read) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
-    io::copy(source, &mut file)?;
-    Ok(file)
+fn spool(source: &mut impl Read, most: u64, unreadable: &impl Fn(io::Error) -> Error) -> Result<File> {
+    let mut file = tempfile::tempfile().map_err(unwritable)?;
+    let mut source = BufReader::with_capacity(1 << 18, source.take(most.saturating_add(1)));
+    loop {
+        let piece = source.fill_buf().map_err(unreadable)?;
+        if piece.is_empty() {
+            return Ok(file);
+        }
+        file.write_all(piece).map_err(unwritable)?;
+        let length = piece.len();
+        source.consume(length);
+    }
+}
+
+fn unwritable(error: io::Error) -> Error {
+    let folder = std::env::temp_dir();
+    Error::new(ErrorKind::Unavailable, format!("copying standard input to {}: {error}", folder.display()))
+        .path(folder.display().to_string())
+        .hint("free some space there, set TMPDIR to another folder, or write the input to a file and name that")
 }
 
 fn failed(what: &str, shown: &str, error: &io::Error) -> Error {
