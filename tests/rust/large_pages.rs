@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use deltalakedb_core::ErrorKind;
-use deltalakedb_core::commit::{CommitRequest, LargeCommit, Outcome};
+use deltalakedb_core::catalog::drop_table;
+use deltalakedb_core::commit::{CommitRequest, LargeCommit, Outcome, commit};
 use deltalakedb_core::snapshot::At;
 use deltalakedb_core::sql::{Access, Batch, Database, DatabaseError, Limits, MaybeSend, ResultSet};
+use deltalakedb_core::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::catalog::{id, named, read_actions, read_state};
@@ -29,6 +30,20 @@ impl Database for FailsOnce<'_> {
     fn limits(&self) -> Limits {
         self.database.limits()
     }
+}
+
+const NO_SPACE: &str = "nothing was committed; free some space and try again";
+
+#[tokio::test]
+async fn a_full_disk_takes_no_commit() {
+    let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;
+    let full = FailsOnce { database: &database, left: AtomicUsize::new(0) };
+    let request = CommitRequest::new(id("small"), parsed(&[add("a")]));
+    let error = commit(&full, &HOST, &named("t"), &request).await.unwrap_err();
+    assert_eq!((error.kind(), error.hint_text()), (ErrorKind::Unavailable, Some(NO_SPACE)));
+    // Of what comes in several batches others may be there.
+    let other = Error::from(DatabaseError::Full("no space".into()));
+    assert_eq!(other.hint_text(), Some("free some space and try again"));
 }
 
 #[tokio::test]
@@ -73,7 +88,8 @@ async fn a_page_that_was_written_in_part_comes_again_in_its_order() {
     let failing = FailsOnce { database: &database, left: AtomicUsize::new(2) };
     let request = CommitRequest::new(id("large"), Vec::new());
     let mut large = LargeCommit::begin(&failing, &HOST, &named("t"), request).await.unwrap();
-    assert_eq!(large.write(&page).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    let error = large.write(&page).await.unwrap_err();
+    assert_eq!((error.kind(), error.hint_text()), (ErrorKind::Unavailable, Some(NO_SPACE)));
     let error = large.write(&reversed).await.unwrap_err();
     assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains("another page"), "{error}");
     large.write(&page).await.unwrap();
@@ -82,4 +98,17 @@ async fn a_page_that_was_written_in_part_comes_again_in_its_order() {
     let stored = read_actions(&database, &state).await.unwrap();
     let adds: Vec<_> = stored.into_iter().filter(|action| action.name() == "add").collect();
     assert!(adds == page, "each once and in order");
+}
+
+#[tokio::test]
+async fn a_table_that_is_dropped_meanwhile_is_told_as_such() {
+    let (_folder, database) = catalog(Limits::SQLITE, first(&[])).await;
+    let mut large = begin(&database, CommitRequest::new(id("large"), Vec::new())).await;
+    large.write(&parsed(&[add("a")])).await.unwrap();
+    drop_table(&database, &named("t")).await.unwrap();
+    for error in [large.write(&parsed(&[add("b")])).await.unwrap_err(), large.finalize().await.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let message = "committing to table `t`: nothing was committed: table `t` was dropped meanwhile";
+        assert!(error.to_string().contains(message), "{error}");
+    }
 }

@@ -122,3 +122,37 @@ fn the_log_of_a_linked_database_is_synced() {
     fail_syncs(&home, &mut commit, 0..1000);
     run_with(commit, &lines(&[add("a")])).fails("unavailable", "synced");
 }
+
+/// What can be done after a lost answer is not the same for all that writes.
+#[cfg(target_os = "linux")]
+#[test]
+fn each_command_says_what_to_do_when_its_answer_was_lost() {
+    for (command, args, hint) in [
+        ("drop", &["--table", "t"][..], "`dl tables` shows whether the table is still there"),
+        ("sweep", &["--older-than", "0"], "sweep again: it deletes what is left"),
+        (
+            "import",
+            &["--incremental", "--log-dir", "LOG"],
+            "import again: it goes on after what is there, or begins anew",
+        ),
+    ] {
+        let home = Home::with_table(&[first_commit()]);
+        let log = home.write_log("t", &[first_commit(), lines(&[add("b")])]);
+        let other = Connection::open(home.database()).unwrap();
+        let large = "INSERT INTO dl_large_commits (table_id, begun_ms, written_ms, action_count, is_over)
+            SELECT table_id, 0, 0, 0, 0 FROM dl_tables";
+        other.execute(large, []).unwrap();
+        let mut said = Vec::new();
+        for first in 0..6 {
+            let args: Vec<&str> =
+                args.iter().map(|arg| if *arg == "LOG" { log.to_str().unwrap() } else { arg }).collect();
+            let mut ran = home.command(command, &args);
+            fail_syncs(&home, &mut ran, first..1000);
+            let ran = run_with(ran, b"");
+            if ran.code != Some(0) && ran.err.contains("answer was lost") {
+                said.push(ran.error(1)["hint"].clone());
+            }
+        }
+        assert!(!said.is_empty() && said.iter().all(|said| said == hint), "{command}: {said:?}");
+    }
+}

@@ -123,7 +123,7 @@ impl Staged {
 /// For more actions than a client holds at once. A plain commit is one batch, too, with all its actions in it: other writers
 /// wait until they are written, and a database may refuse a batch that is too large for it, with an error of its own
 /// ([`Unavailable`](ErrorKind::Unavailable) or [`Internal`](ErrorKind::Internal)) after which nothing was committed. The
-/// command `dl commit` begins a large commit from 16,385 actions on.
+/// command `dl commit` begins a large commit from 16,385 actions, or 32 MiB of them, on.
 ///
 /// ```
 /// use deltalakedb_core::Result;
@@ -202,7 +202,9 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         let batch = Batch::write(vec![Statement::new(TAKE_OVER, params[..2].to_vec()), Statement::new(BEGIN, params)]);
         let mut results = database.batch(batch).await.map_err(|error| unwritten(&state.table, error))?;
         let row = results.pop().and_then(|result| result.rows.into_iter().next());
-        let row = row.ok_or_else(|| refused(Error::new(ErrorKind::NotFound, "the table was dropped meanwhile")))?;
+        let row = row.ok_or_else(|| {
+            refused(Error::new(ErrorKind::NotFound, "nothing was committed: the table was dropped meanwhile"))
+        })?;
         let staged = Staged {
             key: row.integer(0)?,
             totals: Totals::default(),
