@@ -14,13 +14,19 @@ const MORE_THAN_A_PAGE: usize = 33 << 20;
 /// What holds no action is read over, however long it is.
 #[test]
 fn nothing_is_left_out_after_blanks() {
-    let blanks = |unit: &str| [unit.repeat(MORE_THAN_A_PAGE / unit.len()).as_bytes(), b"\n"].concat();
-    let without_actions = format!("{{}}{}\n", " ".repeat(64 << 10));
-    for (what, gap) in [("blanks", blanks(" ")), ("lines without actions", blanks(&without_actions))] {
-        let file = [&gap[..], &lines(&[add("a")]), &gap, &gap, &lines(&[add("b")])].concat();
+    let gap = |unit: &str| [unit.repeat(MORE_THAN_A_PAGE / unit.len()).as_bytes(), b"\n"].concat();
+    let (blanks, without_actions) = (gap(" "), gap(&format!("{{}}{}\n", " ".repeat(64 << 10))));
+    for (what, file, paths) in [
+        (
+            "blanks in the middle",
+            [&lines(&[add("a")]), &blanks[..], &blanks, &lines(&[add("b")])].concat(),
+            ["a", "b", "first"],
+        ),
+        ("lines without actions", [&without_actions[..], &lines(&[add("a"), add("c")])].concat(), ["a", "c", "first"]),
+    ] {
         let home = Home::with_table(&[first_commit()]);
         assert_eq!(home.commit(&file, &[]).json()["version"], 1, "{what}");
-        assert_eq!(home.file_paths(), ["a", "b", "first"], "{what}");
+        assert_eq!(home.file_paths(), paths, "{what}");
     }
 }
 

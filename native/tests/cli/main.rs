@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by them
 
 mod bad_input;
+mod commit_infos;
 mod commit_refusals;
 mod damaged_checkpoints;
 mod database_forms;
