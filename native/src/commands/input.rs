@@ -163,7 +163,7 @@ fn spool(source: &mut impl Read, most: u64, unreadable: &impl Fn(io::Error) -> E
 
 fn unwritable(error: io::Error) -> Error {
     let folder = std::env::temp_dir();
-    Error::new(ErrorKind::Unavailable, format!("copying standard input to {}: {error}", folder.display()))
+    Error::new(ErrorKind::Unavailable, format!("copying the input to {}: {error}", folder.display()))
         .path(folder.display().to_string())
         .hint("free some space there, set TMPDIR to another folder, or write the input to a file and name that")
 }
