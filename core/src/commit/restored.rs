@@ -94,12 +94,13 @@ macro_rules! is_of_other_schema {
     };
 }
 
-/// No file is live under the schema that came when the table had another one. Runs after the commit's actions were written.
+/// No file is live under the schema that came when the table had another one; one that it never had is the other guard's.
+/// Runs after the commit's actions were written.
 const GUARD_FILES: &str = concat!(
     "WITH ",
     restored!(concat!("m.version < ", latest_version!(), " AND ")),
     "
-INSERT INTO dl_guard (guard) SELECT 'file_not_restored' WHERE EXISTS (
+INSERT INTO dl_guard (guard) SELECT 'file_not_restored' WHERE EXISTS (SELECT 1 FROM restored) AND EXISTS (
   SELECT 1 FROM dl_add_files f WHERE f.file_id >= ?1 << 40 AND f.file_id < (?1 + 1) << 40 AND f.removed_version IS NULL
     AND ",
     is_of_other_schema!(concat!(" AND g.version < ", latest_version!())),
