@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by them
 
 mod bad_input;
+mod commit_infos;
 mod commit_refusals;
 mod damaged_checkpoints;
 mod database_forms;
@@ -11,8 +12,10 @@ mod examples;
 mod exit_codes;
 mod failing_sync;
 mod killed;
+mod large_files;
 mod mirror_targets;
 mod names;
+mod odd_clocks;
 mod overflow;
 mod printed;
 mod races;
