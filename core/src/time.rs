@@ -4,6 +4,9 @@ use chrono::{DateTime, SecondsFormat};
 
 use crate::{Error, Result};
 
+/// The last time that JavaScript's dates reach, in the year 275760; versions after it need room to count on.
+pub(crate) const LATEST_TIME_MS: i64 = 8_640_000_000_000_000;
+
 /// Milliseconds since the epoch as RFC 3339 in UTC; as a number where no calendar reaches.
 ///
 /// ```

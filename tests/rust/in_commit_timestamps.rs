@@ -188,3 +188,36 @@ async fn a_commits_time_does_not_give_way() {
     }
     assert_eq!(times, [FIRST_MS, own.timestamp_ms, own.timestamp_ms + 1]);
 }
+
+/// An imported table may have the property and not the feature, which a commit brings.
+#[tokio::test]
+async fn the_protocol_alone_begins_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = new_catalog(&folder);
+    let parsed = |lines: &[serde_json::Value]| -> Vec<Action> {
+        lines.iter().flat_map(|line| parse_line(&line.to_string()).unwrap()).collect()
+    };
+    let mut planner = begin_import(&database, "t", 0).await;
+    planner.begin_version(0, "a file", FIRST_MS, false);
+    let first = parsed(&[
+        json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": []}}),
+        json!({"metaData": {"id": "t", "format": {"provider": "parquet", "options": {}}, "partitionColumns": [],
+            "schemaString": "{\"type\":\"struct\",\"fields\":[]}",
+            "configuration": {"delta.enableInCommitTimestamps": "true", "mine": "kept"}}}),
+    ]);
+    run(&database, planner.actions(first).unwrap()).await;
+    run(&database, planner.end_version().unwrap()).await;
+    run(&database, Some(planner.finish())).await;
+    let host = FixedHost { now_ms: FIRST_MS + 5000 };
+    let protocol = parsed(&[
+        json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": ["inCommitTimestamp"]}}),
+    ]);
+    let outcome = commit(&database, &host, &named("t"), &CommitRequest::new(id("feature"), protocol)).await.unwrap();
+    assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
+    let state = snapshot(&database, &named("t"), At::Latest).await.unwrap();
+    let value = |name: &str| state.metadata.configuration.value(name).map(str::to_owned);
+    assert_eq!(value("delta.inCommitTimestampEnablementVersion"), Some("1".into()));
+    assert_eq!(value("delta.inCommitTimestampEnablementTimestamp"), Some((FIRST_MS + 5000).to_string()));
+    assert_eq!(value("mine"), Some("kept".into()));
+    assert_eq!(state.commit_info.unwrap().in_commit_timestamp(), Some(FIRST_MS + 5000));
+}

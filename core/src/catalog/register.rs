@@ -13,6 +13,9 @@ const RIVALS: &str = "
 SELECT table_id, name, location, import_id, import_batches FROM dl_tables WHERE name = ?1 OR location = ?2
 ORDER BY table_id";
 
+/// When an answer was lost.
+const IMPORT_AGAIN: &str = "import again: it looks for what is there already";
+
 /// A table that is to be made.
 #[derive(Clone, Debug)]
 pub struct Registration {
@@ -75,7 +78,7 @@ pub async fn register(database: &impl Database, table: &Registration) -> Result<
             format!("another import of {} began at the same moment", quoted(&table.location)),
         )
         .hint("wait until it has ended; `dl tables` shows the table then")),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error.or_lost(IMPORT_AGAIN)),
     }
 }
 
@@ -121,7 +124,7 @@ pub async fn take_over(database: &impl Database, import: &UnfinishedImport) -> R
     match database.batch(Batch::write(statements)).await {
         Ok(_) => Ok(TakenOver::Swept),
         Err(DatabaseError::Guard(_)) => Ok(TakenOver::Alive),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error.or_lost(IMPORT_AGAIN)),
     }
 }
 

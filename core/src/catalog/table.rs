@@ -198,6 +198,7 @@ pub(crate) fn quoted(name: &str) -> String {
 /// As [`find_table`].
 pub async fn drop_table(database: &impl Database, selector: &TableSelector) -> Result<Table> {
     let table = find_table(database, selector).await?;
-    database.batch(Batch::write(plan_drop(table.key))).await?;
+    let dropped = database.batch(Batch::write(plan_drop(table.key))).await;
+    dropped.map_err(|error| error.or_lost("`dl tables` shows whether the table is still there"))?;
     Ok(table)
 }

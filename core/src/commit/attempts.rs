@@ -148,6 +148,7 @@ fn refusal(error: DatabaseError, parts: &[Part<'_>]) -> Refusal {
     match error {
         DatabaseError::AnswerLost(_) => Refusal::AnswerLost,
         DatabaseError::Guard(_) | DatabaseError::Unique(_) | DatabaseError::OutOfRange(_) => Refusal::Guarded(error),
+        DatabaseError::Full(_) => Refusal::Final(at(nothing_committed(error), parts)),
         _ => Refusal::Final(at(error.into(), parts)),
     }
 }
@@ -262,7 +263,8 @@ pub(super) async fn latest(database: &impl Database, table: &Table) -> Result<Sn
 /// The version and time of the commit with an id, and the digest of what was sent; if it happened.
 pub(super) async fn find_commit(database: &impl Database, table: &Table, commit_id: &str) -> Result<Option<Row>> {
     let query = Statement::new(SAME_COMMIT, vec![table.key.into(), commit_id.into()]);
-    Ok(table.read_rows(database, query).await?.pop())
+    let mut results = database.batch(Batch::read(vec![query])).await?;
+    Ok(results.pop().and_then(|result| result.rows.into_iter().next()))
 }
 
 /// The versions of the commit, if it happened before: those of a transaction in the tables that are still there.
@@ -301,6 +303,11 @@ fn id_is_taken(part: &Part<'_>, by: Option<&Committed>) -> Error {
         .table(name)
         .hint("a commit id belongs to one commit; take a new one for a new commit");
     by.map_or(error.clone(), |by| error.version(by.version))
+}
+
+/// For want of space.
+pub(super) fn nothing_committed(error: DatabaseError) -> Error {
+    Error::new(ErrorKind::Unavailable, error.to_string()).hint("nothing was committed; free some space and try again")
 }
 
 fn too_many_tries(parts: &[Part<'_>], tries: u32) -> Error {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde_json::Value;
 use twox_hash::XxHash3_128;
 
 use crate::action::{Action, Json};
@@ -30,6 +31,12 @@ impl Digest {
         digest
     }
 
+    /// Of actions in this order.
+    pub(super) fn of_sequence(actions: &[Action]) -> Self {
+        let after = |before: u128, action| hash([before, hash(text(action))].map(u128::to_le_bytes).as_flattened());
+        Digest(actions.iter().fold(0, after))
+    }
+
     /// Of the tables of a transaction.
     pub(super) fn of_tables<'a>(tables: impl IntoIterator<Item = &'a Table>) -> Self {
         let mut digest = Digest::default();
@@ -49,8 +56,12 @@ impl Digest {
     }
 
     fn add(&mut self, text: &str) {
-        self.0 = self.0.wrapping_add(XxHash3_128::oneshot(text.as_bytes()));
+        self.0 = self.0.wrapping_add(hash(text));
     }
+}
+
+fn hash(content: impl AsRef<[u8]>) -> u128 {
+    XxHash3_128::oneshot(content.as_ref())
 }
 
 /// An action, whatever the order of names that it keeps as they came.
@@ -60,10 +71,12 @@ fn text(action: &Action) -> String {
         Action::Add(add) => add.tags.is_some() || !add.extra.is_empty(),
         _ => true,
     };
-    match keeps_order.then(|| serde_json::from_str::<serde_json::Value>(&text)) {
-        Some(Ok(sorted)) => sorted.to_string(),
-        _ => text,
-    }
+    if keeps_order { sorted(&text) } else { text }
+}
+
+/// JSON with its names in order and without blanks; as it is where a number is too large.
+fn sorted(text: &str) -> String {
+    serde_json::from_str::<Value>(text).map_or_else(|_| text.to_owned(), |sorted| sorted.to_string())
 }
 
 /// The operation and its parameters, by name.
@@ -76,7 +89,7 @@ fn operation(request: &CommitRequest) -> String {
     let operation = if operation.is_empty() { DEFAULT_OPERATION } else { &operation };
     let mut text = format!("operation {operation}");
     for (name, value) in parameters.unwrap_or_default() {
-        text.push_str(&format!(" {name:?}: {}", value.text()));
+        text.push_str(&format!(" {name:?}: {}", sorted(value.text())));
     }
     text
 }
@@ -85,5 +98,29 @@ fn operation(request: &CommitRequest) -> String {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CommitRequest, Digest};
+    use crate::action::parse_line;
+
+    fn digest(commit_info: &str) -> Digest {
+        Digest::of(&CommitRequest::new("", parse_line(&format!(r#"{{"commitInfo":{commit_info}}}"#)).unwrap()))
+    }
+
+    #[test]
+    fn parameters_are_compared_by_what_they_say() {
+        let sent = digest(r#"{"operation":"WRITE","operationParameters":{"a":{"x":1,"y":[2]},"b":"c"}}"#);
+        let again = r#"{ "operationParameters": { "b": "c", "a": { "y": [ 2 ], "x": 1 } }, "operation": "write" }"#;
+        assert_eq!(digest(again), sent);
+        for other in [
+            r#"{"operation":"WRITE","operationParameters":{"a":{"x":1,"y":[3]},"b":"c"}}"#,
+            r#"{"operation":"WRITE","operationParameters":{"a":{"x":1,"y":[2]},"b":" c"}}"#,
+            r#"{"operation":"MERGE","operationParameters":{"a":{"x":1,"y":[2]},"b":"c"}}"#,
+        ] {
+            assert_ne!(digest(other), sent, "{other}");
+        }
     }
 }

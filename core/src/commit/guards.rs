@@ -3,8 +3,6 @@
 //! A guard that looks at what others did meanwhile may be coarse: when one does not hold, [`winners`](super::winners)
 //! decides exactly, and the commit is tried again on top of what it may ignore.
 
-use crate::action::Metadata;
-use crate::schema::ColumnMapping;
 use crate::snapshot::Snapshot;
 use crate::sql::{Limits, RowSource, Statement, Value, with_rows};
 
@@ -57,48 +55,6 @@ INSERT INTO dl_guard (guard)
 SELECT CASE WHEN f.removed_version IS NULL THEN 'path_added_again' ELSE 'concurrent_delete_read' END
 FROM rows r CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path
 WHERE f.removed_version > ?2 OR (f.removed_version IS NULL AND f.dv_id <> r.dv_id)";
-
-/// What a schema says, in whatever order and with whatever blanks. Identities go on where they were: their high-water
-/// marks are no part of what is restored.
-macro_rules! schema_parts {
-    ($schema:literal) => {
-        concat!(
-            "SELECT fullkey, type, atom FROM json_tree(CASE WHEN json_valid(",
-            $schema,
-            ") THEN ",
-            $schema,
-            " END) WHERE type NOT IN ('object', 'array') AND key IS NOT 'delta.identity.highWaterMark'"
-        )
-    };
-}
-
-/// A row when the table never had a schema. ?1 table, ?2 schema, ?3 partition columns, ?4 column mapping mode.
-macro_rules! lacks_schema {
-    () => {
-        concat!(
-            r#"SELECT 'schema_not_restored' WHERE NOT EXISTS (
-  SELECT 1 FROM dl_metadata_updates m WHERE m.table_id = ?1
-    AND json_extract(m.metadata, '$.partitionColumns') IS json(?3)
-    AND lower(coalesce(json_extract(m.metadata, '$.configuration."delta.columnMapping.mode"'), 'none')) = lower(?4)
-    AND NOT EXISTS ("#,
-            schema_parts!("json_extract(m.metadata, '$.schemaString')"),
-            "
-      EXCEPT ",
-            schema_parts!("?2"),
-            ")
-    AND NOT EXISTS (",
-            schema_parts!("?2"),
-            "
-      EXCEPT ",
-            schema_parts!("json_extract(m.metadata, '$.schemaString')"),
-            "))"
-        )
-    };
-}
-const LACKS_SCHEMA: &str = lacks_schema!();
-
-/// A commit that restores a schema must not bring one that the table never had.
-const GUARD_HAD_SCHEMA: &str = concat!("INSERT INTO dl_guard (guard) ", lacks_schema!());
 
 /// ?3: what was last updated at this time or before has expired, or NULL.
 const GUARD_TXNS: &str = "
@@ -171,24 +127,4 @@ pub(super) fn file_guards(
     let mut statements = with_rows(limits, GUARD_REMOVES, &since, removed);
     statements.extend(with_rows(limits, GUARD_PATHS, &since, added));
     statements
-}
-
-/// The guard on a schema that is said to be an earlier one.
-pub(super) fn had_schema(key: i64, metadata: &Metadata) -> Statement {
-    Statement::new(GUARD_HAD_SCHEMA, schema_params(key, metadata))
-}
-
-/// A query for what that guard refuses.
-pub(super) fn lacks_schema(key: i64, metadata: &Metadata) -> Statement {
-    Statement::new(LACKS_SCHEMA, schema_params(key, metadata))
-}
-
-fn schema_params(key: i64, metadata: &Metadata) -> Vec<Value> {
-    let partition_columns: serde_json::Value = metadata.partition_columns.clone().into();
-    vec![
-        key.into(),
-        metadata.schema_string.clone().into(),
-        partition_columns.to_string().into(),
-        metadata.configuration.value(ColumnMapping::PROPERTY).unwrap_or("none").into(),
-    ]
 }

@@ -48,11 +48,11 @@ pub(super) fn commit_info(part: &Part<'_>, intent: &Intent, now_ms: i64) -> Resu
         ("engineInfo", ENGINE.into()),
         ("txnId", request.commit_id.as_str().into()),
     ] {
-        if !fields.contains_key(name) {
+        if is_left_out(&fields, name) {
             fields.insert(name.into(), json(value)?);
         }
     }
-    if let (Some(version), false) = (request.read.version, fields.contains_key("readVersion")) {
+    if let (Some(version), true) = (request.read.version, is_left_out(&fields, "readVersion")) {
         fields.insert("readVersion".into(), json(version.into())?);
     }
     let mut tags = given_tags(&fields)?;
@@ -69,6 +69,11 @@ pub(super) fn commit_info(part: &Part<'_>, intent: &Intent, now_ms: i64) -> Resu
         fields.insert("tags".into(), Json::of(&tags).map_err(|error| Error::invalid(error.to_string()))?);
     }
     CommitInfo::from_fields(&fields).map_err(|error| Error::invalid(error.to_string()))
+}
+
+/// A null tells nothing.
+fn is_left_out(fields: &BTreeMap<String, Json>, name: &str) -> bool {
+    fields.get(name).is_none_or(|value| value.text() == "null")
 }
 
 fn given_tags(fields: &BTreeMap<String, Json>) -> Result<BTreeMap<String, Json>> {

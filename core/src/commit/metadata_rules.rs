@@ -9,6 +9,8 @@ use crate::table_features::{features, has_writer_feature};
 /// In the tags of a commit that only moves the high-water marks of identity columns on.
 const IDENTITY_ONLY_TAG: &str = "delta.identity.schemaUpdate";
 
+const HIGH_WATER_MARK: &str = "delta.identity.highWaterMark";
+
 /// Properties that a commit may have been prepared without, as long as they are switched on, with the feature that each
 /// needs. Delta-Spark has the same list.
 const HARMLESS_PROPERTIES: &[(&str, &str)] = &[
@@ -41,7 +43,7 @@ pub(super) fn may_follow_metadata(
     commit_info: Option<&CommitInfo>,
     protocol: &Protocol,
 ) -> bool {
-    if is_identity_only(commit_info) {
+    if is_identity_only(commit_info) && moves_marks_only(before, after) {
         return true;
     }
     let rest =
@@ -52,6 +54,13 @@ pub(super) fn may_follow_metadata(
 fn is_identity_only(commit_info: Option<&CommitInfo>) -> bool {
     let tags = commit_info.and_then(|info| info.fields().get("tags")?.read::<serde_json::Map<String, Value>>());
     tags.and_then(|tags| tags.get(IDENTITY_ONLY_TAG)?.as_str().map(|text| text == "true")).unwrap_or(false)
+}
+
+/// What a commit says of itself is believed as far as it is so.
+fn moves_marks_only(before: &Metadata, after: &Metadata) -> bool {
+    let rest = |metadata: &Metadata| Metadata { schema_string: None, ..metadata.clone() };
+    let fields = |metadata| fields_without(metadata, &[HIGH_WATER_MARK]);
+    rest(before) == rest(after) && fields(before).is_some() && fields(before) == fields(after)
 }
 
 fn may_follow_properties(before: &Metadata, after: &Metadata, protocol: &Protocol) -> bool {
@@ -88,19 +97,18 @@ fn may_follow_schema(before: &Metadata, after: &Metadata) -> bool {
     if before.schema_string == after.schema_string {
         return true;
     }
-    let fields = |metadata: &Metadata| {
-        let schema: Option<Value> = serde_json::from_str(metadata.schema_string.as_deref()?).ok();
-        let fields = schema?.get_mut("fields")?.as_array_mut().map(std::mem::take)?;
-        Some(fields.into_iter().map(without_mapping).collect::<Vec<_>>())
-    };
+    let fields = |metadata| fields_without(metadata, COLUMN_MAPPING_KEYS);
     switches_names_on(before, after) && fields(before).is_some() && fields(before) == fields(after)
 }
 
-fn without_mapping(mut field: Value) -> Value {
-    if let Some(metadata) = field.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.retain(|key, _| !COLUMN_MAPPING_KEYS.contains(&key.as_str()));
+/// The columns, without these keys of their metadata.
+fn fields_without(metadata: &Metadata, keys: &[&str]) -> Option<Vec<Value>> {
+    let schema: Option<Value> = serde_json::from_str(metadata.schema_string.as_deref()?).ok();
+    let mut fields = schema?.get_mut("fields")?.as_array_mut().map(std::mem::take)?;
+    for metadata in fields.iter_mut().filter_map(|field| field.get_mut("metadata")?.as_object_mut()) {
+        metadata.retain(|key, _| !keys.contains(&key.as_str()));
     }
-    field
+    Some(fields)
 }
 
 /// Whether a protocol took features away that the one before had.

@@ -36,6 +36,7 @@ mod outcome;
 mod physical_names;
 mod plan;
 mod request;
+mod restored;
 mod row_tracking;
 mod statements;
 mod totals;

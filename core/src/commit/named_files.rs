@@ -12,12 +12,13 @@ use crate::{Error, Result};
 use super::added_files::check_added;
 use super::check::added_and_removed;
 use super::conflict::Conflict;
-use super::guards::{OVERLAPPING_ROW_IDS, lacks_schema};
+use super::guards::OVERLAPPING_ROW_IDS;
 use super::intent::Intent;
 use super::large::gone;
 use super::large::statements::{ADDED_AND_REMOVED, KEPT_PATH};
 use super::physical_names;
 use super::plan::Part;
+use super::restored;
 use super::winners::double_delete;
 
 /// A removed file that is not live, and what is: ?1 table.
@@ -57,7 +58,8 @@ pub(super) async fn check_guard(database: &impl Database, part: &Part<'_>, error
     match (guard.as_str(), &part.staged) {
         ("row_ids_missing", _) if part.enables_row_tracking() => check_row_ids(database, part).await,
         ("row_ids_overlap", _) if part.enables_row_tracking() => check_overlap(database, part).await,
-        ("schema_not_restored", _) if part.intent()?.had_schema => check_schema(database, part).await,
+        ("schema_not_restored", _) if part.intent()?.had_schema => restored::check_schema(database, part).await,
+        ("file_not_restored", _) if part.intent()?.had_schema => restored::check_files(database, part).await,
         ("physical_name_used", _) => physical_names::check(database, part).await,
         ("large_commit_not_found", Some(_)) => Err(gone(database, &part.state.table).await),
         ("path_kept", Some(staged)) => {
@@ -86,21 +88,6 @@ pub(super) async fn check_guard(database: &impl Database, part: &Part<'_>, error
         }
         _ => check_added(database, part, guard).await,
     }
-}
-
-/// A commit to several tables may restore the schemas of more than one.
-async fn check_schema(database: &impl Database, part: &Part<'_>) -> Result<()> {
-    let table = &part.state.table;
-    if table.read_rows(database, lacks_schema(table.key, part.leaves().0)).await?.is_empty() {
-        return Ok(());
-    }
-    let name = &table.name;
-    Err(Error::invalid(format!(
-        "committing to table {}: the table never had the schema that the commit restores",
-        quoted(name)
-    ))
-    .table(name)
-    .hint("take `metaData` from the version that is restored; other changes are not called RESTORE"))
 }
 
 /// What nobody can have read protects nothing: a path that is misspelt must not go unnoticed.

@@ -9,17 +9,19 @@ use crate::log::MAX_VERSION;
 use crate::snapshot::Snapshot;
 use crate::sql::{Batch, Limits, RowSource, Statement, Value};
 use crate::table_features::{ROW_TRACKING_DOMAIN, assigns_row_ids, in_commit_timestamps_enabled, row_tracking_enabled};
-use crate::{Error, Result};
+use crate::time::LATEST_TIME_MS;
+use crate::{Error, ErrorKind, Result};
 
 use super::added_files::{UnusualFiles, added_guards};
 use super::check::{Past, check, check_rest, operation_of, refuses_vectors};
 use super::digest::Digest;
-use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, GUARD_ROW_IDS_DIFFER, file_guards, guards, had_schema};
+use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, GUARD_ROW_IDS_DIFFER, file_guards, guards};
 use super::info::commit_info;
 use super::intent::{Intent, past_of, rows};
 use super::large::{Staged, statements as large};
 use super::physical_names;
 use super::request::CommitRequest;
+use super::restored;
 use super::totals::Totals;
 use super::write::{RowIds, VersionStart, VersionWriter};
 
@@ -150,14 +152,26 @@ impl<'a> Part<'a> {
     /// The actions to write: what only the catalog knows is not taken from the writer.
     fn actions(&self) -> Vec<Action> {
         let mut actions = self.request.actions.clone();
-        if in_commit_timestamps_enabled(&self.state.metadata, &self.state.protocol) {
+        let current = &self.state.metadata;
+        if in_commit_timestamps_enabled(current, &self.state.protocol) {
             for action in &mut actions {
                 if let Action::Metadata(metadata) = action {
-                    keep_enablement(&self.state.metadata, metadata);
+                    keep_enablement(current, metadata);
                 }
             }
+        } else if self.enables_in_commit_timestamps()
+            && !actions.iter().any(|action| matches!(action, Action::Metadata(_)))
+        {
+            // By the protocol alone: the metadata says since when.
+            actions.push(Action::Metadata(current.clone()));
         }
         actions
+    }
+
+    fn enables_in_commit_timestamps(&self) -> bool {
+        let (metadata, protocol) = self.leaves();
+        in_commit_timestamps_enabled(metadata, protocol)
+            && !in_commit_timestamps_enabled(&self.state.metadata, &self.state.protocol)
     }
 
     /// Whether the commit switches row tracking on.
@@ -233,6 +247,7 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     let Part { request, state, .. } = part;
     let key = state.table.key;
     part.check()?;
+    check_clock(now_ms)?;
     if state.version >= MAX_VERSION {
         return Err(Error::invalid(format!("the table is at version {}, the last that a log can name", state.version)));
     }
@@ -257,7 +272,7 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     })?];
     statements.extend(guards(state, &intent, now_ms, limits));
     if intent.had_schema {
-        statements.push(had_schema(key, metadata));
+        statements.push(restored::schema_guard(part));
     }
     statements.extend(physical_names::guard(key, &intent, limits));
     if let Some(staged) = &part.staged {
@@ -276,9 +291,11 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
         statements.extend(writer.staged(staged));
         statements.push(staged.end());
     }
+    if intent.had_schema {
+        statements.push(restored::files_guard(part));
+    }
     statements.extend(writer.high_water_mark());
-    let had_timestamps = in_commit_timestamps_enabled(&state.metadata, &state.protocol);
-    if in_commit_timestamps_enabled(metadata, protocol) && !had_timestamps {
+    if part.enables_in_commit_timestamps() {
         statements.push(writer.in_commit_timestamps_enabled());
     }
     if part.enables_row_tracking() {
@@ -286,6 +303,15 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
     }
     statements.push(Statement::new(COMMITTED, [key.into()]));
     Ok(statements)
+}
+
+/// What a commit says of its time others must be able to read.
+fn check_clock(now_ms: i64) -> Result<()> {
+    if (-LATEST_TIME_MS..=LATEST_TIME_MS).contains(&now_ms) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Unavailable, format!("the clock shows {now_ms} ms since 1970, which is no time"))
+        .hint("set the clock of this machine"))
 }
 
 /// Row tracking may have come after the files were written.

@@ -14,7 +14,7 @@ pub struct CommitRequest {
     /// How strictly that is compared with what others committed meanwhile; `None`: as the table and the actions have it
     /// ([`Isolation`]).
     pub isolation: Option<Isolation>,
-    /// Name of the operation, such as `WRITE`; overrides the one in `commitInfo`.
+    /// Name of the operation, such as `WRITE`, of 1,000 bytes at the most; overrides the one in `commitInfo`.
     pub operation: Option<String>,
     /// A UUID, with hyphens and in lower case: one for each commit, another one for the next. Those of version 7 lie side
     /// by side in the catalog's index, as they come with time. Sent again with the same id, a commit happens once; for
@@ -63,11 +63,25 @@ impl CommitRequest {
             .hint("make a random one for each commit; a commit that is sent again keeps its own"));
         }
         if self.operation.as_deref().is_some_and(|operation| operation.trim().is_empty()) {
-            return Err(Error::invalid("the name of the operation is empty")
-                .hint("give one such as DELETE, or none: it is a WRITE then"));
+            return Err(Error::invalid("the name of the operation is empty").hint(AN_OPERATION));
+        }
+        if let Some(odd) = self.operation.as_deref().filter(|operation| !is_operation(operation)) {
+            let what = format!("the name of the operation, {}, has a NUL character", quoted(odd));
+            let what = format!("{what} or more than {LONGEST_OPERATION} bytes");
+            return Err(Error::invalid(what).hint(AN_OPERATION));
         }
         Ok(())
     }
+}
+
+/// Those of engines are much shorter.
+const LONGEST_OPERATION: usize = 1_000;
+
+const AN_OPERATION: &str = "give one such as DELETE, or none: it is a WRITE then";
+
+/// Whether a text can be the name of an operation.
+pub(super) fn is_operation(name: &str) -> bool {
+    !name.trim().is_empty() && name.len() <= LONGEST_OPERATION && !name.contains('\0')
 }
 
 /// What a writer read of a table before it decided what to commit: that, and nothing else, must not have changed

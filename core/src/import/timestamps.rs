@@ -1,9 +1,7 @@
 use crate::action::{CommitInfo, Metadata, Protocol};
 use crate::table_features::in_commit_timestamps_enabled;
+use crate::time::LATEST_TIME_MS;
 use crate::{Error, Result};
-
-/// The last time that JavaScript's dates reach, in the year 275760; versions after it need room to count on.
-const LATEST_TIME_MS: i64 = 8_640_000_000_000_000;
 
 const ENABLEMENT_VERSION: &str = "delta.inCommitTimestampEnablementVersion";
 

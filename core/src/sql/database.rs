@@ -92,6 +92,22 @@ pub enum DatabaseError {
     Other(String),
 }
 
+impl DatabaseError {
+    /// The error of what was to be done; `lost` says what to do when it is not known whether it was done.
+    ///
+    /// ```
+    /// use deltalakedb_core::sql::DatabaseError;
+    /// let error = DatabaseError::AnswerLost("the connection broke".into()).or_lost("look whether it is there");
+    /// assert_eq!(error.hint_text(), Some("look whether it is there"));
+    /// ```
+    pub fn or_lost(self, lost: &str) -> Error {
+        match self {
+            DatabaseError::AnswerLost(_) => Error::from(self).hint(lost),
+            _ => self.into(),
+        }
+    }
+}
+
 /// The last version of a table: its key in `dl_table_versions` has 40 bits for version + 1.
 const LAST_VERSION: i64 = (1 << 40) - 2;
 
@@ -140,7 +156,7 @@ impl From<DatabaseError> for Error {
             ),
             Unique(_) => (ErrorKind::Conflict, None),
             Busy(_) => (ErrorKind::Unavailable, Some("another process holds the database; try again")),
-            Full(_) => (ErrorKind::Unavailable, Some("nothing was changed; free some space and try again")),
+            Full(_) => (ErrorKind::Unavailable, Some("free some space and try again")),
             ReadOnly(_) => (
                 ErrorKind::Denied,
                 Some(
@@ -152,9 +168,7 @@ impl From<DatabaseError> for Error {
             }
             Foreign(_) => (ErrorKind::Invalid, Some("give the catalog a database of its own")),
             NoCatalog(_) => (ErrorKind::NotFound, Some("`dl migrate` makes one, and so does the first `dl import`")),
-            AnswerLost(_) => {
-                (ErrorKind::Unavailable, Some("send the same commit again, with the same commit id: it happens once"))
-            }
+            AnswerLost(_) => (ErrorKind::Unavailable, None),
             Unavailable(_) => {
                 (ErrorKind::Unavailable, Some("check the path and the permissions, or that the database is running"))
             }

@@ -69,8 +69,8 @@ Exit codes:
   4  in one table it lost to the commit that the message names; nothing was
      committed"#;
 
-pub(super) const SWEEP: &str = r#"A commit of more than 16,384 actions is written to the catalog piece by piece,
-and becomes visible at its end. Where its writer died before that, the pieces
+pub(super) const SWEEP: &str = r#"A commit of more than 16,384 actions, or of more than 32 MiB, is written to the
+catalog piece by piece, and becomes visible at its end. Where its writer died before that, the pieces
 stay until a sweep, which may run at any time, beside others.
 
 Examples:

@@ -1,9 +1,9 @@
 //! `dl tables`, `dl drop`, `dl migrate`.
 
+use deltalakedb_core::Result;
 use deltalakedb_core::catalog::{
     MIGRATIONS, Table, TableSelector, catalog_version, drop_table, list_tables, plan_migrations,
 };
-use deltalakedb_core::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::cli::{self, Format};
@@ -89,9 +89,9 @@ pub(super) async fn apply_migrations(database: &SqliteDatabase) -> Result<()> {
         if let Err(error) = applied
             && catalog_version(database).await? < migration.version
         {
-            return Err(
-                Error::from(error).context(format!("applying migration {} ({})", migration.version, migration.name))
-            );
+            return Err(error
+                .or_lost("migrate again: what was applied is known")
+                .context(format!("applying migration {} ({})", migration.version, migration.name)));
         }
     }
     Ok(())

@@ -5,8 +5,8 @@ use deltalakedb_core::catalog::TableSelector;
 use deltalakedb_core::commit::{CommitRequest, Committed, LargeCommit, Outcome, ReadSet, RetryPolicy, Writer};
 use deltalakedb_core::time::format_ms;
 use deltalakedb_core::{Error, ErrorKind, Result};
+use indicatif::ProgressBar;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::input::{Input, PageSize};
 use crate::cli::{self, Format};
@@ -33,7 +33,7 @@ pub(super) async fn run(args: cli::Commit, output: &Output) -> Result<()> {
         },
         isolation: args.isolation.map(Into::into),
         operation: args.operation,
-        commit_id: args.commit_id.unwrap_or_else(Uuid::now_v7).to_string(),
+        commit_id: args.commit_id.unwrap_or_else(|| SystemHost.new_id()).to_string(),
     };
     let commit_id = request.commit_id.clone();
     let selector = TableSelector::Named(args.table.clone());
@@ -95,15 +95,10 @@ async fn commit_large(
 ) -> Result<Outcome> {
     let mut commit = LargeCommit::begin(database, &SystemHost, selector, request).await?.with_retry(retry);
     let bar = bytes_bar(input.size_bytes, "writing the files");
-    for page in input.pages(PAGE)? {
-        let (mut page, read_bytes) = page?;
-        page.retain(is_file);
-        if let Err(error) = commit.write(&page).await {
-            // What is wrong is told; what was written is left to a sweep if it cannot be deleted now.
-            let _ = commit.abandon().await;
-            return Err(error);
-        }
-        bar.set_position(read_bytes);
+    if let Err(error) = write_files(&mut commit, input, &bar).await {
+        // What is wrong is told; what was written is left to a sweep if it cannot be deleted now.
+        let _ = commit.abandon().await;
+        return Err(error);
     }
     bar.set_message("making them visible");
     let outcome = commit.finalize().await;
@@ -112,6 +107,20 @@ async fn commit_large(
         let _ = commit.abandon().await;
     }
     outcome
+}
+
+async fn write_files(
+    commit: &mut LargeCommit<'_, SqliteDatabase, SystemHost>,
+    input: &Input,
+    bar: &ProgressBar,
+) -> Result<()> {
+    for page in input.pages(PAGE)? {
+        let (mut page, read_bytes) = page?;
+        page.retain(is_file);
+        commit.write(&page).await?;
+        bar.set_position(read_bytes);
+    }
+    Ok(())
 }
 
 /// So many tries, if the command line says it.

@@ -1,12 +1,14 @@
 //! What a command reads: a file, or standard input.
 
+use std::cell::OnceCell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::Path;
 
 use deltalakedb_core::action::Action;
 use deltalakedb_core::log::read_commit_line;
 use deltalakedb_core::{Error, ErrorKind, Result};
+use twox_hash::XxHash3_64;
 
 /// No action is larger.
 const LONGEST_LINE_BYTES: u64 = 64 << 20;
@@ -26,25 +28,32 @@ pub(super) struct Input {
     what: &'static str,
     file: File,
     pub(super) size_bytes: u64,
+    /// The hash of all that was read as pages, which each later reading has, too.
+    read: OnceCell<u64>,
 }
 
 impl Input {
     pub(super) fn open(path: &Path, what: &'static str) -> Result<Self> {
+        Input::open_up_to(path, what, u64::MAX)
+    }
+
+    /// No more than one byte more than `most` is copied.
+    pub(super) fn open_up_to(path: &Path, what: &'static str, most: u64) -> Result<Self> {
         let is_standard_input = path == Path::new("-");
         let shown = if is_standard_input { "standard input".to_owned() } else { path.display().to_string() };
         let failed = |error| failed(what, &shown, &error);
         let file = if is_standard_input {
-            spool(&mut io::stdin().lock()).map_err(failed)?
+            spool(&mut io::stdin().lock(), most, &failed)?
         } else {
             let mut file = File::open(path).map_err(failed)?;
             let metadata = file.metadata().map_err(failed)?;
             if metadata.is_dir() {
                 return Err(Error::invalid(format!("reading {what} in {shown}: it is a folder")).path(&shown));
             }
-            if metadata.is_file() { file } else { spool(&mut file).map_err(failed)? }
+            if metadata.is_file() { file } else { spool(&mut file, most, &failed)? }
         };
         let size_bytes = file.metadata().map_err(failed)?.len();
-        Ok(Input { what, file, size_bytes, shown: shown.clone() })
+        Ok(Input { what, file, size_bytes, shown: shown.clone(), read: OnceCell::new() })
     }
 
     /// All of it.
@@ -54,13 +63,14 @@ impl Input {
         Ok(text)
     }
 
-    /// The actions in it, one a line, a page at a time; with how many bytes were read so far.
+    /// The actions in it, one a line, a page at a time; with how many bytes were read so far. A reading that is not as the
+    /// first one was, as somebody writes to the file, ends with an error.
     pub(super) fn pages(&self, page: PageSize) -> Result<impl Iterator<Item = Result<(Vec<Action>, u64)>>> {
         let mut reader = self.reader()?;
-        let (mut number, mut read_bytes, mut line) = (0, 0_u64, Vec::new());
+        let (mut number, mut read_bytes, mut line, mut hash) = (0, 0_u64, Vec::new(), 0);
         let mut next = move || -> Result<Option<(Vec<Action>, u64)>> {
             let mut actions = Vec::new();
-            let end_bytes = read_bytes + page.bytes;
+            let mut end_bytes = read_bytes + page.bytes;
             while actions.len() < page.actions && read_bytes < end_bytes {
                 line.clear();
                 let read = reader.by_ref().take(LONGEST_LINE_BYTES + 1).read_until(b'\n', &mut line);
@@ -74,9 +84,13 @@ impl Input {
                     .hint("write one action a line"));
                 }
                 match read.map_err(|error| failed(self.what, &self.shown, &error))? {
-                    0 => break,
+                    0 => {
+                        self.check_same(hash)?;
+                        break;
+                    }
                     read => read_bytes += read as u64,
                 }
+                hash = XxHash3_64::oneshot_with_seed(hash, &line);
                 number += 1;
                 let before = actions.len();
                 let at_line = |error: Error| error.path(&self.shown).hint(A_LINE);
@@ -84,10 +98,22 @@ impl Input {
                     .map_err(|error| at_line(Error::invalid(error.to_string())))?;
                 check_action(&actions[before..])
                     .map_err(|error| at_line(error.context(format!("line {number} of {}", self.shown))))?;
+                if actions.is_empty() {
+                    end_bytes = read_bytes + page.bytes; // nothing is held yet
+                }
             }
             Ok(if actions.is_empty() { None } else { Some((actions, read_bytes)) })
         };
         Ok(std::iter::from_fn(move || next().transpose()))
+    }
+
+    fn check_same(&self, hash: u64) -> Result<()> {
+        if *self.read.get_or_init(|| hash) == hash {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("{} changed while it was read", self.shown))
+            .path(&self.shown)
+            .hint("write all of the actions first, then commit them"))
     }
 
     fn reader(&self) -> Result<BufReader<File>> {
@@ -124,10 +150,25 @@ pub(super) fn check_action(actions: &[Action]) -> Result<()> {
     }
 }
 
-fn spool(source: &mut impl Read) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
-    io::copy(source, &mut file)?;
-    Ok(file)
+fn spool(source: &mut impl Read, most: u64, unreadable: &impl Fn(io::Error) -> Error) -> Result<File> {
+    let mut file = tempfile::tempfile().map_err(unwritable)?;
+    let mut source = BufReader::with_capacity(1 << 18, source.take(most.saturating_add(1)));
+    loop {
+        let piece = source.fill_buf().map_err(unreadable)?;
+        if piece.is_empty() {
+            return Ok(file);
+        }
+        file.write_all(piece).map_err(unwritable)?;
+        let length = piece.len();
+        source.consume(length);
+    }
+}
+
+fn unwritable(error: io::Error) -> Error {
+    let folder = std::env::temp_dir();
+    Error::new(ErrorKind::Unavailable, format!("copying the input to {}: {error}", folder.display()))
+        .path(folder.display().to_string())
+        .hint("free some space there, set TMPDIR to another folder, or write the input to a file and name that")
 }
 
 fn failed(what: &str, shown: &str, error: &io::Error) -> Error {

@@ -64,7 +64,7 @@ pub(super) async fn run(args: cli::Transaction, output: &Output) -> Result<()> {
     let file = read_file(&args.file, &limits)?;
     check_one_catalog(&file, &args.database.database)?;
     let database = open_catalog(&args.database.database).await?;
-    let id = file.transaction_id.unwrap_or_else(Uuid::now_v7).to_string();
+    let id = file.transaction_id.unwrap_or_else(|| SystemHost.new_id()).to_string();
     let begun_ms = file.begun_at_ms.unwrap_or_else(|| SystemHost.now_ms());
     let transaction = Transaction::begin(&id, begun_ms, limits).with_retry(retry(args.max_tries));
     let told = send(transaction, &database, file.tables, output).await;
@@ -135,12 +135,12 @@ fn part_actions(part: &TablePart) -> Result<Vec<Action>> {
 }
 
 fn read_file(path: &Path, limits: &TransactionLimits) -> Result<TransactionFile> {
-    let input = Input::open(path, "the transaction")?;
-    let shown = &input.shown;
     // Actions are most of it; what is much larger than they may be needs not be read.
     let most = (limits.max_bytes as u64).saturating_mul(2).saturating_add(1 << 20);
+    let input = Input::open_up_to(path, "the transaction", most)?;
+    let shown = &input.shown;
     if input.size_bytes > most {
-        return Err(Error::invalid(format!("{shown} has {} bytes; {most} are allowed", input.size_bytes))
+        return Err(Error::invalid(format!("{shown} has more bytes than are allowed, {most}"))
             .path(shown)
             .hint("split the transaction, or raise --max-bytes"));
     }

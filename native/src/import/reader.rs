@@ -52,7 +52,7 @@ pub(super) async fn run(
             (Err(_), None) => continue,
         };
         if let Err(error) = database.batch(batch).await {
-            applied = Err(error.into());
+            applied = Err(error.or_lost("import again: it goes on after what is there, or begins anew"));
             break;
         }
     }
@@ -136,16 +136,26 @@ pub(super) fn read_increment(reader: &mut Reader, steps: &[Step], mut planner: I
 
 fn read_steps(reader: &mut Reader, steps: &[Step], planner: &mut ImportPlanner) -> Result<()> {
     let mut contents = reader.fetch_all(steps.iter().map(|step| step.file.name.clone()).collect());
-    for step in steps {
+    for (number, step) in steps.iter().enumerate() {
         let content =
             contents.next().ok_or_else(|| Error::new(ErrorKind::Internal, "the fetching task ended early"))?;
         planner.begin_version(step.version, &step.file.name, step.file.modified_ms, step.compacted);
         let doing = |error: Error| error.version(step.version);
+        if step.file.size == 0 && number + 1 == steps.len() {
+            return Err(doing(empty(&step.file.name)));
+        }
         read_lines(reader, content.map_err(doing)?, &step.file.name, planner, |_| Ok(())).map_err(doing)?;
         reader.send(planner.end_version().map_err(doing)?)?;
         reader.bar.inc(step.file.size);
     }
     Ok(())
+}
+
+/// Where files do not come all at once, their writer has only made it so far.
+fn empty(name: &str) -> Error {
+    Error::corrupt(format!("the last commit of the log, {name}, is empty"))
+        .path(name)
+        .hint("import again when its writer is done; when the writer is dead, delete the file")
 }
 
 fn read_lines(

@@ -78,7 +78,7 @@ fn damaged_commits_are_refused_and_leave_nothing() {
 fn a_first_version_without_state_is_refused() {
     let schema_is_cut = metadata_with(json!({ "schemaString": "{\"type\":" }));
     for (name, commit, message) in [
-        ("an empty file", vec![], "no `metaData`"),
+        ("an empty file", vec![], "is empty"),
         ("a line end", b"\n".to_vec(), "no `metaData`"),
         ("no metadata", lines(&[protocol(), add("a")]), "no `metaData`"),
         ("metadata is null", [lines(&[protocol()]), b"{\"metaData\":null}\n".to_vec()].concat(), "no `metaData`"),
@@ -117,6 +117,7 @@ fn a_damaged_new_commit_leaves_the_table_as_it_was() {
         ("unreadable protocol", lines(&[with_reader_version(99)])),
         ("half a schema", lines(&[metadata_with(json!({ "schemaString": "{" }))])),
         ("a negative size", lines(&[add_with("b", json!({ "size": -1 }))])),
+        ("an empty file", Vec::new()),
     ] {
         println!("{name}");
         let home = Home::with_table(&[first_commit()]);
@@ -126,6 +127,18 @@ fn a_damaged_new_commit_leaves_the_table_as_it_was() {
         refused.error(1);
         assert_eq!(home.content(), before);
     }
+}
+
+/// Its writer may have made it just now; once others follow it is what it is.
+#[test]
+fn an_empty_commit_is_taken_in_when_others_follow() {
+    let home = Home::with_table(&[first_commit()]);
+    let import = || home.run("import", &["--incremental", "--log-dir", home.path("t").to_str().unwrap()]);
+    home.write_log("t", &[first_commit(), Vec::new()]);
+    let error = import().fails("corrupt", "00000000000000000001.json, is empty");
+    assert!(error["hint"].as_str().unwrap().contains("when its writer is done"), "{error}");
+    home.write_log("t", &[first_commit(), Vec::new(), lines(&[add("b")])]);
+    assert_eq!(import().json()["version"], 2);
 }
 
 /// What looks odd and is allowed.

@@ -329,4 +329,5 @@ fn a_partition_column_is_renamed() {
     let home = Home::with_table(&[lines(&[protocol_of_mapping(), mapped("p", "col-1"), first])]);
     home.commit(&lines(&[mapped("renamed", "col-1")]), &[]).ok();
     home.commit(&lines(&[mapped("renamed", "col-2")]), &[]).fails("invalid", "may not change");
+    home.commit(&lines(&[mapped("", "col-1")]), &[]).fails("invalid", "a column has no name");
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Home, Ran, add, first_commit, lines, log_content, many_commits, run};
+use crate::support::{Home, Ran, add, first_commit, lines, log_content, many_commits, run, run_with};
 
 /// The command with files limited to so many KiB (the shell counts in halves).
 fn limited(command: &Command, kib: usize) -> Command {
@@ -78,5 +78,47 @@ fn what_is_printed_is_not_lost_silently() {
         dl.stdout(std::fs::File::create("/dev/full").unwrap()).stderr(std::process::Stdio::piped());
         let ran = crate::support::finish(dl.spawn().unwrap());
         ran.fails("unavailable", "standard output");
+    }
+}
+
+/// Several batches: what the first ones took in stays.
+#[test]
+fn an_incremental_import_goes_on_when_there_is_space_again() {
+    let commits = many_commits(60, 300);
+    let home = Home::with_table(&commits[..1]);
+    home.write_log("t", &commits);
+    let import = home.command("import", &["--incremental", "--log-dir", home.path("t").to_str().unwrap()]);
+    let mut went_on = false;
+    for kib in [1000, 2000, 4000, 8000] {
+        let ran = run(limited(&import, kib));
+        if ran.code == Some(0) {
+            break;
+        }
+        says_that_the_disk_is_to_blame(&ran);
+        assert!(!ran.err.contains("nothing was changed"), "{}", ran.err);
+        went_on |= home.tables()[0]["version"] != 0;
+    }
+    assert!(went_on, "no batch was taken in before the disk was full");
+    run(import).ok();
+    assert_eq!(home.tables()[0]["version"], 60);
+}
+
+/// Where standard input is copied to there is less space than it has bytes.
+#[test]
+fn standard_input_of_any_size() {
+    let home = Home::with_table(&[first_commit()]);
+    let much = vec![b'x'; 16 << 20];
+    // No more than the limits of a transaction allow is copied.
+    let transaction = home.command("transaction", &["--file", "-", "--max-bytes", "1000"]);
+    run_with(limited(&transaction, 4096), &much).fails("invalid", "has more bytes than are allowed");
+    let commit = home.command("commit", &["--table", "t", "--actions", "-"]);
+    let mut full = limited(&commit, 4096);
+    full.env("TMPDIR", home.path("t"));
+    let nowhere = home.path("nowhere");
+    let mut no_folder = home.command("commit", &["--table", "t", "--actions", "-"]);
+    no_folder.env("TMPDIR", &nowhere);
+    for (command, folder) in [(full, home.path("t")), (no_folder, nowhere)] {
+        let error = run_with(command, &much).fails("unavailable", folder.to_str().unwrap());
+        assert!(error["hint"].as_str().unwrap().contains("TMPDIR"), "{error}");
     }
 }

@@ -1,28 +1,18 @@
 //! A disk that takes writes and fails to keep them: what was written may be there after a crash, or not.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::{Home, add, dl, first_commit, lines, run_with};
+use crate::support::{Home, add, dl, first_commit, library, lines, run_with};
 
 const ID: &str = "5f7c1a4e-2f8b-4c06-9d1e-000000000002";
 
 /// Lets some of the syncs of a SQLite log fail in a command.
 fn fail_syncs(home: &Home, command: &mut Command, which: std::ops::Range<u32>) {
-    command.env("LD_PRELOAD", library(home));
+    command.env("LD_PRELOAD", library(home, "failing_sync"));
     command.env("FAILING_SYNC_FROM", which.start.to_string()).env("FAILING_SYNC_TO", which.end.to_string());
-}
-
-/// Made by the compiler that Rust links by.
-fn library(home: &Home) -> PathBuf {
-    let library = home.path("failing_sync.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/failing_sync.c");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();
-    assert!(built.unwrap().success());
-    library
 }
 
 /// What a crash at this moment leaves.
@@ -131,4 +121,38 @@ fn the_log_of_a_linked_database_is_synced() {
     commit.args(["commit", "--format", "json", "--table", "t", "--actions", "-", "--database"]).arg(&link);
     fail_syncs(&home, &mut commit, 0..1000);
     run_with(commit, &lines(&[add("a")])).fails("unavailable", "synced");
+}
+
+/// What can be done after a lost answer is not the same for all that writes.
+#[cfg(target_os = "linux")]
+#[test]
+fn each_command_says_what_to_do_when_its_answer_was_lost() {
+    for (command, args, hint) in [
+        ("drop", &["--table", "t"][..], "`dl tables` shows whether the table is still there"),
+        ("sweep", &["--older-than", "0"], "sweep again: it deletes what is left"),
+        (
+            "import",
+            &["--incremental", "--log-dir", "LOG"],
+            "import again: it goes on after what is there, or begins anew",
+        ),
+    ] {
+        let home = Home::with_table(&[first_commit()]);
+        let log = home.write_log("t", &[first_commit(), lines(&[add("b")])]);
+        let other = Connection::open(home.database()).unwrap();
+        let large = "INSERT INTO dl_large_commits (table_id, begun_ms, written_ms, action_count, is_over)
+            SELECT table_id, 0, 0, 0, 0 FROM dl_tables";
+        other.execute(large, []).unwrap();
+        let mut said = Vec::new();
+        for first in 0..6 {
+            let args: Vec<&str> =
+                args.iter().map(|arg| if *arg == "LOG" { log.to_str().unwrap() } else { arg }).collect();
+            let mut ran = home.command(command, &args);
+            fail_syncs(&home, &mut ran, first..1000);
+            let ran = run_with(ran, b"");
+            if ran.code != Some(0) && ran.err.contains("answer was lost") {
+                said.push(ran.error(1)["hint"].clone());
+            }
+        }
+        assert!(!said.is_empty() && said.iter().all(|said| said == hint), "{command}: {said:?}");
+    }
 }

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod checkpoint_forms;
+mod commit_infos;
 mod commit_refusals;
 mod damaged_checkpoints;
 mod database_forms;
@@ -13,8 +14,10 @@ mod examples;
 mod exit_codes;
 mod failing_sync;
 mod killed;
+mod large_files;
 mod mirror_targets;
 mod names;
+mod odd_clocks;
 mod overflow;
 mod printed;
 mod races;

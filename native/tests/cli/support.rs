@@ -347,6 +347,15 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// For LD_PRELOAD, from the C file of that name, by the compiler that Rust links by.
+pub(crate) fn library(home: &Home, name: &str) -> PathBuf {
+    let library = home.path(&format!("{name}.so"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cli/{name}.c"));
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();
+    assert!(built.unwrap().success());
+    library
+}
+
 /// Numbers that look random and are the same in every run.
 pub(crate) struct Random(pub(crate) u64);
 

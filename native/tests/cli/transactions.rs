@@ -124,6 +124,8 @@ fn what_a_transaction_may_not_be() {
             "action 1 of table `orders`: one object has two actions, `add` and `remove`",
         ),
         (with("isolation", json!("weak")), &[], "invalid", "weak"),
+        (with("operation", json!("A\0B")), &[], "invalid", "has a NUL character or more than 1000 bytes"),
+        (with("operation", json!("A".repeat(1 << 20))), &[], "invalid", "has a NUL character or more than 1000 bytes"),
         (with("read", json!({ "versoin": 1 })), &[], "invalid", "versoin"),
         (with("read", json!({ "where": ["id > 1"] })), &[], "invalid", "not its `version`"),
         (with("read", json!({ "version": 7 })), &[], "invalid", "versions 0 to 0"),
@@ -203,4 +205,15 @@ fn a_large_commit_that_is_killed_is_swept() {
     assert_eq!(home.run("snapshot", &[]).json()["file_count"], 1 + COUNT);
     home.run("sweep", &["--older-than", "0"]).ok();
     assert_eq!(home.query("SELECT count(*) FROM dl_large_commit_files"), ["Integer(0)"]);
+}
+
+/// Given up is given up, whatever time the writer's clock showed.
+#[test]
+fn a_sweep_of_all_looks_at_no_clock() {
+    let home = home(&["t"]);
+    let write = "INSERT INTO dl_large_commits (table_id, commit_id, begun_ms, written_ms, action_count, is_over)
+        SELECT table_id, 'ahead', 9000000000000000, 9000000000000000, 0, 0 FROM dl_tables";
+    rusqlite::Connection::open(home.database()).unwrap().execute(write, []).unwrap();
+    assert_eq!(home.run("sweep", &["--older-than", "1"]).json()["commit_count"], 0);
+    assert_eq!(home.run("sweep", &["--older-than", "0"]).json()["commit_count"], 1);
 }

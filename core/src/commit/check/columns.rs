@@ -11,6 +11,7 @@ use crate::schema::{ColumnMapping, DataType, Field, Primitive, Schema};
 use crate::{Error, Result};
 
 use super::placed::{Placed, placed_fields};
+use crate::commit::physical_names::joined;
 
 /// What Parquet readers choke on; physical names have none of them.
 const NOT_IN_NAMES: &[char] = &[' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '='];
@@ -81,10 +82,13 @@ fn check_column_metadata(placed: &Placed, known: Option<&Field>) -> Result<()> {
 
 /// Names and types.
 pub(super) fn check_columns(current: &Schema, new: &Schema) -> Result<()> {
-    let known: HashMap<String, &Field> =
-        placed_fields(current).iter().map(|placed| (placed.name(), placed.field)).collect();
     let (from, to) = (current.column_mapping(), new.column_mapping());
+    let is_mapped = from != ColumnMapping::None && to != ColumnMapping::None;
     let ends_mapping = from != ColumnMapping::None && to == ColumnMapping::None;
+    // A mapped column keeps its physical name, whatever it is called.
+    let place = |placed: &Placed| if is_mapped { joined(&placed.physical) } else { placed.name() };
+    let known: HashMap<String, &Field> =
+        placed_fields(current).iter().map(|placed| (place(placed), placed.field)).collect();
     let mut seen = HashSet::new();
     for placed in placed_fields(new) {
         let name = placed.name();
@@ -93,8 +97,8 @@ pub(super) fn check_columns(current: &Schema, new: &Schema) -> Result<()> {
                 .hint("rename one of them: most engines do not tell them apart"));
         }
         let data_type = &placed.field.data_type;
-        let known_field = known.get(&name).copied();
-        if known_field.is_none() || ends_mapping {
+        let known_field = known.get(&place(&placed)).copied();
+        if ends_mapping || known_field.is_none_or(|known| known.name != placed.field.name) {
             check_name(&placed, to)?;
         }
         check_column_metadata(&placed, known_field)?;

@@ -37,10 +37,10 @@ pub(super) fn check_mapping(current: &Metadata, new: &Metadata, past: Past) -> R
         return Ok(());
     }
     let new_fields = placed_fields(&new_schema);
-    check_unique(&new_fields)?;
+    let current_fields = placed_fields(&current_schema);
+    check_unique(&current_fields, &new_fields)?;
     let last_id = max_column_id(current);
     check_max_id(last_id, max_column_id(new))?;
-    let current_fields = placed_fields(&current_schema);
     if from != ColumnMapping::None {
         check_reuse(&current_fields, &new_fields, last_id.unwrap_or(0), past)
     } else if past == Past::Replaced {
@@ -77,9 +77,11 @@ fn check_max_id(current: Option<i64>, new: Option<i64>) -> Result<()> {
     }
 }
 
-fn check_unique(fields: &[Placed]) -> Result<()> {
-    let mut paths = HashSet::new();
-    for placed in fields {
+/// Engines find columns in files whatever their case; what differs by case alone and is there is left alone.
+fn check_unique(current: &[Placed], new: &[Placed]) -> Result<()> {
+    let known: HashSet<&[&str]> = current.iter().map(|placed| placed.physical.as_slice()).collect();
+    let mut paths: HashMap<Vec<String>, &Placed> = HashMap::new();
+    for placed in new {
         let id = placed.field.column_id().unwrap_or_default();
         if !(1..=i64::from(i32::MAX)).contains(&id) {
             return Err(Error::invalid(format!(
@@ -92,11 +94,15 @@ fn check_unique(fields: &[Placed]) -> Result<()> {
             return Err(Error::invalid(format!("the column {} has an empty physical name", quoted(&placed.name())))
                 .hint(A_NAME));
         }
-        if !paths.insert(&placed.physical) {
+        let path = placed.physical.iter().map(|name| name.to_lowercase()).collect();
+        let Some(other) = paths.insert(path, placed) else { continue };
+        let is_same = other.physical == placed.physical;
+        if is_same || ![other, placed].iter().all(|placed| known.contains(placed.physical.as_slice())) {
             return Err(Error::invalid(format!(
-                "the column {} has the physical name {} of another column",
+                "the column {} has the physical name {} of another column{}",
                 quoted(&placed.name()),
-                quoted(&placed.physical.join("."))
+                quoted(&placed.physical.join(".")),
+                if is_same { "" } else { ", but for its case" }
             ))
             .hint(A_NAME));
         }

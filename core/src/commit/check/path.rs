@@ -79,7 +79,7 @@ pub(super) fn check_length(path: &str) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn decode(path: &str) -> String {
+fn decode(path: &str) -> String {
     percent_decode_str(path).decode_utf8_lossy().into_owned()
 }
 

@@ -9,7 +9,7 @@ use crate::action::Action;
 use crate::catalog::quoted;
 use crate::{Error, Result};
 
-use super::path::{Place, decode, place};
+use super::path::{Place, place};
 use super::unusual_path::plain_spelling;
 
 /// A file has one spelling in a commit: under two it would be read twice, or a tombstone would take a live file away.
@@ -65,7 +65,8 @@ fn hashes(path: &str) -> (u64, u64) {
 
 /// The file that a path names, however it is spelled.
 fn spelled_plainly(path: &str) -> String {
-    let mut decoded = decode(path);
+    // A character a byte: not all are UTF-8.
+    let mut decoded: String = percent_decode_str(path).map(char::from).collect();
     if let Some(rest) = ["s3a:", "s3n:"].iter().find_map(|scheme| decoded.strip_prefix(scheme)) {
         decoded = format!("s3:{rest}");
     }
@@ -186,5 +187,7 @@ mod tests {
         }
         assert_eq!(spelled_plainly("file:///a"), spelled_plainly("file:/a"));
         assert_eq!(spelled_plainly("s3a://b/a"), spelled_plainly("s3://b/a"));
+        assert_eq!(spelled_plainly("p=é/a%ff"), spelled_plainly("p=%C3%A9/a%FF"));
+        assert_ne!(spelled_plainly("a%FF"), spelled_plainly("a%FE"));
     }
 }

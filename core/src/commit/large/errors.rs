@@ -4,13 +4,14 @@ use crate::catalog::{Table, quoted};
 use crate::sql::{Database, DatabaseError};
 use crate::{Error, ErrorKind};
 
-use crate::commit::attempts::latest;
+use crate::commit::attempts::{latest, nothing_committed};
 
 /// Why what comes before the last batch was not written, as far as is known.
 pub(super) fn unwritten(table: &Table, error: DatabaseError) -> Error {
     let error = match error {
         DatabaseError::AnswerLost(lost) => Error::new(ErrorKind::Unavailable, lost)
             .hint("write the same page again, or begin anew with the same commit id"),
+        DatabaseError::Full(_) => nothing_committed(error),
         error => error.into(),
     };
     error
@@ -20,10 +21,15 @@ pub(super) fn unwritten(table: &Table, error: DatabaseError) -> Error {
 
 /// Why a large commit that has not happened can go on no more.
 pub(in crate::commit) async fn gone(database: &impl Database, table: &Table) -> Error {
-    if let Err(error) = latest(database, table).await {
-        return error;
-    }
     let name = &table.name;
+    if let Err(error) = latest(database, table).await {
+        return match error.kind() {
+            ErrorKind::NotFound => {
+                error.context(format!("committing to table {}: nothing was committed", quoted(name)))
+            }
+            _ => error,
+        };
+    }
     Error::new(
         ErrorKind::NotFound,
         format!(

@@ -106,7 +106,8 @@ impl Staged {
                 self.removes_only_data &= remove.data_change;
                 self.changes_data |= remove.data_change;
             }
-            _ => self.cdc_count += 1,
+            Action::Cdc(_) => self.cdc_count += 1,
+            _ => {}
         }
     }
 }
@@ -122,7 +123,7 @@ impl Staged {
 /// For more actions than a client holds at once. A plain commit is one batch, too, with all its actions in it: other writers
 /// wait until they are written, and a database may refuse a batch that is too large for it, with an error of its own
 /// ([`Unavailable`](ErrorKind::Unavailable) or [`Internal`](ErrorKind::Internal)) after which nothing was committed. The
-/// command `dl commit` begins a large commit from 16,385 actions on.
+/// command `dl commit` begins a large commit from 16,385 actions, or 32 MiB of them, on.
 ///
 /// ```
 /// use deltalakedb_core::Result;
@@ -166,6 +167,7 @@ pub struct LargeCommit<'a, D, H> {
 
 /// A page that may be written in part.
 struct FailedPage {
+    /// Of its actions in their order, as its parts are.
     digest: Digest,
     /// Its parts that are, each of [`BATCH_ACTIONS`].
     written: usize,
@@ -200,7 +202,9 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
         let batch = Batch::write(vec![Statement::new(TAKE_OVER, params[..2].to_vec()), Statement::new(BEGIN, params)]);
         let mut results = database.batch(batch).await.map_err(|error| unwritten(&state.table, error))?;
         let row = results.pop().and_then(|result| result.rows.into_iter().next());
-        let row = row.ok_or_else(|| refused(Error::new(ErrorKind::NotFound, "the table was dropped meanwhile")))?;
+        let row = row.ok_or_else(|| {
+            refused(Error::new(ErrorKind::NotFound, "nothing was committed: the table was dropped meanwhile"))
+        })?;
         let staged = Staged {
             key: row.integer(0)?,
             totals: Totals::default(),
@@ -247,17 +251,23 @@ impl<'a, D: Database, H: Host> LargeCommit<'a, D, H> {
     /// which only an import brings in, is removed in the page that adds it again, or before.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for what the table's rules forbid, for a second action on a file, or for another
-    /// page than the one that failed; [`NotFound`](ErrorKind::NotFound) when the commit was swept or begun anew and has
+    /// [`Invalid`](ErrorKind::Invalid) for what the table's rules forbid, for an action that is none on a file, for a
+    /// second one on a file, or for another page than the one that failed; [`NotFound`](ErrorKind::NotFound) when the commit was swept or begun anew and has
     /// not happened, or its table was dropped; those of the database.
     pub async fn write(&mut self, actions: &[Action]) -> Result<()> {
+        let name = self.state.table.name.clone();
+        let refused = |error: Error| error.context(format!("committing to table {}", quoted(&name))).table(&name);
+        if let Some(other) = actions.iter().find(|action| !is_file(action)) {
+            return Err(refused(
+                Error::invalid(format!("a page of files has the action `{}`", other.name()))
+                    .hint("begin the commit with what is no action on a file: `add`, `remove` or `cdc`"),
+            ));
+        }
         if self.has_happened {
             actions.iter().for_each(|action| self.staged.note(action));
             return Ok(());
         }
-        let name = self.state.table.name.clone();
-        let refused = |error: Error| error.context(format!("committing to table {}", quoted(&name))).table(&name);
-        let digest = Digest::of_actions(actions);
+        let digest = Digest::of_sequence(actions);
         let written = match &self.failed {
             Some(failed) if failed.digest != digest => {
                 return Err(refused(

@@ -55,6 +55,10 @@ ORDER BY r.place LIMIT 1";
 pub(in crate::commit) const REMOVED: &str =
     "SELECT path, dv_id FROM dl_large_commit_files WHERE large_commit_id = {key} AND name = 'remove'";
 
+/// Added files.
+pub(in crate::commit) const ADDED: &str =
+    "SELECT path FROM dl_large_commit_files WHERE large_commit_id = {key} AND name = 'add'";
+
 /// Added files whose path is not removed.
 pub(in crate::commit) const ADDED_PATHS: &str = "
 SELECT a.path, a.dv_id FROM dl_large_commit_files a WHERE a.large_commit_id = {key} AND a.name = 'add'

@@ -140,6 +140,14 @@ fn schemas() -> Vec<Allowed> {
             )])],
         },
         Allowed {
+            name: "columns that an import brought in get other names, whatever they are",
+            first: with_mapping(&odd("a", "b")),
+            commits: vec![
+                lines(&[mapped(&odd("renamed", "b"), 4, "name")]),
+                lines(&[mapped(&odd("a", "c"), 4, "name")]),
+            ],
+        },
+        Allowed {
             name: "a mapped table that is overwritten with other columns",
             first: with_mapping(&[a, b]),
             commits: vec![lines(&[
@@ -150,6 +158,14 @@ fn schemas() -> Vec<Allowed> {
             ])],
         },
     ]
+}
+
+/// Mapped columns as no commit may bring them in: a wrong invariant, an odd type, physical names that differ by case.
+fn odd(first: &str, second: &str) -> Vec<Value> {
+    let (mut a, mut b) = (mapped_column(first, 1, "col-a"), mapped_column(second, 2, "col-b"));
+    a["metadata"]["delta.invariants"] = json!("a > 1");
+    b["type"] = json!("interval year");
+    vec![a, b, mapped_column("c1", 3, "twin"), mapped_column("c2", 4, "TWIN")]
 }
 
 fn files() -> Vec<Allowed> {
@@ -181,6 +197,11 @@ fn files() -> Vec<Allowed> {
                 lines(&[operation("COMPUTE STATS"), with_vector("first", false)]),
                 lines(&[removed, add("rewritten")]),
             ],
+        },
+        Allowed {
+            name: "paths that an import brought in, of other bytes than UTF-8",
+            first: lines(&[protocol(), with_columns(&[ids()]), add("a%FF"), add("a%FE")]),
+            commits: vec![lines(&[remove("a%FF"), remove("a%FE")])],
         },
         Allowed {
             name: "paths as engines write them",

@@ -133,6 +133,11 @@ fn mappings() -> Vec<(&'static str, Vec<u8>)> {
         ("the id of a dropped column", with(mapped_column("c", 2, "col-c"), 3)),
         ("an id twice", with(mapped_column("c", 3, "col-c"), 3)),
         ("a physical name twice", with(mapped_column("c", 4, "col-a"), 4)),
+        ("a physical name twice, but for its case", with(mapped_column("c", 4, "COL-A"), 4)),
+        (
+            "two new physical names that are one but for their case",
+            of(&[a.clone(), b.clone(), mapped_column("c", 4, "col-c"), mapped_column("d", 5, "Col-C")], 5),
+        ),
         ("a largest id that goes down", of(std::slice::from_ref(&a), 2)),
         ("a largest id below a new one", with(mapped_column("c", 5, "col-c"), 4)),
         ("an id of 0", with(mapped_column("c", 0, "col-c"), 3)),
