@@ -75,7 +75,8 @@ fn parts() {
     let log = mirrored(&home);
     let parts: Vec<String> =
         (1..=3).map(|part| format!("{LAST:020}.checkpoint.{part:010}.0000000003.parquet")).collect();
-    assert_eq!(names(&log), [parts.clone(), vec![commit_name(LAST), "_last_checkpoint".to_owned()]].concat());
+    let others = vec![format!("{LAST:020}.crc"), commit_name(LAST), "_last_checkpoint".to_owned()];
+    assert_eq!(names(&log), [parts.clone(), others].concat());
     assert_same_state(&home, &log);
     let last = last_checkpoint(&log);
     let bytes: u64 = parts.iter().map(|part| fs::metadata(log.join(part)).unwrap().len()).sum();
@@ -138,7 +139,7 @@ fn the_policy_classic_is_one_file() {
     let home = home(json!({ "delta.checkpointPolicy": "classic", "deltalakedb.checkpointPartSize": "1" }));
     let log = mirrored(&home);
     let file = format!("{LAST:020}.checkpoint.parquet");
-    assert_eq!(names(&log), [file, commit_name(LAST), "_last_checkpoint".to_owned()]);
+    assert_eq!(names(&log), [file, format!("{LAST:020}.crc"), commit_name(LAST), "_last_checkpoint".to_owned()]);
     assert_same_state(&home, &log);
 }
 

@@ -185,7 +185,7 @@ fn a_target_that_fails_is_tried_again_and_told_of_once() {
 fn the_log_of_another_table_is_left_alone() {
     let home = Home::with_table(&[first_commit()]);
     let other = lines(&[commit_info(), protocol(), metadata_with(json!({ "id": "another table" }))]);
-    let log = home.write_log("foreign", &[other.clone()]);
+    let log = home.write_log("foreign", std::slice::from_ref(&other));
     let daemon = Daemon::start(&home, &["--table", "t", "--target", home.path("foreign").to_str().unwrap()]);
     append(&home, "t", "part-1");
     wait_until("a failure", || targets(&home)[0]["failures"].as_i64() > Some(0));
