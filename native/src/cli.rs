@@ -362,7 +362,7 @@ pub(crate) struct Compared {
     /// All tables.
     #[arg(long)]
     pub(crate) all: bool,
-    /// The folder with the `_delta_log`, or that itself; by default the table's location.
+    /// The folder with the `_delta_log`, or that itself; by default each of the table's targets, or else its location.
     #[arg(long, value_name = "DIR_OR_URL", conflicts_with = "all")]
     pub(crate) target: Option<String>,
     #[command(flatten)]

@@ -15,7 +15,7 @@ const REGISTER: &str = "INSERT INTO dl_mirror_daemons (name, beats) VALUES (?1, 
 
 const BEAT: &str = "UPDATE dl_mirror_daemons SET beats = beats + 1 WHERE daemon_id = ?1";
 
-const DAEMONS: &str = "SELECT daemon_id, beats FROM dl_mirror_daemons";
+const DAEMONS: &str = "SELECT daemon_id, beats, name FROM dl_mirror_daemons";
 
 /// ?1 daemon, ?2 the beats at which it stands still.
 const BURY: &str = "DELETE FROM dl_mirror_daemons WHERE daemon_id = ?1 AND beats = ?2";
@@ -60,13 +60,24 @@ const BEHIND: &str = concat!(
 /// All targets that a daemon holds. ?1 daemon.
 const ALL_HELD: &str = "SELECT table_id, target FROM dl_mirror_status WHERE daemon_id = ?1";
 
+/// A process that mirrors all the time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Daemon {
+    /// Never used again.
+    pub id: i64,
+    /// How often it has beaten.
+    pub beats: i64,
+    /// As it was registered.
+    pub name: String,
+}
+
 /// What a beat found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beat {
     /// False: others took this one for dead; it holds nothing and must register anew.
     pub is_registered: bool,
-    /// All that are registered, and their beats.
-    pub daemons: Vec<(i64, i64)>,
+    /// All that are registered.
+    pub daemons: Vec<Daemon>,
     /// Key of the newest table: another one tells that there are targets to come.
     pub newest_table: Option<i64>,
 }
@@ -115,10 +126,12 @@ pub async fn beat(
     statements.push(Statement::new(DAEMONS, []));
     let mut results = database.batch(Batch::write(statements)).await?;
     let rows = results.pop().unwrap_or_default().rows;
-    let daemons = rows.iter().map(|row| Ok((row.integer(0)?, row.integer(1)?))).collect::<Result<Vec<_>>>()?;
+    let daemon =
+        |mut row: crate::sql::Row| Ok(Daemon { id: row.integer(0)?, beats: row.integer(1)?, name: row.text(2)? });
+    let daemons = rows.into_iter().map(daemon).collect::<Result<Vec<_>>>()?;
     let newest_table = results.pop().unwrap_or_default().rows.pop();
     Ok(Beat {
-        is_registered: daemons.iter().any(|(id, _)| *id == daemon_id),
+        is_registered: daemons.iter().any(|daemon| daemon.id == daemon_id),
         daemons,
         newest_table: newest_table.map(|row| row.integer(0)).transpose()?,
     })

@@ -1,13 +1,13 @@
 //! `dl diff`.
 
-use deltalakedb_core::Result;
 use deltalakedb_core::catalog::Table;
 use deltalakedb_core::diff::{Difference, FieldDifference, Found as Where, Item};
 use deltalakedb_core::time::format_ms;
+use deltalakedb_core::{Error, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Found, compared_tables, now_ms};
+use super::{Found, compared_targets, now_ms};
 use crate::cli::{self, Format, MetricsFormat, Winner};
 use crate::database::{SqliteDatabase, open_catalog};
 use crate::diff::metrics::{Measured, prometheus, to_json};
@@ -46,8 +46,13 @@ pub(super) async fn run(args: cli::Diff, output: &Output) -> Result<Found> {
     let mut found = Found::Done;
     let mut measured = Vec::new();
     let mut documents = Vec::new();
-    for table in compared_tables(&database, &args.compared).await? {
-        let target = args.compared.target.clone().unwrap_or_else(|| table.location.clone());
+    let compared = compared_targets(&database, &args.compared).await?;
+    let is_alone = compared.len() == 1;
+    if args.resolve.is_some() && !is_alone {
+        return Err(Error::invalid("the table has several targets, and histories are resolved for one at a time")
+            .hint("name it with --target; `dl targets` lists them"));
+    }
+    for (table, target) in compared {
         let mut report =
             Report { table: table.clone(), thresholds, output, args: &args, stores: &stores, shown: Vec::new() };
         let comparison = match report.compare(&database, &target).await {
@@ -58,10 +63,10 @@ pub(super) async fn run(args: cli::Diff, output: &Output) -> Result<Found> {
             }
             Err(error) => {
                 let error = error.context(format!("comparing table {}", table.name)).table(&table.name);
-                if output.is_pipe_closed() || (!args.compared.all && args.metrics_format.is_none()) {
+                if output.is_pipe_closed() || (is_alone && !args.compared.all && args.metrics_format.is_none()) {
                     return Err(error);
                 }
-                // With --all the other tables go on; monitoring is told that this one could not be compared.
+                // The other targets go on; monitoring is told that this one could not be compared.
                 output.error(&error);
                 found = Found::Failed;
                 None

@@ -5,7 +5,7 @@ use deltalakedb_core::mirror::{Target, TargetReport, add_target, report_targets,
 use deltalakedb_core::{Error, Result};
 use serde_json::{Value, json};
 
-use super::{now_ms, selector};
+use super::{now_ms, selector, targets_of};
 use crate::cli::{self, Format};
 use crate::database::{SqliteDatabase, open_catalog};
 use crate::mirror::{Mirrored, mirror_table};
@@ -34,7 +34,7 @@ pub(super) async fn run(args: cli::Mirror, output: &Output) -> Result<()> {
     let mut done: Vec<(Table, Mirrored)> = Vec::new();
     let mut failure: Option<Error> = None;
     for table in tables {
-        for target in targets(&database, &table, &args.target).await? {
+        for target in targets_of(&database, &table, &args.target).await? {
             match mirror(&database, &table, &target, &stores, output).await {
                 Ok(mirrored) => done.push((table.clone(), mirrored)),
                 Err(error) => {
@@ -51,18 +51,6 @@ pub(super) async fn run(args: cli::Mirror, output: &Output) -> Result<()> {
         print(&done, output)?;
     }
     failure.map_or(Ok(()), Err)
-}
-
-/// Those that were named, or those that the table has, or its own folder.
-async fn targets(database: &SqliteDatabase, table: &Table, named: &[String]) -> Result<Vec<String>> {
-    if !named.is_empty() {
-        return Ok(named.to_vec());
-    }
-    let known = target_statuses(database, Some(table.key)).await?;
-    Ok(match known.is_empty() {
-        true => vec![table.location.clone()],
-        false => known.into_iter().map(|status| status.target.url).collect(),
-    })
 }
 
 /// Brings one target up to date.

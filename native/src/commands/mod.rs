@@ -17,6 +17,7 @@ mod verify;
 use deltalakedb_core::Result;
 use deltalakedb_core::catalog::{Table, TableSelector, find_table, list_tables};
 use deltalakedb_core::commit::Host;
+use deltalakedb_core::mirror::target_statuses;
 use deltalakedb_core::snapshot::At;
 use deltalakedb_core::sql::Database;
 
@@ -59,12 +60,30 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Found> {
     .map(|()| Found::Done)
 }
 
-/// The tables that a comparison is about.
-async fn compared_tables(database: &impl Database, args: &cli::Compared) -> Result<Vec<Table>> {
-    if args.all {
-        return list_tables(database).await;
+/// What `diff` and `verify` compare: each of the tables with each of its targets.
+async fn compared_targets(database: &impl Database, args: &cli::Compared) -> Result<Vec<(Table, String)>> {
+    let tables = match args.all {
+        true => list_tables(database).await?,
+        false => vec![find_table(database, &selector(args.table.as_deref())).await?],
+    };
+    let mut compared = Vec::new();
+    for table in tables {
+        let targets = targets_of(database, &table, args.target.as_slice()).await?;
+        compared.extend(targets.into_iter().map(|target| (table.clone(), target)));
     }
-    Ok(vec![find_table(database, &selector(args.table.as_deref())).await?])
+    Ok(compared)
+}
+
+/// The targets that were named, or those that the table has, or its own folder.
+async fn targets_of(database: &impl Database, table: &Table, named: &[String]) -> Result<Vec<String>> {
+    if !named.is_empty() {
+        return Ok(named.to_vec());
+    }
+    let known = target_statuses(database, Some(table.key)).await?;
+    Ok(match known.is_empty() {
+        true => vec![table.location.clone()],
+        false => known.into_iter().map(|status| status.target.url).collect(),
+    })
 }
 
 fn selector(table: Option<&str>) -> TableSelector {

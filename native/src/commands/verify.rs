@@ -4,7 +4,7 @@ use deltalakedb_core::Result;
 use deltalakedb_core::catalog::Table;
 use serde_json::{Value, json};
 
-use super::{Found, compared_tables, now_ms};
+use super::{Found, compared_targets, now_ms};
 use crate::cli::{self, Format};
 use crate::database::{SqliteDatabase, open_catalog};
 use crate::output::{Column, Output};
@@ -21,16 +21,17 @@ pub(super) async fn run(args: cli::Verify, output: &Output) -> Result<Found> {
     let mut found = Found::Done;
     let mut documents = Vec::new();
     let stores = args.compared.store.stores()?;
-    for table in compared_tables(&database, &args.compared).await? {
-        let target = args.compared.target.as_deref().unwrap_or(&table.location);
-        match verify_table(&database, &table, target, &stores, wanted, output).await {
+    let compared = compared_targets(&database, &args.compared).await?;
+    let is_alone = compared.len() == 1;
+    for (table, target) in compared {
+        match verify_table(&database, &table, &target, &stores, wanted, output).await {
             Ok((verified, document)) => {
                 documents.extend(document);
                 found = found.max(if verified.is_equal() { Found::Done } else { Found::Drift });
             }
             Err(error) => {
                 let error = error.context(format!("verifying table {}", table.name)).table(&table.name);
-                if output.is_pipe_closed() || !args.compared.all {
+                if output.is_pipe_closed() || (is_alone && !args.compared.all) {
                     return Err(error);
                 }
                 output.error(&error);

@@ -1,6 +1,7 @@
 //! This process among those that mirror the same catalog.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use deltalakedb_core::Result;
@@ -18,10 +19,18 @@ const BALANCE: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub(super) struct Lease {
     daemon_id: Option<i64>,
-    /// Of each other daemon its beats, and since when they stand still.
-    others: HashMap<i64, (i64, Instant)>,
+    others: HashMap<i64, Other>,
     balanced: Option<Instant>,
     newest_table: Option<i64>,
+}
+
+/// Another daemon.
+struct Other {
+    beats: i64,
+    /// Since when they stand still.
+    since: Instant,
+    /// It was a process of this machine, and there is no such process any more.
+    is_gone: bool,
 }
 
 /// What has changed by a beat.
@@ -35,6 +44,8 @@ pub(super) struct Changed {
     pub(super) buried: usize,
     /// Which targets it holds may be others now.
     pub(super) is_balanced: bool,
+    /// There is somebody to bury at once.
+    pub(super) is_urgent: bool,
 }
 
 impl Lease {
@@ -65,23 +76,25 @@ impl Lease {
             return Ok(changed);
         }
         let is_due = self.balanced.is_none_or(|at| at.elapsed() >= BALANCE);
-        if self.note(daemon_id, &found) || is_due || !dead.is_empty() {
+        if self.note(daemon_id, name, &found) || is_due || !dead.is_empty() {
             balance(database, daemon_id, tables, now_ms).await?;
             self.balanced = Some(Instant::now());
             changed.is_balanced = true;
         }
+        changed.is_urgent = self.others.values().any(|other| other.is_gone);
         Ok(changed)
     }
 
     /// Whether there are other daemons or other tables than before.
-    fn note(&mut self, daemon_id: i64, found: &Beat) -> bool {
+    fn note(&mut self, daemon_id: i64, name: &str, found: &Beat) -> bool {
         let now = Instant::now();
         let earlier = std::mem::take(&mut self.others);
-        let mut is_new = earlier.keys().any(|id| !found.daemons.iter().any(|(there, _)| there == id));
-        for &(id, beats) in found.daemons.iter().filter(|(id, _)| *id != daemon_id) {
-            let since = earlier.get(&id).filter(|(before, _)| *before == beats).map_or(now, |(_, since)| *since);
-            is_new |= !earlier.contains_key(&id);
-            self.others.insert(id, (beats, since));
+        let mut is_new = earlier.keys().any(|id| !found.daemons.iter().any(|daemon| daemon.id == *id));
+        for daemon in found.daemons.iter().filter(|daemon| daemon.id != daemon_id) {
+            let before = earlier.get(&daemon.id).filter(|before| before.beats == daemon.beats);
+            let since = before.map_or(now, |before| before.since);
+            is_new |= !earlier.contains_key(&daemon.id);
+            self.others.insert(daemon.id, Other { beats: daemon.beats, since, is_gone: is_gone(&daemon.name, name) });
         }
         is_new |= self.newest_table != found.newest_table;
         self.newest_table = found.newest_table;
@@ -89,7 +102,40 @@ impl Lease {
     }
 
     fn dead(&self) -> Vec<(i64, i64)> {
-        let still = self.others.iter().filter(|(_, (_, since))| since.elapsed() >= DEAD);
-        still.map(|(&id, &(beats, _))| (id, beats)).collect()
+        let dead = self.others.iter().filter(|(_, other)| other.is_gone || other.since.elapsed() >= DEAD);
+        dead.map(|(&id, other)| (id, other.beats)).collect()
+    }
+}
+
+/// The name of this process among daemons.
+pub(super) fn own_name() -> String {
+    format!("{}:{}", gethostname::gethostname().to_string_lossy(), std::process::id())
+}
+
+/// Whether a daemon was a process of this machine that has ended, as far as can be seen; or one of the same name, such as the
+/// first one of a container that was started again. A mistake costs nothing but double work.
+fn is_gone(name: &str, own: &str) -> bool {
+    let (Some((host, process)), Some((own_host, _))) = (name.rsplit_once(':'), own.rsplit_once(':')) else {
+        return false;
+    };
+    let processes = Path::new("/proc");
+    host == own_host && (name == own || (processes.join("self").exists() && !processes.join(process).exists()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_gone() {
+        let own = own_name();
+        let (host, _) = own.rsplit_once(':').unwrap();
+        assert!(is_gone(&own, &own), "one before this process had its name");
+        assert!(!is_gone("elsewhere:4194305", &own), "nobody knows");
+        assert!(!is_gone("oddly named", &own));
+        if cfg!(target_os = "linux") {
+            assert!(is_gone(&format!("{host}:4194305"), &own), "beyond the last process number");
+            assert!(!is_gone(&format!("{host}:1"), &own));
+        }
     }
 }

@@ -71,9 +71,8 @@ impl Watched {
     }
 
     /// Whether nothing would be lost by forgetting it.
-    pub(super) fn is_idle_for(&self, idle: Duration, now: Instant) -> bool {
-        let is_at_rest = self.upkeep == UpkeepState::Done && !self.is_queued && !self.is_news;
-        is_at_rest && self.failures == 0 && now.duration_since(self.active_at) > idle
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.upkeep == UpkeepState::Done && !self.is_queued && !self.is_news && self.failures == 0
     }
 
     pub(super) fn succeeded(&mut self) {

@@ -15,7 +15,7 @@ use tracing::{debug, info, warn};
 use super::super::{KeptUp, Published, Upkeep};
 use super::WatchOptions;
 use super::changes::{Changes, Look};
-use super::lease::{BEAT, Changed, Lease};
+use super::lease::{BEAT, Changed, Lease, own_name};
 use super::metrics::{Labels, Shared};
 use super::pass::{Pass, pass};
 use super::watched::{UpkeepState, Watched};
@@ -25,8 +25,8 @@ use crate::store::Stores;
 
 /// A target that moved within this time is looked at whenever somebody commits.
 const LATELY: Duration = Duration::from_secs(60);
-/// A target that did not move for so long is forgotten: the next time its log is looked at anew.
-const IDLE: Duration = Duration::from_secs(3600);
+/// Of the targets at rest those that moved last are known; when another one moves its log is looked at anew.
+const KNOWN: usize = 500;
 /// Between two looks at which failed targets are due.
 const RETRIES: Duration = Duration::from_millis(250);
 /// Upkeep under way at the same time: a checkpoint takes memory.
@@ -74,11 +74,10 @@ enum Done {
 impl Watcher {
     pub(crate) fn new(database: SqliteDatabase, options: WatchOptions, stores: Stores, shared: Arc<Shared>) -> Self {
         let now = Instant::now();
-        let host = gethostname::gethostname().to_string_lossy().into_owned();
         Watcher {
             database,
             options,
-            name: format!("{host}:{}", std::process::id()),
+            name: own_name(),
             stores: Arc::new(stores),
             shared,
             is_ending: Arc::default(),
@@ -408,12 +407,15 @@ impl Watcher {
         };
         self.note_catalog(Ok(()));
         self.shared.beat();
+        self.forget_idle();
         self.daemon_id = Some(changed.daemon_id);
         if changed.buried > 0 {
             info!("took over from {} daemons that were not heard of", changed.buried);
         }
         if changed.was_buried {
             warn!("others took this daemon for dead, as it was too slow; it begins anew");
+        }
+        if changed.was_buried || changed.is_urgent {
             self.next_beat = Instant::now();
         }
         if changed.is_balanced {
@@ -422,9 +424,8 @@ impl Watcher {
         }
     }
 
-    /// What others hold now, and what nothing happened to for long, is forgotten.
+    /// What others hold now is forgotten.
     fn hold(&mut self, held: Vec<Target>) {
-        let now = Instant::now();
         if held.len() != self.held.len() {
             info!(targets = held.len(), "holds other targets than before");
         }
@@ -434,13 +435,28 @@ impl Watcher {
         let own: HashSet<&Target> = held.iter().collect();
         let shared = &self.shared;
         self.targets.retain(|target, watched| {
-            let is_kept = watched.is_queued || own.contains(target) && !watched.is_idle_for(IDLE, now);
+            let is_kept = watched.is_queued || own.contains(target);
             if !is_kept {
                 shared.forget(target);
             }
             is_kept
         });
         self.held = held;
+    }
+
+    /// Memory is for targets where something happens.
+    fn forget_idle(&mut self) {
+        let at_rest = self.targets.iter().filter(|(_, watched)| watched.is_at_rest());
+        let mut at_rest: Vec<(Instant, Target)> =
+            at_rest.map(|(target, watched)| (watched.active_at, target.clone())).collect();
+        if at_rest.len() <= KNOWN {
+            return;
+        }
+        at_rest.sort_unstable_by_key(|(active_at, _)| std::cmp::Reverse(*active_at));
+        for (_, target) in at_rest.drain(KNOWN..) {
+            self.targets.remove(&target);
+            self.shared.forget(&target);
+        }
     }
 
     /// A task that panicked: the fault is this software's; its target is tried again.

@@ -125,7 +125,9 @@ pub(crate) fn listen(mut worker: Worker, observer: Arc<Mutex<Observer>>) -> Resu
 impl Heard {
     /// Kills it (-9), and waits until it is gone.
     pub(crate) fn kill(&mut self) {
-        let _ = std::process::Command::new("kill").args(["-9", &self.process.to_string()]).status();
+        // It may have ended by itself.
+        let mut kill = std::process::Command::new("kill");
+        let _ = kill.args(["-9", &self.process.to_string()]).stderr(std::process::Stdio::null()).status();
         let _ = self.wait();
     }
 
