@@ -25,6 +25,9 @@ use cli::{Cli, Format};
 use commands::Found;
 use output::Output;
 
+/// Threads for the database and files of this machine: each keeps some memory.
+const BLOCKING_THREADS: usize = 24;
+
 const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
 /// What `dl diff` and `dl verify` found; their usage errors have another code than those of other commands.
@@ -46,7 +49,7 @@ pub fn main() -> ExitCode {
         true => tokio::runtime::Builder::new_multi_thread(),
         false => tokio::runtime::Builder::new_current_thread(),
     };
-    let runtime = match builder.enable_all().build() {
+    let runtime = match builder.enable_all().max_blocking_threads(BLOCKING_THREADS).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("dl: starting: {error}");
