@@ -101,7 +101,9 @@ fn the_log_wins() {
     let (before, table) = (log_content(&log), home.tables()[0].clone());
     home.run("mirror", &["--target", home.path("elsewhere").to_str().unwrap()]).ok();
     let targets = home.query("SELECT target, version FROM dl_mirror_status");
-    let document = document(resolve(&home, &["--resolve", "log", "--yes"]));
+    resolve(&home, &["--resolve", "log", "--yes"]).fails("invalid", "several targets");
+    let own = home.path("t").to_str().unwrap().to_owned();
+    let document = document(resolve(&home, &["--resolve", "log", "--yes", "--target", &own]));
     assert_eq!(document["resolved"]["version"], 21);
     assert!(log_content(&log) == before, "the log is as it was");
     let now = home.tables()[0].clone();
@@ -110,15 +112,17 @@ fn the_log_wins() {
     }
     assert_eq!(now["version"], 21);
     assert_eq!(home.query("SELECT target, version FROM dl_mirror_status"), targets);
-    resolve(&home, &[]).ok();
-    home.run("verify", &[]).ok();
+    resolve(&home, &["--target", &own]).ok();
+    home.run("verify", &["--target", &own]).ok();
+    // The other target is what the catalog was.
+    assert_eq!(home.run("verify", &[]).code, Some(2));
     // What the catalog had can be read back.
     let reader = Home::new();
     reader.run("import", &["--log-dir", kept(&home, "catalog").to_str().unwrap(), "--name", "t"]).ok();
     assert!(reader.file_paths().contains(&"ours-14".to_owned()));
     let history = reader.run("history", &["--limit", "2"]).json();
     assert_eq!((&history[0]["version"], &history[1]["operation"]), (&json!(14), &json!("OURS")));
-    resolve(&home, &["--resolve", "log", "--yes"]).ok();
+    resolve(&home, &["--resolve", "log", "--yes", "--target", &own]).ok();
     home.commit(&lines(&[add("next")]), &[]).ok();
 }
 
