@@ -63,6 +63,9 @@ pub(crate) enum Command {
     /// Read a log back, version by version, and prove it equal to the catalog.
     #[command(after_long_help = help::VERIFY)]
     Verify(Verify),
+    /// Write a table's log at one version to another place, as a log of its own; data files are not copied.
+    #[command(after_long_help = help::EXPORT)]
+    Export(Export),
     /// Delete what large commits left behind that were given up or whose writers died; nothing of them was visible.
     #[command(after_long_help = help::SWEEP)]
     Sweep(Sweep),
@@ -445,6 +448,30 @@ fn version_range(text: &str) -> Result<VersionRange, String> {
         (Some(first), Some(last)) if first > last => Err(format!("{first} comes after {last}")),
         _ => Ok(VersionRange { first, last }),
     }
+}
+
+#[derive(Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// Name or UUID; not needed when the catalog has one table.
+    #[arg(long, value_name = "T", conflicts_with = "all")]
+    pub(crate) table: Option<String>,
+    /// All tables, each to a folder of its name.
+    #[arg(long, conflicts_with = "version")]
+    pub(crate) all: bool,
+    /// The folder in which `_delta_log` is written, or with --all those of the tables.
+    #[arg(long, value_name = "DIR_OR_URL")]
+    pub(crate) to: String,
+    /// As of this version; by default the latest.
+    #[arg(long, value_name = "V", allow_negative_numbers = true)]
+    pub(crate) version: Option<i64>,
+    /// Write paths as URLs of the table's location, so that the copy reads the data where it lies. Otherwise they are
+    /// relative to the copy's folder, and the data files belong there, too.
+    #[arg(long)]
+    pub(crate) absolute_paths: bool,
+    #[command(flatten)]
+    pub(crate) store: Store,
 }
 
 #[derive(Args)]

@@ -27,6 +27,7 @@ mod sidecar;
 mod tests;
 mod txn;
 mod wire;
+pub(crate) mod z85;
 
 pub use add::Add;
 pub use cdc::Cdc;

@@ -1,5 +1,6 @@
 //! Writing the catalog out as a `_delta_log`: what each file holds. A host puts the files into place.
 
+mod absolute_paths;
 #[cfg(feature = "parquet")]
 mod checkpoint;
 mod checksum;
@@ -14,6 +15,7 @@ mod leases;
 mod state;
 mod targets;
 
+pub use absolute_paths::absolute_paths;
 #[cfg(feature = "parquet")]
 pub(crate) use checkpoint::delta_schema;
 #[cfg(feature = "parquet")]

@@ -138,3 +138,15 @@ Exit codes:
   1   failed; with --all: for a table
   2   not equal
   64  wrong usage"#;
+
+pub(super) const EXPORT: &str = r#"The copy is a checkpoint, the commit file of that version where the catalog knows it, its
+`.crc`, and `_last_checkpoint`. Its history begins at that version. Where a log is already,
+nothing is written. Killed, it is finished when it is run again.
+
+Examples:
+
+    dl export --database catalog.db --table events --to copies/events
+    dl export --database catalog.db --table events --version 5 --to copies/events-5
+    dl export --database catalog.db --all --to copies/all --absolute-paths
+
+Exit codes: 0 done; 1 failed, with --all for a table; 2 wrong usage."#;

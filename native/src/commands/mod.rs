@@ -3,6 +3,7 @@
 mod catalog;
 mod commit;
 mod diff;
+mod export;
 mod files;
 mod import;
 mod input;
@@ -42,6 +43,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Found> {
     match cli.command {
         Command::Diff(args) => return diff::run(args, output).await,
         Command::Verify(args) => return verify::run(args, output).await,
+        Command::Export(args) => return export::run(args, output).await,
         Command::Import(args) => import::run(args, output).await,
         Command::Tables(args) => catalog::tables(args, output).await,
         Command::Drop(args) => catalog::drop(args, output).await,

@@ -21,7 +21,7 @@ use deltalakedb_core::sql::Database;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
 use super::last_checkpoint::{describe, name_checkpoint};
-use super::{no_space, temporary_file};
+use super::{Paths, no_space, temporary_file};
 use crate::store::{Fetched, LogStore, Put};
 
 const CHECKPOINT_INTERVAL: &str = "delta.checkpointInterval";
@@ -49,10 +49,22 @@ pub(super) async fn write_checkpoint(
     version: i64,
     now_ms: i64,
 ) -> Result<()> {
+    write_checkpoint_with(database, table, log, version, now_ms, Paths::AsStored).await
+}
+
+/// The same, with its paths in this form.
+pub(super) async fn write_checkpoint_with(
+    database: &impl Database,
+    table: &Table,
+    log: &LogStore,
+    version: i64,
+    now_ms: i64,
+    paths: Paths,
+) -> Result<()> {
     let state = snapshot(database, &TableSelector::Key(table.key), At::Version(version)).await?;
     let last = match LogListing::new(log.list().await?).checkpoint(version) {
         Some(there) => describe(log, there, &state).await?,
-        None => write_files(database, &state, log, now_ms).await?,
+        None => write_files(database, &state, log, now_ms, paths).await?,
     };
     name_checkpoint(log, &last).await
 }
@@ -62,14 +74,15 @@ async fn write_files(
     snapshot: &Snapshot,
     log: &LogStore,
     now_ms: i64,
+    paths: Paths,
 ) -> Result<LastCheckpoint> {
     let state = CheckpointState::new(snapshot.clone(), now_ms);
     let file_actions = snapshot.file_count + tombstone_count(database, &state).await?;
     let form = CheckpointForm::of(&snapshot.metadata, &snapshot.protocol, file_actions)?;
     // Few tables have fields that the protocol does not name; the first one that is met makes the files anew.
-    let written = match checkpoint_files(database, state.clone(), form.clone(), UnknownFields::Absent).await? {
+    let written = match checkpoint_files(database, state.clone(), form.clone(), UnknownFields::Absent, paths).await? {
         Some(written) => Some(written),
-        None => checkpoint_files(database, state, form.clone(), UnknownFields::Kept).await?,
+        None => checkpoint_files(database, state, form.clone(), UnknownFields::Kept, paths).await?,
     };
     let written = written.ok_or_else(|| Error::new(ErrorKind::Internal, "a checkpoint kept nothing"))?;
     if form.has_sidecars() {
@@ -104,10 +117,13 @@ async fn checkpoint_files(
     mut state: CheckpointState,
     form: CheckpointForm,
     unknown_fields: UnknownFields,
+    paths: Paths,
 ) -> Result<Option<WrittenCheckpoint<File>>> {
+    let location = state.snapshot().table.location.clone();
     let mut writer = CheckpointWriter::new(form, unknown_fields, temporary_file)?;
     let (mut actions, mut cursor) = state_actions(database, &mut state, StateCursor::Head, PAGE).await?;
     loop {
+        paths.write_in(&mut actions, &location)?;
         if unknown_fields == UnknownFields::Absent && actions.iter().any(has_unknown_fields) {
             return Ok(None);
         }

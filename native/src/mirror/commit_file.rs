@@ -11,7 +11,7 @@ use deltalakedb_core::mirror::{StoredCommit, commit_actions};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
-use super::{PAGE, no_space, temporary_file};
+use super::{PAGE, Paths, no_space, temporary_file};
 use crate::import::log_digest;
 use crate::store::{Fetched, LogStore, Put};
 
@@ -25,7 +25,7 @@ pub(super) async fn write_commit(
     log: &LogStore,
     commit: &StoredCommit,
 ) -> Result<Option<u64>> {
-    let (content, size_bytes) = content(database, commit).await?;
+    let (content, size_bytes) = content(database, commit, Paths::AsStored, &table.location).await?;
     let name = commit_file_name(commit.version);
     match log.put_if_absent(&name, content, commit.timestamp_ms).await? {
         Put::Written => Ok(Some(size_bytes)),
@@ -33,12 +33,21 @@ pub(super) async fn write_commit(
     }
 }
 
-async fn content(database: &impl Database, commit: &StoredCommit) -> Result<(Fetched, u64)> {
+/// A commit file and its bytes.
+pub(super) async fn content(
+    database: &impl Database,
+    commit: &StoredCommit,
+    paths: Paths,
+    location: &str,
+) -> Result<(Fetched, u64)> {
     let mut out = Lines::Memory(Vec::new());
-    out.write(&commit.actions)?;
+    let mut actions = commit.actions.clone();
+    paths.write_in(&mut actions, location)?;
+    out.write(&actions)?;
     let mut cursor = Some(commit.start());
     while let Some(at) = cursor {
-        let (actions, next) = commit_actions(database, commit, at, PAGE).await?;
+        let (mut actions, next) = commit_actions(database, commit, at, PAGE).await?;
+        paths.write_in(&mut actions, location)?;
         out.write(&actions)?;
         cursor = next;
     }

@@ -7,6 +7,7 @@ mod checksum;
 mod cleanup;
 mod commit_file;
 mod compaction;
+mod export;
 mod last_checkpoint;
 mod look;
 mod publisher;
@@ -16,10 +17,13 @@ pub(crate) mod watch;
 use std::fs::File;
 use std::ops::ControlFlow;
 
+use deltalakedb_core::action::Action;
 use deltalakedb_core::catalog::Table;
+use deltalakedb_core::mirror::absolute_paths;
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
+pub use export::{Exported, export_table};
 pub use publisher::{Published, Publisher};
 pub use upkeep::{KeptUp, Upkeep};
 
@@ -69,6 +73,24 @@ pub async fn mirror_table(
         checkpoint_version: kept_up.checkpoint_version.or(published.first_checkpoint),
         deleted: kept_up.deleted,
     })
+}
+
+/// How the paths of data files and deletion vectors are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paths {
+    /// As the catalog has them, mostly relative to the table's folder.
+    AsStored,
+    /// As URLs of the table's location, by which they are found from anywhere.
+    Absolute,
+}
+
+impl Paths {
+    fn write_in(self, actions: &mut [Action], location: &str) -> Result<()> {
+        match self {
+            Paths::AsStored => Ok(()),
+            Paths::Absolute => actions.iter_mut().try_for_each(|action| absolute_paths(action, location)),
+        }
+    }
 }
 
 fn temporary_file() -> Result<File> {

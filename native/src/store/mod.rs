@@ -117,6 +117,11 @@ impl LogStore {
         if named.url.path().ends_with("/_delta_log") { Ok(named) } else { named.child("_delta_log") }
     }
 
+    /// A folder that the option `what` names, which need not be that of a log; nothing is made.
+    pub(crate) fn of_folder(what: &str, argument: &str, stores: &Stores) -> Result<Self> {
+        Self::open(what, argument, stores)
+    }
+
     /// The log of another folder in the folder that holds this log.
     pub(crate) fn beside(&self, folder: &str) -> Result<Self> {
         let mut url = self.url.clone();

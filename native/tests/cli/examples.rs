@@ -43,6 +43,7 @@ fn the_examples_of_help_can_be_run() {
         ("sweep", &["events"]),
         ("diff", &["events"]),
         ("verify", &["events"]),
+        ("export", &["events"]),
     ] {
         let help = help(command);
         let (_, examples) = help.split_once("Example").unwrap_or_else(|| panic!("dl {command} has no example"));

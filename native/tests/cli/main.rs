@@ -12,6 +12,7 @@ mod diff;
 mod disk_full;
 mod examples;
 mod exit_codes;
+mod export;
 mod failing_sync;
 mod killed;
 mod large_files;

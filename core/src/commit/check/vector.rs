@@ -1,14 +1,11 @@
 //! Deletion vectors (protocol section "Deletion Vector Descriptor Schema").
 
-use crate::action::DeletionVector;
+use crate::action::{DeletionVector, z85};
 use crate::catalog::quoted;
 use crate::{Error, Result};
 
 use super::path::{Place, check_path};
 use super::unusual_path::has_known_scheme;
-
-/// The characters of Z85, by value.
-const Z85: &[u8; 85] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
 
 /// Characters of a UUID in Z85.
 const UUID_LENGTH: usize = 20;
@@ -95,19 +92,9 @@ fn check_uuid(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The bytes that a text in Z85 stands for; `None` when it is none.
+/// How many bytes a text in Z85 stands for; `None` when it is none.
 fn z85_size(text: &str) -> Option<i64> {
-    let groups = text.as_bytes().chunks(5);
-    let mut size = 0;
-    for group in groups {
-        let digits = group.iter().map(|byte| Z85.iter().position(|digit| digit == byte));
-        let value = digits.into_iter().try_fold(0_u64, |sum, digit| Some(sum * 85 + digit? as u64))?;
-        if group.len() != 5 || value > u64::from(u32::MAX) {
-            return None;
-        }
-        size += 4;
-    }
-    Some(size)
+    z85::decode(text).map(|bytes| bytes.len() as i64)
 }
 
 #[cfg(test)]
