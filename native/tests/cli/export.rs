@@ -127,7 +127,9 @@ fn a_log_that_is_there_is_left_alone() {
     {
         let log = home.path(to).join("_delta_log");
         fs::create_dir_all(&log).unwrap();
-        file.map(|file| fs::write(log.join(file), "x").unwrap());
+        if let Some(file) = file {
+            fs::write(log.join(file), "x").unwrap();
+        }
         let before = log_content(&log);
         export(&home, to, &[]).fails("conflict", "a log is there already");
         export(&home, &format!("{to}/_delta_log"), &[]).fails("conflict", "a log is there already");
