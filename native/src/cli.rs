@@ -66,6 +66,12 @@ pub(crate) enum Command {
     /// Write a table's log at one version to another place, as a log of its own; data files are not copied.
     #[command(after_long_help = help::EXPORT)]
     Export(Export),
+    /// Save the catalog to a folder or an object store, while others use it.
+    #[command(after_long_help = help::BACKUP)]
+    Backup(Backup),
+    /// Make a catalog from a backup.
+    #[command(after_long_help = help::RESTORE)]
+    Restore(Restore),
     /// Delete what large commits left behind that were given up or whose writers died; nothing of them was visible.
     #[command(after_long_help = help::SWEEP)]
     Sweep(Sweep),
@@ -470,6 +476,34 @@ pub(crate) struct Export {
     /// relative to the copy's folder, and the data files belong there, too.
     #[arg(long)]
     pub(crate) absolute_paths: bool,
+    #[command(flatten)]
+    pub(crate) store: Store,
+}
+
+#[derive(Args)]
+pub(crate) struct Backup {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// A folder for the backups of this catalog.
+    #[arg(long, value_name = "DIR_OR_URL")]
+    pub(crate) to: String,
+    /// Save only what has changed since the last backup there; all of it when there is none.
+    #[arg(long)]
+    pub(crate) incremental: bool,
+    #[command(flatten)]
+    pub(crate) store: Store,
+}
+
+#[derive(Args)]
+pub(crate) struct Restore {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// The folder with the backups.
+    #[arg(long, value_name = "DIR_OR_URL")]
+    pub(crate) from: String,
+    /// The backup of this number; by default the last one.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) backup: Option<u32>,
     #[command(flatten)]
     pub(crate) store: Store,
 }

@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))] // a test fails by them
 
+mod backup;
 mod cli;
 mod commands;
 pub mod database;

@@ -150,3 +150,25 @@ Examples:
     dl export --database catalog.db --all --to copies/all --absolute-paths
 
 Exit codes: 0 done; 1 failed, with --all for a table; 2 wrong usage."#;
+
+pub(super) const BACKUP: &str = r#"A full backup has all pages of the database, an incremental one those that differ from the
+backup before it. Each has a number; its manifest, `<number>.json`, is written last and
+names its pieces with their hashes. All is read back and compared before the command
+says that it is done. The temporary folder needs space for a copy of the catalog.
+
+Examples:
+
+    dl backup --database catalog.db --to backups
+    dl backup --database catalog.db --to backups --incremental
+
+Exit codes: 0 done; 1 failed, no backup was made; 2 wrong usage."#;
+
+pub(super) const RESTORE: &str = r#"The catalog is written to a new file, which is there whole or not at all. Logs may be
+ahead of it: `dl import --incremental` takes in what they have, `dl diff` compares.
+
+Example:
+
+    dl backup --database catalog.db --to backups
+    dl restore --from backups --database restored.db
+
+Exit codes: 0 done; 1 failed, no catalog was made; 2 wrong usage."#;

@@ -1,5 +1,6 @@
 //! One file a command: from arguments to what is printed.
 
+mod backup;
 mod catalog;
 mod commit;
 mod diff;
@@ -44,6 +45,8 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Found> {
         Command::Diff(args) => return diff::run(args, output).await,
         Command::Verify(args) => return verify::run(args, output).await,
         Command::Export(args) => return export::run(args, output).await,
+        Command::Backup(args) => backup::backup(args, output).await,
+        Command::Restore(args) => backup::restore(args, output).await,
         Command::Import(args) => import::run(args, output).await,
         Command::Tables(args) => catalog::tables(args, output).await,
         Command::Drop(args) => catalog::drop(args, output).await,

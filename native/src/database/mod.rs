@@ -3,6 +3,7 @@
 mod busy;
 mod connection;
 mod convert;
+mod copy;
 mod log_length;
 mod log_sync;
 mod options;
@@ -10,6 +11,7 @@ mod sqlite;
 
 pub use busy::wait_as_the_catalog;
 pub use connection::SqliteConnection;
+pub(crate) use copy::check_integrity;
 pub use options::{BatchThread, SqliteOptions, Synchronous};
 pub use sqlite::SqliteDatabase;
 
@@ -52,6 +54,24 @@ pub(crate) async fn open_catalog(argument: &str) -> Result<SqliteDatabase> {
 pub(crate) fn names_same_file(one: &str, other: &str) -> bool {
     let place = |argument: &str| sqlite_path(argument).ok().and_then(|path| path.canonicalize().ok());
     one == other || (place(one).is_some() && place(one) == place(other))
+}
+
+/// Where a database is to be that is not there yet; nothing of one may be there, such as the log of another.
+pub(crate) fn new_database_path(argument: &str) -> Result<PathBuf> {
+    let path = sqlite_path(argument)?;
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.clone().into_os_string();
+        name.push(suffix);
+        if PathBuf::from(name).symlink_metadata().is_ok() {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("there is a file already at {}{suffix}", shown(argument)),
+            )
+            .path(shown(argument))
+            .hint("nothing was written; name a new file"));
+        }
+    }
+    Ok(path)
 }
 
 /// Whether there is a file where `--database` points.

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::connection::{check_ours, data_version, in_transaction, run_all, set_up, use_wal};
 use super::convert::{is_cannot_open, translate};
+use super::copy::copy_pages;
 use super::log_length::LogLength;
 use super::log_sync::{LogSync, Move, has_log, move_into_file};
 use super::options::{BatchThread, SqliteOptions, Synchronous};
@@ -117,6 +118,14 @@ impl SqliteDatabase {
         let version = data_version(&open.connection);
         *writer = Some(open);
         version.map(Some)
+    }
+
+    /// Copies the database as it is at one moment to a file, while others write on; the log beside it may grow meanwhile.
+    ///
+    /// # Errors
+    /// When either file cannot be read or written.
+    pub fn copy_to(&self, path: &Path) -> Result<()> {
+        self.0.read(|connection| copy_pages(connection, path))
     }
 
     /// Runs a migration's text, which holds several statements, in one transaction.

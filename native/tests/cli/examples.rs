@@ -44,6 +44,8 @@ fn the_examples_of_help_can_be_run() {
         ("diff", &["events"]),
         ("verify", &["events"]),
         ("export", &["events"]),
+        ("backup", &["events"]),
+        ("restore", &["events"]),
     ] {
         let help = help(command);
         let (_, examples) = help.split_once("Example").unwrap_or_else(|| panic!("dl {command} has no example"));

@@ -2,6 +2,7 @@
 // One binary, so that what the tests share is built once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by them
 
+mod backup;
 mod bad_input;
 mod checkpoint_forms;
 mod commit_infos;
