@@ -18,7 +18,7 @@ use manifest::{Piece, manifest_name, parse_name};
 use pages::{Split, failed, measure, merge, page_size, split};
 
 use crate::database::{SqliteDatabase, check_integrity};
-use crate::store::{Fetched, LogStore, Put};
+use crate::store::{Fetched, LogStore, Put, sweep_folder};
 
 /// After so many backups that rest on one another comes a full one: a restore has all of them open.
 const LONGEST_CHAIN: usize = 100;
@@ -98,11 +98,15 @@ pub(crate) async fn restore(folder: &LogStore, number: Option<u32>, path: &Path)
     })?;
     let chain = chain(folder, number).await?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // What a restore that was killed left there.
+    sweep_folder(parent)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".dl-").suffix(".tmp");
     #[cfg(unix)]
     builder.permissions(<std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
     let temporary = builder.tempfile_in(parent).map_err(failed)?;
+    // A sweep passes over files with a lock.
+    let _ = temporary.as_file().lock();
     let mut out = BufWriter::with_capacity(1 << 18, temporary.as_file());
     rebuild(folder, &chain, &mut out).await?;
     out.flush().map_err(failed)?;

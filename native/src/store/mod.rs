@@ -308,6 +308,11 @@ impl LogStore {
     }
 }
 
+/// Deletes the temporary files of dead processes in a folder of this machine.
+pub(crate) fn sweep_folder(folder: &FilePath) -> Result<()> {
+    local::sweep(folder)
+}
+
 /// What is wrong when an object that was listed is not there: it was deleted meanwhile, as by a clean-up, and a new look
 /// helps. Other errors stay as they are.
 pub(crate) fn listed(error: Error) -> Error {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use crate::disk_full::limited;
 use crate::support::{Home, Ran, Random, add, commit_info, first_commit, lines, many_commits, run, run_with};
 
 fn backup(home: &Home, args: &[&str]) -> Ran {
@@ -158,7 +159,11 @@ fn killed() {
         child.wait().unwrap();
         if other.database().exists() {
             assert_eq!(other.content(), home.content());
+        } else {
+            run(other.command("restore", &["--from", home.path("backups").to_str().unwrap()])).ok();
         }
+        let names: Vec<_> = fs::read_dir(other.path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(!names.iter().any(|name| name.to_str().unwrap().ends_with(".tmp")), "{names:?}");
     }
 }
 
@@ -207,6 +212,28 @@ fn damaged_pieces() {
         fs::copy(&path, home.path("backups").join(path.file_name().unwrap())).unwrap();
     }
     restore(&home, &[]).1.fails("corrupt", "rests on another backup 1");
+}
+
+/// A disk without space: no backup is made and no catalog, and what was there stays whole.
+#[test]
+fn a_full_disk() {
+    let home = Home::with_table(&many_commits(5, 300));
+    backup(&home, &[]).ok();
+    home.commit(&appended("later"), &[]).ok();
+    let before = pieces(&home);
+    let made = home.command("backup", &["--to", home.path("backups").to_str().unwrap()]);
+    let size = fs::metadata(home.database()).unwrap().len() as usize / 1024;
+    for kib in [size / 16, size / 4, size * 3 / 4] {
+        run(limited(&made, kib)).fails("unavailable", "");
+        let (restored, _) = restore(&home, &[]);
+        assert_eq!(restored.run("snapshot", &[]).json()["version"], 5);
+        let other = Home::new();
+        let command = other.command("restore", &["--from", home.path("backups").to_str().unwrap()]);
+        run(limited(&command, kib)).fails("unavailable", "");
+        assert_eq!(fs::read_dir(other.path(".")).unwrap().count(), 0, "nothing is left");
+    }
+    assert_eq!(pieces(&home), before);
+    run(made).ok();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::support::{Home, Ran, add, first_commit, lines, log_content, many_commits, run, run_with};
 
 /// The command with files limited to so many KiB (the shell counts in halves).
-fn limited(command: &Command, kib: usize) -> Command {
+pub(crate) fn limited(command: &Command, kib: usize) -> Command {
     let mut shell = Command::new("sh");
     // Without the trap the first write too many kills the process.
     let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kib * 2);
