@@ -108,17 +108,21 @@ impl LogListing {
     /// The commits after `version`, which the caller already has.
     ///
     /// # Errors
-    /// [`Corrupt`](ErrorKind::Corrupt) when one is missing.
+    /// When one is missing: [`Conflict`](ErrorKind::Conflict) where a checkpoint covers it, as after a clean-up, else
+    /// [`Corrupt`](ErrorKind::Corrupt).
     pub fn plan_after(&self, version: i64) -> Result<Vec<Step>> {
         let latest = self.latest_version().unwrap_or(version);
         let mut steps = Vec::new();
         for next in version + 1..=latest {
             let file = self.commits.get(&next).ok_or_else(|| {
-                Error::corrupt(format!(
-                    "the log goes on to version {latest}, but the commit file of version {next} is missing"
-                ))
-                .version(next)
-                .hint("the log was cleaned up past the catalog's version: drop the table and import it again")
+                // Where a checkpoint covers it, it was not needed any more.
+                let was_cleaned_up = self.checkpoint_version() >= Some(next);
+                let kind = if was_cleaned_up { ErrorKind::Conflict } else { ErrorKind::Corrupt };
+                let message =
+                    format!("the log goes on to version {latest}, but the commit file of version {next} is missing");
+                Error::new(kind, message)
+                    .version(next)
+                    .hint("the log was cleaned up past the catalog's version: drop the table and import it again")
             })?;
             steps.push(Step { version: next, file: file.clone(), compacted: false });
         }
