@@ -17,6 +17,7 @@ use crate::output::Output;
 use crate::store::parse_target;
 
 pub(super) async fn run(args: cli::Mirror, output: &Output) -> Result<()> {
+    let stop = told_to_end()?;
     let database = open_catalog(&args.database.database).await?;
     let stores = args.store.stores()?;
     let tables = tables(&database, &args).await?;
@@ -33,7 +34,7 @@ pub(super) async fn run(args: cli::Mirror, output: &Output) -> Result<()> {
         check: Duration::from_secs(args.watching.check_seconds),
         concurrency: usize::from(args.watching.concurrency),
     };
-    Watcher::new(database, options, stores, shared).run(told_to_end()?).await
+    Watcher::new(database, options, stores, shared).run(stop).await
 }
 
 /// The selected tables; `None`: all of them.

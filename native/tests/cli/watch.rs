@@ -247,3 +247,27 @@ fn wrong_usage() {
     home.run("mirror", &["--watch", "--target", "x"]).fails("invalid", "several tables");
     home.run("mirror", &["--watch", "--table", "t", "--table", "u", "--target", "x"]).fails("invalid", "one folder");
 }
+
+#[test]
+fn upkeep_that_fails_holds_up_no_commit_and_is_told_of_once() {
+    let home = Home::with_table(&[first_commit()]);
+    let log = home.path("t/_delta_log");
+    // Where a file should go there is a folder.
+    let in_the_way = log.join("_last_checkpoint/in the way");
+    std::fs::create_dir_all(&in_the_way).unwrap();
+    let daemon = Daemon::start(&home, &[]);
+    for version in 1..=12 {
+        append(&home, "t", &format!("part-{version}"));
+        wait_for_version(&log, version);
+    }
+    let failures = || targets(&home)[0]["failures"].as_i64().unwrap();
+    wait_until("a failure", || failures() > 0);
+    let known = &targets(&home)[0];
+    assert!(known["last_error"]["message"].as_str().unwrap().contains("are published, but"), "{known}");
+    std::fs::remove_dir_all(log.join("_last_checkpoint")).unwrap();
+    wait_until("its end", || failures() == 0);
+    assert!(log.join("_last_checkpoint").is_file());
+    let ran = daemon.end().ok();
+    let count = |text: &str| ran.err.lines().filter(|line| line.contains(text)).count();
+    assert_eq!((count("are published, but"), count("recovered")), (1, 1), "{}", ran.err);
+}

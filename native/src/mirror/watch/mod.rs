@@ -4,11 +4,11 @@
 //! is tried again after a pause and holds up nobody else.
 
 mod changes;
+mod failures;
 mod lease;
 mod log;
 mod metrics;
 mod pass;
-mod retry;
 mod serve;
 mod watched;
 mod watcher;

@@ -1,17 +1,15 @@
 //! One target, as the loop knows it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use deltalakedb_core::Error;
 use deltalakedb_core::mirror::{Target, TargetReport};
 
 use super::super::{Publisher, Upkeep};
-use super::retry::Retry;
+use super::failures::Failures;
 
-/// The longest pause after a failure when the table moves.
-const HASTENED: Duration = Duration::from_secs(5);
-
-/// A target that something was, or is, to be done for.
+/// A target that something was, or is, to be done for. Publication and upkeep go on beside each other and fail each for
+/// itself.
 pub(super) struct Watched {
     /// Absent while a pass has it, and before the first one.
     pub(super) publisher: Option<Publisher>,
@@ -19,30 +17,33 @@ pub(super) struct Watched {
     pub(super) published: Option<i64>,
     /// The version that its table is at, as far as is known.
     pub(super) wanted: i64,
-    pub(super) checkpoint: Option<i64>,
     /// A pass is under way, or waits for its turn.
     pub(super) is_queued: bool,
-    pub(super) upkeep: UpkeepState,
-    /// What does it; absent while it does, and before the first look at the log.
+    pub(super) failures: Failures,
+    /// What does the upkeep; absent while it does, and before the first look at the log.
     pub(super) keeper: Option<Upkeep>,
-    pub(super) failures: i64,
-    pub(super) last_error: Option<Error>,
-    pub(super) retry: Retry,
-    pub(super) retry_at: Option<Instant>,
+    pub(super) checkpoint: Option<i64>,
+    pub(super) upkeep: UpkeepState,
+    pub(super) upkeep_failures: Failures,
     /// There is news for the catalog.
     pub(super) is_news: bool,
     pub(super) active_at: Instant,
 }
 
 /// What is to be done beside publication.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UpkeepState {
     /// Nothing.
     Done,
-    /// Something.
-    Due,
-    /// It is being done; `true`: it will be due again.
-    Running(bool),
+    /// Something, after a pause.
+    Wanted,
+    /// It waits for its turn.
+    Queued,
+    /// It is being done.
+    Running {
+        /// It will be wanted again.
+        again: bool,
+    },
 }
 
 impl Watched {
@@ -51,14 +52,12 @@ impl Watched {
             publisher: None,
             published: None,
             wanted: -1,
-            checkpoint: None,
             is_queued: false,
-            upkeep: UpkeepState::Done,
+            failures: Failures::default(),
             keeper: None,
-            failures: 0,
-            last_error: None,
-            retry: Retry::default(),
-            retry_at: None,
+            checkpoint: None,
+            upkeep: UpkeepState::Done,
+            upkeep_failures: Failures::default(),
             is_news: false,
             active_at: now,
         }
@@ -66,44 +65,67 @@ impl Watched {
 
     /// Whether a pass has something to do, and may.
     pub(super) fn wants_pass(&self, now: Instant) -> bool {
-        let is_behind = self.failures > 0 || self.published.is_none_or(|published| published < self.wanted);
-        !self.is_queued && is_behind && self.retry_at.is_none_or(|at| now >= at)
+        let is_behind = self.failures.count() > 0 || self.published.is_none_or(|published| published < self.wanted);
+        !self.is_queued && is_behind && self.failures.may_try(now)
+    }
+
+    /// The log is looked at anew by the next pass.
+    pub(super) fn distrust(&mut self) {
+        (self.publisher, self.published) = (None, None);
+    }
+
+    /// There may be something to keep up.
+    pub(super) fn want_upkeep(&mut self) {
+        self.upkeep = match self.upkeep {
+            UpkeepState::Done | UpkeepState::Wanted => UpkeepState::Wanted,
+            UpkeepState::Queued => UpkeepState::Queued,
+            UpkeepState::Running { .. } => UpkeepState::Running { again: true },
+        };
+    }
+
+    /// Whether upkeep has something to do, and may.
+    pub(super) fn wants_upkeep(&self, now: Instant) -> bool {
+        self.upkeep == UpkeepState::Wanted && self.upkeep_failures.may_try(now)
+    }
+
+    /// Whether a task has it.
+    pub(super) fn is_busy(&self) -> bool {
+        self.is_queued || matches!(self.upkeep, UpkeepState::Running { .. })
     }
 
     /// Whether nothing would be lost by forgetting it.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.upkeep == UpkeepState::Done && !self.is_queued && !self.is_news && self.failures == 0
-    }
-
-    pub(super) fn succeeded(&mut self) {
-        (self.failures, self.last_error, self.retry_at) = (0, None, None);
-        self.retry = Retry::default();
-        self.is_news = true;
-    }
-
-    /// Notes a failure; whether it is another one than before.
-    pub(super) fn failed(&mut self, error: Error, now: Instant) -> bool {
-        let is_new = self.last_error.as_ref().is_none_or(|last| last.to_string() != error.to_string());
-        self.failures += 1;
-        self.retry_at = Some(now + self.retry.pause(error.kind()));
-        self.last_error = Some(error);
-        self.is_news = true;
-        is_new
-    }
-
-    /// The table has moved, and with it perhaps what was wrong.
-    pub(super) fn hasten(&mut self, now: Instant) {
-        self.retry_at = self.retry_at.map(|at| at.min(now + HASTENED));
+        self.upkeep == UpkeepState::Done && !self.is_queued && !self.is_news && self.failures.count() == 0
     }
 
     pub(super) fn report(&self, target: &Target) -> TargetReport {
+        let last_error = self.failures.last().or(self.upkeep_failures.last());
         TargetReport {
             table: target.table,
             target: target.url.clone(),
             version: self.published,
             checkpoint_version: self.checkpoint,
-            failures: self.failures,
-            last_error: self.last_error.as_ref().map(Error::to_json),
+            failures: self.failures.count() + self.upkeep_failures.count(),
+            last_error: last_error.map(Error::to_json),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upkeep_that_runs_is_wanted_again() {
+        let mut watched = Watched::new(Instant::now());
+        for (state, wanted) in [
+            (UpkeepState::Done, UpkeepState::Wanted),
+            (UpkeepState::Queued, UpkeepState::Queued),
+            (UpkeepState::Running { again: false }, UpkeepState::Running { again: true }),
+        ] {
+            watched.upkeep = state;
+            watched.want_upkeep();
+            assert_eq!(watched.upkeep, wanted);
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::CATALOG;
 use crate::Result;
 
-/// Until a daemon must be gone that was told to end.
-const END: Duration = Duration::from_secs(5);
+/// Until a daemon must have begun, and until it must be gone after it was told to end.
+const LONG: Duration = Duration::from_secs(5);
 
 /// The program: the given one, or that beside this one.
 pub(crate) fn program(given: Option<&Path>) -> Result<PathBuf> {
@@ -24,15 +24,17 @@ pub(crate) fn program(given: Option<&Path>) -> Result<PathBuf> {
 /// A process that mirrors all tables.
 pub(crate) struct Daemon {
     child: Child,
+    log: PathBuf,
 }
 
 impl Daemon {
     pub(crate) fn start(dl: &Path, folder: &Path) -> Result<Self> {
-        let log = File::options().append(true).create(true).open(folder.join("daemon.log"))?;
+        let log = folder.join("daemon.log");
+        let stderr = File::options().append(true).create(true).open(&log)?;
         let mut command = Command::new(dl);
         command.args(["mirror", "--watch", "--database"]).arg(folder.join(CATALOG));
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
-        Ok(Daemon { child })
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn()?;
+        Ok(Daemon { child, log })
     }
 
     /// With -9.
@@ -43,16 +45,28 @@ impl Daemon {
 
     /// Asks it to end, as an operator would; what is wrong about how it does.
     pub(crate) fn end(&mut self) -> Option<String> {
+        // A process that has only just begun does not listen to signals yet.
+        let begun = Instant::now();
+        while !self.has_begun() && begun.elapsed() < LONG {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         let asked = Instant::now();
-        while asked.elapsed() < END {
+        while asked.elapsed() < LONG {
             match self.child.try_wait() {
                 Ok(Some(status)) if status.success() => return None,
                 Ok(Some(status)) => return Some(format!("a daemon ended with {status}; see daemon.log (--keep)")),
                 _ => std::thread::sleep(Duration::from_millis(10)),
             }
         }
-        Some(format!("a daemon did not end within {END:?}"))
+        Some(format!("a daemon did not end within {LONG:?}"))
+    }
+
+    /// Whether it has said so, by a line that names its process.
+    fn has_begun(&self) -> bool {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let process = format!(":{}", self.child.id());
+        log.lines().any(|line| line.contains("mirroring") && line.trim_end_matches('"').ends_with(&process))
     }
 
     /// What it has used so far, as Linux tells it.

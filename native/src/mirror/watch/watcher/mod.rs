@@ -1,0 +1,292 @@
+//! The loop that decides what is done next: `publication` and `upkeep` are its two lanes, `holding` its part among others.
+
+mod holding;
+mod publication;
+mod upkeep;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use deltalakedb_core::mirror::{Behind, Target, TargetReport, behind, leave};
+use deltalakedb_core::{Error, ErrorKind, Result};
+use tokio::sync::watch::Receiver;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tracing::info;
+
+use super::super::{KeptUp, Upkeep};
+use super::WatchOptions;
+use super::changes::{Changes, Look};
+use super::lease::{BEAT, Changed, Lease, own_name};
+use super::metrics::{Labels, Shared};
+use super::pass::Pass;
+use super::watched::{UpkeepState, Watched};
+use crate::commands::now_ms;
+use crate::database::SqliteDatabase;
+use crate::store::Stores;
+
+/// A target that moved within this time is looked at whenever somebody commits.
+const LATELY: Duration = Duration::from_secs(60);
+/// Between two looks at which failed targets are due.
+const RETRIES: Duration = Duration::from_millis(250);
+/// How long passes may take to end their current object when the process is to end.
+const LAST_OBJECT: Duration = Duration::from_secs(20);
+
+/// Follows the catalog until it is told to end.
+pub(crate) struct Watcher {
+    database: SqliteDatabase,
+    options: WatchOptions,
+    /// How others see this process.
+    name: String,
+    stores: Arc<Stores>,
+    shared: Arc<Shared>,
+    is_ending: Arc<AtomicBool>,
+    changes: Changes,
+    /// Away while a beat is under way.
+    lease: Option<Box<Lease>>,
+    daemon_id: Option<i64>,
+    next_beat: Instant,
+    next_retries: Instant,
+    is_catalog_away: bool,
+    targets: HashMap<Target, Watched>,
+    names: HashMap<i64, String>,
+    held: Vec<Target>,
+    /// The next of the held targets whose log is looked at though nothing happened, and when.
+    next_check: (usize, Instant),
+    queue: VecDeque<Target>,
+    upkeep_queue: VecDeque<Target>,
+    tasks: JoinSet<Done>,
+    /// Those of the tasks that are for a target.
+    owners: HashMap<Id, Owner>,
+}
+
+/// What a task is for.
+struct Owner {
+    lane: Lane,
+    target: Target,
+    task: AbortHandle,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    Publication,
+    Upkeep,
+}
+
+/// A task that is done.
+enum Done {
+    Pass(Target, Box<Pass>),
+    Upkeep(Target, Box<Upkeep>, Result<KeptUp>),
+    Beat(Box<Lease>, Vec<TargetReport>, Result<Changed>),
+}
+
+impl Watcher {
+    pub(crate) fn new(database: SqliteDatabase, options: WatchOptions, stores: Stores, shared: Arc<Shared>) -> Self {
+        let now = Instant::now();
+        Watcher {
+            database,
+            options,
+            name: own_name(),
+            stores: Arc::new(stores),
+            shared,
+            is_ending: Arc::default(),
+            changes: Changes::new(now),
+            lease: Some(Box::default()),
+            daemon_id: None,
+            next_beat: now,
+            next_retries: now,
+            is_catalog_away: false,
+            targets: HashMap::new(),
+            names: HashMap::new(),
+            held: Vec::new(),
+            next_check: (0, now),
+            queue: VecDeque::new(),
+            upkeep_queue: VecDeque::new(),
+            tasks: JoinSet::new(),
+            owners: HashMap::new(),
+        }
+    }
+
+    /// Runs until `stop` says so, or its sender is gone; then ends what is under way and gives the targets up.
+    ///
+    /// # Errors
+    /// Those of the database when the targets cannot be given up; what was published is published.
+    pub(crate) async fn run(mut self, mut stop: Receiver<bool>) -> Result<()> {
+        info!(daemon = self.name, "mirroring");
+        let mut ticks = tokio::time::interval(self.options.poll);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                _ = stop.changed() => break,
+                Some(done) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => self.done(done).await,
+                _ = ticks.tick() => self.tick().await,
+            }
+            self.start_tasks();
+        }
+        self.end().await
+    }
+
+    async fn tick(&mut self) {
+        self.shared.alive();
+        let now = Instant::now();
+        if now >= self.next_beat && self.lease.is_some() {
+            self.next_beat = now + BEAT;
+            self.beat();
+        }
+        if let Some(daemon_id) = self.daemon_id {
+            let looked = self.look(daemon_id, now).await;
+            if looked.is_err() {
+                self.changes.note();
+            }
+            self.note_catalog(looked);
+            self.check(now);
+        }
+        if now >= self.next_retries {
+            self.next_retries = now + RETRIES;
+            self.retry(now);
+        }
+    }
+
+    /// Targets that failed, and whose pause is over.
+    fn retry(&mut self, now: Instant) {
+        let failed = |watched: &Watched| watched.failures.count() > 0 && watched.wants_pass(now);
+        let due = self.targets.iter().filter(|(_, watched)| failed(watched) || watched.wants_upkeep(now));
+        let due: Vec<(Target, bool)> = due.map(|(target, watched)| (target.clone(), failed(watched))).collect();
+        for (target, failed) in due {
+            self.enqueue_upkeep(&target, now);
+            if failed {
+                self.enqueue(target);
+            }
+        }
+    }
+
+    /// Asks which tables have moved, when somebody else has committed.
+    async fn look(&mut self, daemon_id: i64, now: Instant) -> Result<()> {
+        let counter = self.database.others_commits().map_err(Error::from)?;
+        let found = match self.changes.look(counter, now) {
+            Look::Nothing => return Ok(()),
+            Look::Lately => {
+                let lately = self.targets.iter().filter(|(_, watched)| now.duration_since(watched.active_at) < LATELY);
+                let tables: HashSet<i64> = lately.map(|(target, _)| target.table).collect();
+                if tables.is_empty() {
+                    return Ok(());
+                }
+                behind(&self.database, daemon_id, Some(&Vec::from_iter(tables))).await?
+            }
+            Look::All => {
+                let begun = Instant::now();
+                let found = behind(&self.database, daemon_id, None).await?;
+                self.changes.looked(begun, Instant::now());
+                found
+            }
+        };
+        for Behind { target, table, table_version } in found {
+            self.names.insert(target.table, table);
+            let watched = self.targets.entry(target.clone()).or_insert_with(|| Watched::new(now));
+            if watched.wanted < table_version {
+                watched.wanted = table_version;
+                watched.failures.hasten(now);
+            }
+            if watched.wants_pass(now) {
+                watched.active_at = now;
+                self.enqueue(target);
+            }
+        }
+        Ok(())
+    }
+
+    /// Now and then the log of each target is looked at anew, whether or not something happened.
+    fn check(&mut self, now: Instant) {
+        let (at, mut due) = self.next_check;
+        let mut next = at;
+        while now >= due && !self.held.is_empty() {
+            let pause = self.options.check / u32::try_from(self.held.len()).unwrap_or(u32::MAX);
+            due = (due + pause).max(now.checked_sub(self.options.check).unwrap_or(now));
+            let target = self.held[next % self.held.len()].clone();
+            next = (next + 1) % self.held.len();
+            let watched = self.targets.entry(target.clone()).or_insert_with(|| Watched::new(now));
+            if watched.failures.count() == 0 && !watched.is_queued {
+                watched.distrust();
+                self.enqueue(target);
+            }
+        }
+        self.next_check = (next, due);
+    }
+
+    fn start_tasks(&mut self) {
+        self.start_passes();
+        self.start_upkeeps();
+    }
+
+    fn start(&mut self, lane: Lane, target: Target, task: impl Future<Output = Done> + Send + 'static) {
+        let task = self.tasks.spawn(task);
+        self.owners.insert(task.id(), Owner { lane, target, task });
+    }
+
+    fn running(&self, lane: Lane) -> usize {
+        self.owners.values().filter(|owner| owner.lane == lane).count()
+    }
+
+    async fn done(&mut self, done: std::result::Result<(Id, Done), JoinError>) {
+        let (id, done) = match done {
+            Ok((id, done)) => (id, Ok(done)),
+            Err(error) => (error.id(), Err(error)),
+        };
+        let owner = self.owners.remove(&id);
+        match done {
+            Ok(Done::Pass(target, pass)) => self.passed(target, *pass).await,
+            Ok(Done::Upkeep(target, upkeep, outcome)) => self.kept_up(target, *upkeep, outcome).await,
+            Ok(Done::Beat(lease, reports, changed)) => self.beaten(lease, reports, changed).await,
+            Err(error) if error.is_cancelled() => {}
+            Err(_) => self.broke_down(owner).await,
+        }
+    }
+
+    /// A task that panicked: the fault is this software's; its target is tried again.
+    async fn broke_down(&mut self, owner: Option<Owner>) {
+        let Some(Owner { lane, target, .. }) = owner else {
+            // It was a beat: this process registers anew.
+            self.lease = Some(Box::default());
+            return;
+        };
+        let labels = self.labels(&target);
+        let Some(watched) = self.targets.get_mut(&target) else { return };
+        let error = Error::new(ErrorKind::Internal, "the task broke down").hint("please report what it printed before");
+        match lane {
+            Lane::Publication => {
+                watched.is_queued = false;
+                watched.distrust();
+                self.pass_failed(target, &labels, error).await;
+            }
+            Lane::Upkeep => {
+                watched.upkeep = UpkeepState::Wanted;
+                self.upkeep_failed(&target, &labels, error).await;
+            }
+        }
+    }
+
+    fn labels(&self, target: &Target) -> Labels {
+        let table = self.names.get(&target.table).cloned().unwrap_or_else(|| target.table.to_string());
+        Labels { table, target: target.url.clone() }
+    }
+
+    /// Passes end their current object; a checkpoint that is under way is left to the next daemon.
+    async fn end(mut self) -> Result<()> {
+        info!("ending");
+        self.is_ending.store(true, Ordering::Relaxed);
+        self.owners.values().filter(|owner| owner.lane == Lane::Upkeep).for_each(|owner| owner.task.abort());
+        let until = tokio::time::Instant::now() + LAST_OBJECT;
+        while let Ok(Some(done)) = tokio::time::timeout_at(until, self.tasks.join_next_with_id()).await {
+            self.done(done).await;
+        }
+        self.tasks.abort_all();
+        if let Some(daemon_id) = self.daemon_id {
+            let reports = self.reports();
+            leave(&self.database, daemon_id, &reports, now_ms()).await?;
+        }
+        info!("ended");
+        Ok(())
+    }
+}
