@@ -8,8 +8,16 @@ use futures::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use crate::import::{FETCHES, PIECE, READER_STACK_BYTES, sidecar_name, without_sidecar};
 use crate::store::{Fetched, LogStore};
+
+/// Actions that are handed on at once.
+pub(crate) const PIECE: usize = 1024;
+/// Of its address space, not of its memory: a deeply nested Parquet schema is read by recursion.
+const READER_STACK_BYTES: usize = 256 << 20;
+/// Objects that are fetched from a store at the same time.
+const FETCHES: usize = 8;
+const RESTORE_CHECKPOINT: &str = "restore the file, or delete the checkpoint where an older one and the commits since \
+    are still there";
 
 /// Some actions of a file.
 pub(crate) struct Piece {
@@ -41,15 +49,10 @@ pub(crate) fn files_of(plan: &LogPlan) -> Vec<LogFile> {
 pub(crate) fn read_files(log: &LogStore, files: Vec<LogFile>) -> Result<Pieces> {
     let (sender, pieces) = mpsc::channel(4);
     let mut reader = Reader { log: log.clone(), handle: Handle::current(), pieces: sender };
-    let thread = std::thread::Builder::new().name("log reader".to_owned()).stack_size(READER_STACK_BYTES);
-    let started = thread.spawn(move || {
+    start_reader(move || {
         if let Err(error) = reader.read(files) {
             let _ = reader.pieces.blocking_send(Err(error)); // who asked may be gone
         }
-    });
-    started.map_err(|error| {
-        Error::new(ErrorKind::Unavailable, format!("starting a thread to read the log: {error}"))
-            .hint("check the limits on threads and memory")
     })?;
     Ok(Pieces(pieces))
 }
@@ -62,7 +65,7 @@ struct Reader {
 
 impl Reader {
     fn read(&mut self, files: Vec<LogFile>) -> Result<()> {
-        let mut contents = self.fetch_all(files.iter().map(|file| file.name.clone()).collect());
+        let mut contents = fetch_all(&self.log, &self.handle, files.iter().map(|file| file.name.clone()).collect());
         for file in files {
             let content =
                 contents.next().ok_or_else(|| Error::new(ErrorKind::Internal, "the fetching task ended early"))?;
@@ -71,25 +74,6 @@ impl Reader {
                 .map_err(|error| error.version(file.version).path(&file.name))?;
         }
         Ok(())
-    }
-
-    /// The contents of objects, in order; from a store some are under way at once.
-    fn fetch_all(&self, names: Vec<String>) -> impl Iterator<Item = Result<Fetched>> + use<> {
-        let (sender, mut fetched) = mpsc::channel(1);
-        let log = self.log.clone();
-        self.handle.spawn(async move {
-            let fetch = |name: String| {
-                let log = log.clone();
-                async move { log.fetch(&name).await }
-            };
-            let mut contents = std::pin::pin!(futures::stream::iter(names).map(fetch).buffered(FETCHES));
-            while let Some(content) = contents.next().await {
-                if sender.send(content).await.is_err() {
-                    break; // the reader has met an error
-                }
-            }
-        });
-        std::iter::from_fn(move || fetched.blocking_recv())
     }
 
     fn read_file(&self, file: &LogFile, content: Fetched) -> Result<()> {
@@ -158,4 +142,54 @@ impl Sink<'_> {
         let ended = |_| Error::new(ErrorKind::Internal, "who reads the log has ended");
         self.reader.pieces.blocking_send(Ok(piece)).map_err(ended)
     }
+}
+
+/// Runs `read` on a thread of its own: tokio's, which run the database's batches, must not wait for it.
+pub(crate) fn start_reader(read: impl FnOnce() + Send + 'static) -> Result<()> {
+    let thread = std::thread::Builder::new().name("log reader".to_owned()).stack_size(READER_STACK_BYTES);
+    thread.spawn(read).map(drop).map_err(|error| {
+        Error::new(ErrorKind::Unavailable, format!("starting a thread to read the log: {error}"))
+            .hint("check the limits on threads and memory")
+    })
+}
+
+/// The contents of objects, in order; from a store some are under way at once.
+pub(crate) fn fetch_all(
+    log: &LogStore,
+    handle: &Handle,
+    names: Vec<String>,
+) -> impl Iterator<Item = Result<Fetched>> + use<> {
+    let (sender, mut fetched) = mpsc::channel(1);
+    let log = log.clone();
+    handle.spawn(async move {
+        let fetch = |name: String| {
+            let log = log.clone();
+            async move { log.fetch(&name).await }
+        };
+        let mut contents = std::pin::pin!(futures::stream::iter(names).map(fetch).buffered(FETCHES));
+        while let Some(content) = contents.next().await {
+            if sender.send(content).await.is_err() {
+                break; // the reader has met an error
+            }
+        }
+    });
+    std::iter::from_fn(move || fetched.blocking_recv())
+}
+
+/// A sidecar that cannot be fetched.
+pub(crate) fn without_sidecar(checkpoint: &str, sidecar: &str, error: &Error) -> Error {
+    let kind = if error.kind() == ErrorKind::NotFound { ErrorKind::Corrupt } else { error.kind() };
+    let hint = error.hint_text().filter(|_| kind != ErrorKind::Corrupt).unwrap_or(RESTORE_CHECKPOINT);
+    Error::new(kind, format!("the checkpoint {checkpoint} needs its sidecar {sidecar}: {error}"))
+        .path(sidecar)
+        .hint(hint)
+}
+
+/// The object of a sidecar: a name in `_sidecars`, or an absolute URI that ends there.
+pub(crate) fn sidecar_name(path: &str) -> Result<String> {
+    let name = path.rsplit_once("/_sidecars/").map_or(path, |(_, name)| name);
+    if name.is_empty() || name.contains(['/', '\\', '\0']) || name.contains("..") {
+        return Err(Error::corrupt(format!("the sidecar path `{path}` is not one of this log")));
+    }
+    Ok(format!("_sidecars/{name}"))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deltalakedb_core::catalog::find_table;
 use deltalakedb_core::mirror::{Target, add_target};
-use deltalakedb_core::{Error, Result};
+use deltalakedb_core::{Error, ErrorKind, Result};
 use tokio::sync::watch;
 use tracing::info;
 
@@ -34,7 +34,9 @@ pub(super) async fn run(args: cli::Mirror, output: &Output) -> Result<()> {
         check: Duration::from_secs(args.watching.check_seconds),
         concurrency: usize::from(args.watching.concurrency),
     };
-    Watcher::new(database, options, stores, shared).run(stop).await
+    // On one of the runtime's own threads its clock wakes it for less than on this one.
+    let watching = tokio::spawn(Watcher::new(database, options, stores, shared).run(stop));
+    watching.await.map_err(|error| Error::new(ErrorKind::Internal, format!("the daemon broke down: {error}")))?
 }
 
 /// The selected tables; `None`: all of them.

@@ -133,16 +133,14 @@ fn aside(log: &LogStore, first: i64, side: &str, number: usize) -> Result<LogSto
 
 /// Whether `_last_checkpoint` names a checkpoint that goes, or nothing that can be read.
 async fn names_from(log: &LogStore, first: i64) -> Result<bool> {
-    let mut text = Vec::new();
-    match log.fetch(LAST_CHECKPOINT).await {
-        Ok(content) => content.for_each_line(|_, line| {
-            text.extend_from_slice(line);
-            Ok(())
-        })?,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
+    match log.fetch_small(LAST_CHECKPOINT).await {
+        Ok(None) => Ok(false),
+        Ok(Some(there)) => {
+            Ok(serde_json::from_slice::<LastCheckpoint>(&there).map_or(true, |last| last.version >= first))
+        }
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(true),
+        Err(error) => Err(error),
     }
-    Ok(serde_json::from_slice::<LastCheckpoint>(&text).map_or(true, |last| last.version >= first))
 }
 
 /// The sidecars of a checkpoint file. Of one that cannot be read they stay where they are.

@@ -17,7 +17,6 @@ use uuid::Uuid;
 
 use agreement::check_agreement;
 pub(crate) use agreement::{disagreement, log_digest, read_actions};
-pub(crate) use reader::{FETCHES, PIECE, READER_STACK_BYTES, sidecar_name, without_sidecar};
 use reader::{read_increment, read_plan, run};
 
 use crate::database::SqliteDatabase;

@@ -7,19 +7,13 @@ use deltalakedb_core::import::ImportPlanner;
 use deltalakedb_core::log::{LogFileKind, LogPlan, Step, read_commit_line};
 use deltalakedb_core::sql::{Batch, Database};
 use deltalakedb_core::{Error, ErrorKind, Result};
-use futures::StreamExt;
 use indicatif::ProgressBar;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::database::SqliteDatabase;
+use crate::log_reader::{PIECE, fetch_all, sidecar_name, start_reader, without_sidecar};
 use crate::store::{Fetched, LogStore};
 
-/// Actions that are handed on at once.
-pub(crate) const PIECE: usize = 1024;
-/// Of its address space, not of its memory: a deeply nested Parquet schema is read by recursion.
-pub(crate) const READER_STACK_BYTES: usize = 256 << 20;
-/// Objects that are fetched from a store at the same time.
-pub(crate) const FETCHES: usize = 8;
 /// An import without a batch to write, as during a long download, gives a sign of life so often.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
@@ -34,14 +28,8 @@ pub(super) async fn run(
     let (sender, mut batches) = mpsc::channel(2);
     let mut reader = Reader { log: log.clone(), batches: sender, handle: tokio::runtime::Handle::current(), bar };
     let (done, reading) = oneshot::channel();
-    // Not one of tokio's threads: those that run the batches must not wait for it.
-    let thread = std::thread::Builder::new().name("log reader".to_owned()).stack_size(READER_STACK_BYTES);
-    let started = thread.spawn(move || {
+    start_reader(move || {
         let _ = done.send(read(&mut reader)); // who asked may be gone
-    });
-    started.map_err(|error| {
-        Error::new(ErrorKind::Unavailable, format!("starting a thread to read the log: {error}"))
-            .hint("check the limits on threads and memory")
     })?;
     let mut applied = Ok(());
     loop {
@@ -72,25 +60,6 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// The contents of objects, in order; from a store some are under way at once.
-    fn fetch_all(&self, names: Vec<String>) -> impl Iterator<Item = Result<Fetched>> + use<> {
-        let (sender, mut fetched) = mpsc::channel(1);
-        let log = self.log.clone();
-        self.handle.spawn(async move {
-            let fetch = |name: String| {
-                let log = log.clone();
-                async move { log.fetch(&name).await }
-            };
-            let mut contents = std::pin::pin!(futures::stream::iter(names).map(fetch).buffered(FETCHES));
-            while let Some(content) = contents.next().await {
-                if sender.send(content).await.is_err() {
-                    break; // the reader has met an error
-                }
-            }
-        });
-        std::iter::from_fn(move || fetched.blocking_recv())
-    }
-
     fn fetch(&self, name: &str) -> Result<Fetched> {
         self.handle.block_on(self.log.fetch(name))
     }
@@ -135,7 +104,8 @@ pub(super) fn read_increment(reader: &mut Reader, steps: &[Step], mut planner: I
 }
 
 fn read_steps(reader: &mut Reader, steps: &[Step], planner: &mut ImportPlanner) -> Result<()> {
-    let mut contents = reader.fetch_all(steps.iter().map(|step| step.file.name.clone()).collect());
+    let mut contents =
+        fetch_all(&reader.log, &reader.handle, steps.iter().map(|step| step.file.name.clone()).collect());
     for (number, step) in steps.iter().enumerate() {
         let content =
             contents.next().ok_or_else(|| Error::new(ErrorKind::Internal, "the fetching task ended early"))?;
@@ -179,9 +149,6 @@ fn read_lines(
     reader.send(planner.actions(actions)?)
 }
 
-const RESTORE_CHECKPOINT: &str = "restore the file, or delete the checkpoint where an older one and the commits since \
-    are still there";
-
 /// Reads a checkpoint file, then the sidecars that it names.
 fn read_checkpoint(reader: &Reader, name: &str, is_json: bool, planner: &mut ImportPlanner) -> Result<()> {
     let mut sidecars = Vec::new();
@@ -209,22 +176,4 @@ fn read_checkpoint(reader: &Reader, name: &str, is_json: bool, planner: &mut Imp
         }
     }
     Ok(())
-}
-
-/// A sidecar that cannot be fetched.
-pub(crate) fn without_sidecar(checkpoint: &str, sidecar: &str, error: &Error) -> Error {
-    let kind = if error.kind() == ErrorKind::NotFound { ErrorKind::Corrupt } else { error.kind() };
-    let hint = error.hint_text().filter(|_| kind != ErrorKind::Corrupt).unwrap_or(RESTORE_CHECKPOINT);
-    Error::new(kind, format!("the checkpoint {checkpoint} needs its sidecar {sidecar}: {error}"))
-        .path(sidecar)
-        .hint(hint)
-}
-
-/// The object of a sidecar: a name in `_sidecars`, or an absolute URI that ends there.
-pub(crate) fn sidecar_name(path: &str) -> Result<String> {
-    let name = path.rsplit_once("/_sidecars/").map_or(path, |(_, name)| name);
-    if name.is_empty() || name.contains(['/', '\\', '\0']) || name.contains("..") {
-        return Err(Error::corrupt(format!("the sidecar path `{path}` is not one of this log")));
-    }
-    Ok(format!("_sidecars/{name}"))
 }

@@ -1,7 +1,5 @@
 //! Writing `<v>.crc`.
 
-use std::io::Read;
-
 use deltalakedb_core::catalog::{Table, TableSelector};
 use deltalakedb_core::log::checksum_file_name;
 use deltalakedb_core::mirror::{Checksum, FileTotals};
@@ -11,9 +9,6 @@ use deltalakedb_core::{ErrorKind, Result};
 
 use super::PAGE;
 use crate::store::{Fetched, LogStore, Put};
-
-/// Of a file that is called like a checksum, no more is read.
-const MAX_BYTES: u64 = 32 << 20;
 
 /// Writes the checksum of a version whose commit is in the log. It is counted on from `previous`, of any earlier version, or
 /// from the file of the version before, so its cost is that of what has changed; without either, all files are read once.
@@ -44,12 +39,8 @@ pub(crate) async fn write_checksum(
 /// The checksum of a version in the log; nothing when there is none, or one that nobody can read: it is there to be compared
 /// with, and nothing depends on it.
 pub(super) async fn read_checksum(log: &LogStore, version: i64) -> Result<Option<Checksum>> {
-    let file = match log.fetch(&checksum_file_name(version)).await {
-        Ok(file) => file.into_reader(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut content = Vec::new();
-    let read = file.take(MAX_BYTES).read_to_end(&mut content);
-    Ok(read.ok().and_then(|_| Checksum::read(version, &content).ok()))
+    match log.fetch_small(&checksum_file_name(version)).await {
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(None),
+        content => Ok(content?.and_then(|content| Checksum::read(version, &content).ok())),
+    }
 }

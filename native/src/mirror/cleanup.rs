@@ -5,15 +5,16 @@ use std::collections::HashSet;
 use deltalakedb_core::action::Action;
 use deltalakedb_core::catalog::{Table, TableSelector};
 use deltalakedb_core::log::{LogFileKind, parse_file_name};
-use deltalakedb_core::mirror::{LastCheckpoint, cleanup_cutoff_ms, newest_version_at, orphaned_sidecars, plan_cleanup};
+use deltalakedb_core::mirror::{cleanup_cutoff_ms, newest_version_at, orphaned_sidecars, plan_cleanup};
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::cleanup_floor;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
-use super::last_checkpoint::LAST_CHECKPOINT;
+use super::last_checkpoint::named_version;
 use super::look::check_is_whole;
-use crate::import::{read_actions, sidecar_name};
+use crate::import::read_actions;
+use crate::log_reader::sidecar_name;
 use crate::store::{LogStore, listed};
 
 const SIDECARS: &str = "_sidecars";
@@ -40,7 +41,7 @@ pub(crate) async fn clean_up(
     let Some(cutoff_ms) = cleanup_cutoff_ms(&state.metadata, now_ms) else { return Ok(Vec::new()) };
     let Some(cutoff) = newest_version_at(database, &state.table, cutoff_ms).await? else { return Ok(Vec::new()) };
     // Readers that follow it must find its checkpoint.
-    let Some(named) = last_checkpoint(log).await? else { return Ok(Vec::new()) };
+    let Some(named) = named_version(log).await? else { return Ok(Vec::new()) };
     let Some(cleanup) = plan_cleanup(&log.list().await?, cutoff.min(named), floor) else { return Ok(Vec::new()) };
 
     check_is_whole(log, &cleanup.checkpoint).await?;
@@ -53,17 +54,6 @@ pub(crate) async fn clean_up(
         deleted.extend(delete_orphaned_sidecars(log, now_ms).await?);
     }
     Ok(deleted)
-}
-
-/// The version that `_last_checkpoint` names; none when there is no such file, or it cannot be read.
-async fn last_checkpoint(log: &LogStore) -> Result<Option<i64>> {
-    let content = match log.fetch(LAST_CHECKPOINT).await {
-        Ok(content) => content,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let last: Option<LastCheckpoint> = serde_json::from_reader(content.into_reader()).ok();
-    Ok(last.map(|last| last.version))
 }
 
 async fn check_has_sidecars(log: &LogStore, checkpoint: &str) -> Result<()> {

@@ -15,23 +15,20 @@ const END_BYTES: u64 = 8;
 
 /// Puts `_last_checkpoint`, unless the one that is there names a newer checkpoint. One that cannot be read is replaced.
 pub(super) async fn name_checkpoint(log: &LogStore, last: &LastCheckpoint) -> Result<()> {
-    let named = match log.fetch(LAST_CHECKPOINT).await {
-        Ok(content) => {
-            let mut text = Vec::new();
-            content.for_each_line(|_, line| {
-                text.extend_from_slice(line);
-                Ok(())
-            })?;
-            text
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(error),
-    };
-    let named: Option<Version> = serde_json::from_slice(&named).ok();
-    if named.is_some_and(|named| named.version > last.version) {
+    if named_version(log).await? > Some(last.version) {
         return Ok(());
     }
     log.put(LAST_CHECKPOINT, Fetched::Bytes(last.to_json()?.into())).await
+}
+
+/// The version that `_last_checkpoint` names; none when there is no such file, or it cannot be read.
+pub(super) async fn named_version(log: &LogStore) -> Result<Option<i64>> {
+    let there = match log.fetch_small(LAST_CHECKPOINT).await {
+        Err(error) if error.kind() == ErrorKind::Corrupt => None,
+        there => there?,
+    };
+    let named: Option<Version> = there.and_then(|there| serde_json::from_slice(&there).ok());
+    Ok(named.map(|named| named.version))
 }
 
 /// All that matters of what others wrote there.

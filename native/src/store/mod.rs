@@ -240,6 +240,24 @@ impl LogStore {
         }
     }
 
+    /// All of an object that is small unless something is wrong, such as `_last_checkpoint`; none where there is none.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) when it has more than 32 MiB; those of the [type](Self).
+    pub(crate) async fn fetch_small(&self, name: &str) -> Result<Option<bytes::Bytes>> {
+        const MAX_BYTES: u64 = 32 << 20;
+        let content = match self.fetch(name).await {
+            Ok(content) => content,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let size = content.size()?;
+        if size > MAX_BYTES {
+            return Err(Error::corrupt(format!("{name} has {size} bytes, too many for a file of its kind")).path(name));
+        }
+        content.into_bytes().await.map(Some)
+    }
+
     /// The last bytes of an object of `size` bytes.
     ///
     /// # Errors

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use deltalakedb_core::Result;
 use deltalakedb_core::action::{Action, Add, Json};
 use deltalakedb_core::diff::{CatalogVersion, Counts, FileComparison, LogState, Source, rule_differences};
 use deltalakedb_core::snapshot::{FileCursor, Snapshot, files};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::in_commit_timestamps_enabled;
-use deltalakedb_core::{ErrorKind, Result};
 use serde::de::DeserializeOwned;
 
-use super::Problem;
+use super::{Problem, read_json};
 use crate::store::LogStore;
 
 const PAGE: usize = 4096;
@@ -25,18 +25,10 @@ pub(super) async fn check_checksum(
     now_ms: i64,
 ) -> Result<Option<Vec<Problem>>> {
     let name = format!("{:020}.crc", at.version);
-    let mut text = Vec::new();
-    match log.fetch(&name).await {
-        Ok(content) => content.for_each_line(|_, line| {
-            text.extend_from_slice(line);
-            Ok(())
-        })?,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    }
-    let fields: BTreeMap<String, Json> = match serde_json::from_slice(&text) {
-        Ok(fields) => fields,
-        Err(error) => return Ok(Some(vec![Problem::of(&name, format!("it cannot be read: {error}"))])),
+    let fields: BTreeMap<String, Json> = match read_json(log, &name).await? {
+        Some(Ok(fields)) => fields,
+        Some(Err(problem)) => return Ok(Some(vec![problem])),
+        None => return Ok(None),
     };
     let mut found = Checked { name, fields, problems: Vec::new() };
     found.numbers(at, catalog);

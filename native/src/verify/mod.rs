@@ -14,6 +14,7 @@ use deltalakedb_core::mirror::LastCheckpoint;
 use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::{Error, ErrorKind, Result};
+use serde::de::DeserializeOwned;
 
 use crate::cli::VersionRange;
 use crate::diff::{compare_state, list_target, read_state};
@@ -155,21 +156,25 @@ async fn compare_checkpoint(
     Ok((counts, state))
 }
 
+/// A small file of JSON; none where there is none.
+async fn read_json<T: DeserializeOwned>(log: &LogStore, name: &str) -> Result<Option<std::result::Result<T, Problem>>> {
+    let content = match log.fetch_small(name).await {
+        Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(Some(Err(Problem::of(name, error.to_string())))),
+        content => content?,
+    };
+    let read = |content: bytes::Bytes| {
+        serde_json::from_slice(&content).map_err(|error| Problem::of(name, format!("it cannot be read: {error}")))
+    };
+    Ok(content.map(read))
+}
+
 /// `_last_checkpoint` must name a checkpoint that is there, and its size.
 async fn check_last_checkpoint(log: &LogStore) -> Result<Option<Problem>> {
     const NAME: &str = "_last_checkpoint";
-    let mut text = Vec::new();
-    match log.fetch(NAME).await {
-        Ok(content) => content.for_each_line(|_, line| {
-            text.extend_from_slice(line);
-            Ok(())
-        })?,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    }
-    let last: LastCheckpoint = match serde_json::from_slice(&text) {
-        Ok(last) => last,
-        Err(error) => return Ok(Some(Problem::of(NAME, format!("it cannot be read: {error}")))),
+    let last: LastCheckpoint = match read_json(log, NAME).await? {
+        Some(Ok(last)) => last,
+        Some(Err(problem)) => return Ok(Some(problem)),
+        None => return Ok(None),
     };
     // Listed anew: a mirror may have written both since.
     let listing = list_target(log).await?;
