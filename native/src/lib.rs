@@ -46,9 +46,11 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let output = Output::new(cli.format);
-    let mut builder = match cli.command.is_daemon() {
-        true => tokio::runtime::Builder::new_multi_thread(),
-        false => tokio::runtime::Builder::new_current_thread(),
+    let mut builder = if cli.command.is_daemon() {
+        use_small_pages();
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
     };
     let runtime = match builder.enable_all().max_blocking_threads(BLOCKING_THREADS).build() {
         Ok(runtime) => runtime,
@@ -74,6 +76,13 @@ pub fn main() -> ExitCode {
             ExitCode::from(if conflict { EXIT_CONFLICT } else { EXIT_FAILED })
         }
     }
+}
+
+/// The heaps of a daemon's many threads hold little each: in huge pages they would take several times their memory.
+fn use_small_pages() {
+    // Where that cannot be chosen it only takes more.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 /// Prints help, the version or what is wrong with the arguments.
