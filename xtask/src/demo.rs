@@ -3,19 +3,18 @@
 mod append;
 mod command;
 mod folder;
+mod mirroring;
 mod transaction;
 mod two_writers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use crate::setup::{self, Part, python};
 use crate::tools::{Failure, Result, Tool, at};
 use crate::workspace::Workspace;
 use command::Dl;
-use folder::{copy_folder, file_names};
+use folder::copy_folder;
 
 /// Written by Spark: eight versions, checkpoints, deletion vectors, an update and two restores.
 const TABLE: &str = "deletion-vectors";
@@ -65,8 +64,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     commit(&dl, &places, &mut steps)?;
     two_writers::show(&dl, &places, &mut steps)?;
     transaction::show(&dl, &places, &mut steps)?;
-    mirror(&dl, &places, &mut steps)?;
-    read_back(&dl, &places, &mut steps)?;
+    mirroring::show(&dl, &places, &mut steps)?;
     read_with_delta_rs(workspace, &places, &mut steps)?;
     what_next(&dl, &places);
     Ok(())
@@ -172,47 +170,6 @@ fn written(path: &Path, text: &str) -> Result<String> {
     Ok(path.to_string_lossy().into_owned())
 }
 
-fn mirror(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
-    let before = file_names(&places.log)?;
-    steps.begin(
-        "Mirror the commits into the table's log",
-        "The new versions are in SQL alone until now. After this every Delta reader sees them.",
-    );
-    dl.show(&["mirror", "--table", "people"])?;
-    let mut new_names = file_names(&places.log)?;
-    new_names.retain(|name| !before.contains(name));
-    if new_names.is_empty() {
-        return Err(Failure::new("mirroring", format!("{} has no new file", places.log.display()))
-            .hint("the mirror should have written the new version's commit file"));
-    }
-    println!("New in {}:\n  {}", places.log.display(), new_names.join("\n  "));
-    Ok(())
-}
-
-fn read_back(dl: &Dl, places: &Places, steps: &mut Steps) -> Result<()> {
-    steps.begin(
-        "Read the mirror back",
-        "The mirrored log goes into a second, empty catalog. Both must list the same files.",
-    );
-    let second = dl.with_database(&places.second_catalog);
-    let log = places.log.to_string_lossy();
-    second.show(&["import", "--log-dir", &log, "--name", "people", "--mode", "full-history"])?;
-
-    let files = &["files", "--table", "people", "--format", "ndjson"];
-    let (written, read) = (sorted_lines(&dl.ask(files)?)?, sorted_lines(&second.ask(files)?)?);
-    if written != read {
-        let wrong = format!(
-            "the catalogs differ\nfirst:\n{}\nsecond:\n{}",
-            indented(&written.join("\n")),
-            indented(&read.join("\n"))
-        );
-        return Err(Failure::new("reading the mirror back", wrong)
-            .hint("the mirror or the import loses something; run `cargo xtask test`"));
-    }
-    println!("Equal: both list the same {} files.", written.len());
-    Ok(())
-}
-
 fn read_with_delta_rs(workspace: &Workspace, places: &Places, steps: &mut Steps) -> Result<()> {
     steps.begin("Read the table with delta-rs", "It knows nothing of the catalog; it reads the mirrored log.");
     if !python::is_complete(workspace)? {
@@ -239,18 +196,4 @@ fn what_next(dl: &Dl, places: &Places) {
     println!("- See all commands: {} --help", dl.program().display());
     println!("- Build the binary to keep: cargo build --release --bin dl");
     println!("- Run every check and comparison: cargo xtask test");
-}
-
-/// The lines as JSON with sorted keys, in one order.
-fn sorted_lines(ndjson: &str) -> Result<Vec<String>> {
-    let parsed: std::result::Result<Vec<Value>, _> = ndjson.lines().map(serde_json::from_str).collect();
-    let values = parsed
-        .map_err(|error| Failure::new("reading `dl files --format ndjson`", format!("a line is not JSON: {error}")))?;
-    let mut lines: Vec<_> = values.iter().map(Value::to_string).collect();
-    lines.sort();
-    Ok(lines)
-}
-
-fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }

@@ -1,8 +1,9 @@
 //! Calls of `dl`, shown as one would type them.
 
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
-use crate::tools::{Result, Tool, quoted};
+use crate::tools::{Result, Tool, at, quoted};
 
 /// The columns that a shown command fills.
 const WIDTH: usize = 90;
@@ -40,11 +41,22 @@ impl Dl {
         Ok(())
     }
 
+    /// Prints the command and starts it beside the walk, on this terminal.
+    pub(super) fn show_start(&self, args: &[&str]) -> Result<Child> {
+        let args = self.print(args, " &");
+        Command::new(&self.program).args(args).stdin(Stdio::null()).spawn().map_err(at("starting", &self.program))
+    }
+
     fn shown(&self, args: &[&str]) -> Tool {
+        let args = self.print(args, "");
+        self.tool(&args)
+    }
+
+    fn print(&self, args: &[&str], end: &str) -> Vec<String> {
         let args = self.with_own_args(args);
         let words = std::iter::once(self.program.to_string_lossy().into_owned()).chain(args.clone());
-        println!("\n$ {}\n", folded(&words.collect::<Vec<_>>()));
-        self.tool(&args)
+        println!("\n$ {}{end}\n", folded(&words.collect::<Vec<_>>()));
+        args
     }
 
     /// Runs a command for its output, which is not shown.

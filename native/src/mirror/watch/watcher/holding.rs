@@ -81,7 +81,7 @@ impl Watcher {
     /// What others hold now is forgotten.
     fn hold(&mut self, held: Vec<Target>) {
         if held.len() != self.held.len() {
-            info!(targets = held.len(), "holds other targets than before");
+            info!(count = held.len(), "holds targets");
         }
         if held != self.held {
             self.changes.note();
