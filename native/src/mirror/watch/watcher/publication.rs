@@ -92,11 +92,11 @@ impl Labels {
         let hint = error.hint_text().unwrap_or_default().to_owned();
         let (text, kind) = (error.to_string(), error.kind().as_str());
         let (is_new, pause) = failures.note(error, Instant::now());
-        let pause_s = pause.as_secs();
+        let pause_ms = pause.as_millis() as u64;
         if is_new {
-            tracing::warn!(table = self.table, target = self.target, kind, hint, pause_s, "{text}");
+            tracing::warn!(table = self.table, target = self.target, kind, hint, pause_ms, "{text}");
         } else {
-            debug!(table = self.table, target = self.target, failures = failures.count(), pause_s, "{text}");
+            debug!(table = self.table, target = self.target, failures = failures.count(), pause_ms, "{text}");
         }
     }
 
