@@ -154,6 +154,7 @@ impl Watcher {
 
     /// Targets that failed, and whose pause is over.
     fn retry(&mut self, now: Instant) {
+        self.shared.failing(self.targets.values().filter(|watched| watched.fails()).count());
         let failed = |watched: &Watched| watched.failures.count() > 0 && watched.wants_pass(now);
         let due = self.targets.iter().filter(|(_, watched)| failed(watched) || watched.wants_upkeep(now));
         let due: Vec<(Target, bool)> = due.map(|(target, watched)| (target.clone(), failed(watched))).collect();
