@@ -153,6 +153,23 @@ fn it_tells_how_it_is() {
     daemon.end().ok();
 }
 
+/// It is made anew, as by a daemon that begins.
+#[test]
+fn a_log_that_is_deleted_comes_back() {
+    let home = Home::with_table(&[first_commit()]);
+    let target = home.path("m");
+    let log = target.join("_delta_log");
+    let daemon = Daemon::start(&home, &["--table", "t", "--target", target.to_str().unwrap()]);
+    append(&home, "t", "part-1");
+    wait_for_version(&log, 1);
+    std::fs::remove_dir_all(&target).unwrap();
+    append(&home, "t", "part-2");
+    wait_for_version(&log, 2);
+    wait_until("no failures", || targets(&home)[0]["failures"] == 0);
+    daemon.end().ok();
+    home.run("verify", &["--target", target.to_str().unwrap()]).ok();
+}
+
 #[test]
 fn wrong_usage() {
     let home = Home::with_table(&[first_commit()]);
