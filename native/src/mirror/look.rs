@@ -9,7 +9,7 @@ use deltalakedb_core::table_features::check_publishable;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
 use super::last_checkpoint::LAST_CHECKPOINT;
-use crate::import::disagreement;
+use crate::import::{Disagreement, disagreement};
 use crate::store::{LogStore, listed};
 
 /// What every Parquet file ends with.
@@ -90,12 +90,14 @@ async fn begins_with_a_state(database: &impl Database, table: &Table) -> Result<
 async fn check_same_table(database: &impl Database, table: &Table, log: &LogStore, listing: &LogListing) -> Result<()> {
     match disagreement(database, table, log, listing).await? {
         None => Ok(()),
-        Some(disagreement) => Err(Error::new(
-            ErrorKind::Conflict,
-            format!("the log at {} is another one: {}", log.url(), disagreement.text),
-        )
-        .version(disagreement.version)
-        .hint("nothing was written; mirror to another folder, or import that log under another name")),
+        Some(Disagreement { version, text, is_other_table }) => {
+            let hint = match is_other_table {
+                true => "nothing was written; mirror to another folder, or import that log under another name",
+                false => "nothing was written; `dl diff` shows both sides, and with --resolve one of them wins",
+            };
+            let text = format!("the log at {} is another one: {text}", log.url());
+            Err(Error::new(ErrorKind::Conflict, text).version(version).hint(hint))
+        }
     }
 }
 
