@@ -1,37 +1,41 @@
 //! `_last_checkpoint`: what it says of a checkpoint that is there, and putting it.
 
+use std::io::Read;
+
 use deltalakedb_core::action::Action;
 use deltalakedb_core::log::{Checkpoint, CheckpointReader, LogFile, LogFileKind, read_commit_line};
 use deltalakedb_core::mirror::{LastCheckpoint, LastV2Checkpoint};
 use deltalakedb_core::snapshot::Snapshot;
-use deltalakedb_core::{ErrorKind, Result};
+use deltalakedb_core::{Error, ErrorKind, Result};
 
 use crate::store::{Fetched, LogStore};
 
 pub(super) const LAST_CHECKPOINT: &str = "_last_checkpoint";
 
+/// Of what others put there, no more bytes are read.
+const LONGEST: u64 = 1 << 20;
 /// Parquet's last bytes: the length of the footer before them, and a mark.
 const END_BYTES: u64 = 8;
 
 /// Puts `_last_checkpoint`, unless the one that is there names a newer checkpoint. One that cannot be read is replaced.
 pub(super) async fn name_checkpoint(log: &LogStore, last: &LastCheckpoint) -> Result<()> {
-    let named = match log.fetch(LAST_CHECKPOINT).await {
-        Ok(content) => {
-            let mut text = Vec::new();
-            content.for_each_line(|_, line| {
-                text.extend_from_slice(line);
-                Ok(())
-            })?;
-            text
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(error),
-    };
-    let named: Option<Version> = serde_json::from_slice(&named).ok();
-    if named.is_some_and(|named| named.version > last.version) {
+    if named_checkpoint(log).await? > Some(last.version) {
         return Ok(());
     }
     log.put(LAST_CHECKPOINT, Fetched::Bytes(last.to_json()?.into())).await
+}
+
+/// The version that `_last_checkpoint` names; none where it is not there or cannot be read.
+pub(super) async fn named_checkpoint(log: &LogStore) -> Result<Option<i64>> {
+    let content = match log.fetch(LAST_CHECKPOINT).await {
+        Ok(content) => content,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut text = Vec::new();
+    let read = content.into_reader().take(LONGEST).read_to_end(&mut text);
+    read.map_err(|error| Error::new(ErrorKind::Unavailable, format!("reading {LAST_CHECKPOINT}: {error}")))?;
+    Ok(serde_json::from_slice::<Version>(&text).ok().map(|named| named.version))
 }
 
 /// All that matters of what others wrote there.
