@@ -44,6 +44,7 @@ pub struct CommitDigest {
     /// Of actions that stand alone for their name and key.
     single: BTreeMap<(&'static str, String), u128>,
     commit_info: Option<CommitInfo>,
+    table_id: Option<String>,
 }
 
 impl CommitDigest {
@@ -59,7 +60,10 @@ impl CommitDigest {
                 }
                 Action::Txn(txn) => self.insert_single("txn", &txn.app_id, action),
                 Action::DomainMetadata(domain) => self.insert_single("domainMetadata", &domain.domain, action),
-                Action::Metadata(_) => self.insert_single("metaData", "", action),
+                Action::Metadata(metadata) => {
+                    self.table_id = Some(metadata.id.clone());
+                    self.insert_single("metaData", "", action);
+                }
                 Action::Protocol(_) => self.insert_single("protocol", "", action),
                 Action::CommitInfo(info) => self.commit_info = Some(info.clone()),
                 _ => {
@@ -78,6 +82,11 @@ impl CommitDigest {
     pub fn is_same(&self, other: &Self) -> bool {
         let info = |digest: &Self| digest.commit_info.clone().map(|info| hash_of_action(&Action::CommitInfo(info)));
         self.makes_same_changes(other) && info(self) == info(other)
+    }
+
+    /// The table's id, where the commit has metadata.
+    pub fn table_id(&self) -> Option<&str> {
+        self.table_id.as_deref()
     }
 
     /// What people want to know of it.

@@ -120,7 +120,7 @@ pub async fn beat(
     let mut statements = vec![Statement::new(BEAT, [daemon_id.into()])];
     statements.extend(dead.iter().map(|&(id, beats)| Statement::new(BURY, vec![id.into(), beats.into()])));
     if !reports.is_empty() {
-        statements.push(report(reports, now_ms)?);
+        statements.push(report(reports, Some(daemon_id), now_ms)?);
     }
     statements.push(Statement::new(NEWEST_TABLE, []));
     statements.push(Statement::new(DAEMONS, []));
@@ -158,10 +158,11 @@ pub async fn balance(database: &impl Database, daemon_id: i64, selection: Select
 /// # Errors
 /// Those of the database.
 pub async fn leave(database: &impl Database, daemon_id: i64, reports: &[TargetReport], now_ms: i64) -> Result<()> {
-    let mut statements = vec![Statement::new(RELEASE, [daemon_id.into()]), Statement::new(LEAVE, [daemon_id.into()])];
+    let mut statements = Vec::new();
     if !reports.is_empty() {
-        statements.push(report(reports, now_ms)?);
+        statements.push(report(reports, Some(daemon_id), now_ms)?);
     }
+    statements.extend([RELEASE, LEAVE].map(|sql| Statement::new(sql, [daemon_id.into()])));
     database.batch(Batch::write(statements)).await?;
     Ok(())
 }

@@ -85,7 +85,8 @@ SELECT t.table_id, t.location, ?2 FROM dl_tables t
 WHERE t.import_id IS NULL AND (?1 IS NULL OR t.table_id IN (SELECT value FROM json_each(?1)))
   AND NOT EXISTS (SELECT 1 FROM dl_mirror_status s WHERE s.table_id = t.table_id)";
 
-/// A slower process may know less. ?1 reports in JSON, ?2 time.
+/// A slower process may know less; and what failed for a daemon matters only where it holds the target: others may have taken
+/// it over meanwhile. ?1 reports in JSON, ?2 time, ?3 daemon or NULL for who is none.
 pub(super) const REPORT: &str = "
 UPDATE dl_mirror_status SET
   version = max(coalesce(r.version, dl_mirror_status.version), coalesce(dl_mirror_status.version, r.version)),
@@ -93,7 +94,9 @@ UPDATE dl_mirror_status SET
     coalesce(dl_mirror_status.checkpoint_version, r.checkpoint_version)),
   published_at_ms = CASE WHEN r.version > coalesce(dl_mirror_status.version, -1) THEN ?2
     ELSE dl_mirror_status.published_at_ms END,
-  failures = r.failures, last_error = r.last_error, updated_at_ms = ?2
+  failures = CASE WHEN ?3 IS NULL OR daemon_id = ?3 THEN r.failures ELSE dl_mirror_status.failures END,
+  last_error = CASE WHEN ?3 IS NULL OR daemon_id = ?3 THEN r.last_error ELSE dl_mirror_status.last_error END,
+  updated_at_ms = ?2
 FROM (SELECT value ->> '$.table' AS table_id, value ->> '$.target' AS target, value ->> '$.version' AS version,
         value ->> '$.checkpoint_version' AS checkpoint_version, value ->> '$.failures' AS failures,
         CASE WHEN value ->> '$.last_error' IS NOT NULL THEN value -> '$.last_error' END AS last_error
@@ -170,12 +173,12 @@ fn status(mut row: Row) -> Result<TargetStatus> {
 /// # Errors
 /// Those of the database.
 pub async fn report_targets(database: &impl Database, reports: &[TargetReport], now_ms: i64) -> Result<()> {
-    database.batch(Batch::write(vec![report(reports, now_ms)?])).await?;
+    database.batch(Batch::write(vec![report(reports, None, now_ms)?])).await?;
     Ok(())
 }
 
-pub(super) fn report(reports: &[TargetReport], now_ms: i64) -> Result<Statement> {
+pub(super) fn report(reports: &[TargetReport], daemon_id: Option<i64>, now_ms: i64) -> Result<Statement> {
     let json = serde_json::to_string(reports)
         .map_err(|error| Error::new(ErrorKind::Internal, format!("noting the state of targets: {error}")))?;
-    Ok(Statement::new(REPORT, vec![json.into(), now_ms.into()]))
+    Ok(Statement::new(REPORT, vec![json.into(), now_ms.into(), daemon_id.map_or(Value::Null, Value::from)]))
 }

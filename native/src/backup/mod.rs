@@ -71,8 +71,10 @@ pub(crate) async fn back_up(
     let manifest = Manifest::new(number, chain.first(), now_ms, image, [pages, hashes]);
     chain.insert(0, manifest.clone());
     rebuild(folder, &chain, &mut std::io::sink()).await?;
-    let text = Fetched::Bytes(manifest.to_json()?.into());
-    if folder.put_if_absent(&manifest_name(number), text, now_ms).await? == Put::AlreadyThere {
+    let (name, text) = (manifest_name(number), manifest.to_json()?);
+    let put = folder.put_if_absent(&name, Fetched::Bytes(text.clone().into()), now_ms).await?;
+    // It is this one's, when the answer to its put was lost and it was sent again.
+    if put == Put::AlreadyThere && folder.fetch(&name).await?.into_bytes().await? != text {
         return Err(Error::new(ErrorKind::Conflict, format!("another backup {number} was made meanwhile"))
             .path(folder.url().as_str())
             .hint("that one is whole; run this again for a later one"));

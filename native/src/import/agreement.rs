@@ -35,6 +35,8 @@ pub(crate) struct Disagreement {
     pub(crate) version: i64,
     /// Both sides.
     pub(crate) text: String,
+    /// The log has another table's id.
+    pub(crate) is_other_table: bool,
 }
 
 /// Compares a log with the catalog: the oldest and the newest commit that both know, or, where they know none in
@@ -56,8 +58,9 @@ pub(crate) async fn disagreement(
         _ => None,
     };
     for (version, compared) in oldest.iter().chain(&newest) {
-        if let Compared::Different(text) = compared {
-            return Ok(Some(Disagreement { version: *version, text: text.clone() }));
+        if let Compared::Different { text, is_other_table } = compared {
+            let (version, text, is_other_table) = (*version, text.clone(), *is_other_table);
+            return Ok(Some(Disagreement { version, text, is_other_table }));
         }
     }
     if oldest.is_some() {
@@ -71,15 +74,19 @@ pub(crate) async fn disagreement(
     if theirs.as_ref() == Some(&ours) {
         return Ok(None);
     }
+    let is_other_table = theirs.is_some();
     let theirs = theirs.map_or("no version that both have".to_owned(), |id| format!("the table id {id}"));
     let text = format!("the log has {theirs}, the catalog has version {} of the table {ours}", table.version);
-    Ok(Some(Disagreement { version: table.version, text }))
+    Ok(Some(Disagreement { version: table.version, text, is_other_table }))
 }
 
 enum Compared {
     Same,
-    /// Both sides.
-    Different(String),
+    Different {
+        /// Both sides.
+        text: String,
+        is_other_table: bool,
+    },
 }
 
 /// Compares the first of the commits that the catalog knows by its actions.
@@ -93,11 +100,23 @@ async fn compare_first<'a>(
         let version = file.version;
         let Some(ours) = catalog_digest(database, table, version).await? else { continue };
         let theirs = log_digest(log, &file.name).await?;
-        let text = || format!("at version {version} the log has {theirs}, the catalog has {ours}");
-        let compared = if ours.is_same(&theirs) { Compared::Same } else { Compared::Different(text()) };
+        let compared = if ours.is_same(&theirs) { Compared::Same } else { different(version, &ours, &theirs) };
         return Ok(Some((version, compared)));
     }
     Ok(None)
+}
+
+fn different(version: i64, ours: &CommitDigest, theirs: &CommitDigest) -> Compared {
+    match (ours.table_id(), theirs.table_id()) {
+        (Some(our_id), Some(their_id)) if our_id != their_id => Compared::Different {
+            text: format!("at version {version} the log is that of the table {their_id}, the catalog's is {our_id}"),
+            is_other_table: true,
+        },
+        _ => Compared::Different {
+            text: format!("at version {version} the log has {theirs}, the catalog has {ours}"),
+            is_other_table: false,
+        },
+    }
 }
 
 /// The `id` in the `metaData` of a checkpoint.
@@ -131,11 +150,11 @@ pub(crate) fn read_actions(content: Fetched, name: &str) -> Result<Vec<Action>> 
 pub(crate) async fn log_digest(log: &LogStore, name: &str) -> Result<CommitDigest> {
     let mut digest = CommitDigest::default();
     let mut actions = Vec::new();
-    log.fetch(name).await.map_err(listed)?.for_each_line(|number, line| {
+    let read = log.fetch(name).await.map_err(listed)?.for_each_line(|number, line| {
         read_commit_line(name, number, line, &mut actions)?;
         digest.insert(&actions);
         actions.clear();
         Ok(())
-    })?;
-    Ok(digest)
+    });
+    read.map(|()| digest).map_err(|error| error.context(format!("reading the log at {}", log.url())))
 }

@@ -16,7 +16,7 @@ use deltalakedb_core::{Error, ErrorKind, Result};
 use uuid::Uuid;
 
 use agreement::check_agreement;
-pub(crate) use agreement::{disagreement, log_digest, read_actions};
+pub(crate) use agreement::{Disagreement, disagreement, log_digest, read_actions};
 use reader::{read_increment, read_plan, run};
 
 use crate::database::SqliteDatabase;

@@ -8,8 +8,8 @@ use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::check_publishable;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
-use super::last_checkpoint::LAST_CHECKPOINT;
-use crate::import::disagreement;
+use super::last_checkpoint::{LAST_CHECKPOINT, named_version};
+use crate::import::{Disagreement, disagreement};
 use crate::store::{LogStore, listed};
 
 /// What every Parquet file ends with.
@@ -24,7 +24,7 @@ pub(super) struct Look {
     /// The history begins with a state, of which the log has no checkpoint yet.
     pub(super) needs_first_checkpoint: bool,
     pub(super) newest_checkpoint: Option<i64>,
-    /// Whether `_last_checkpoint` is there.
+    /// Whether `_last_checkpoint` is there, and says of which version.
     pub(super) is_checkpoint_named: bool,
     /// The last version of the compacted log that is due, where that is there.
     pub(super) compacted: Option<i64>,
@@ -42,7 +42,9 @@ pub(super) async fn look(database: &impl Database, table: i64, log: &LogStore) -
     let state = snapshot(database, &TableSelector::Key(table), At::Latest).await?;
     let table = &state.table;
     check_publishable(&state.protocol)?;
-    let is_checkpoint_named = objects.iter().any(|(name, ..)| name == LAST_CHECKPOINT);
+    // Where it cannot be fetched, upkeep finds that, too, and tells it; versions are published without it.
+    let is_checkpoint_named = objects.iter().any(|(name, ..)| name == LAST_CHECKPOINT)
+        && named_version(log).await.is_ok_and(|named| named.is_some());
     let listing = LogListing::new(objects);
     let newest_checkpoint = listing.checkpoint_version();
     let (needs_first_checkpoint, first) = match listing.latest_version() {
@@ -90,12 +92,14 @@ async fn begins_with_a_state(database: &impl Database, table: &Table) -> Result<
 async fn check_same_table(database: &impl Database, table: &Table, log: &LogStore, listing: &LogListing) -> Result<()> {
     match disagreement(database, table, log, listing).await? {
         None => Ok(()),
-        Some(disagreement) => Err(Error::new(
-            ErrorKind::Conflict,
-            format!("the log at {} is another one: {}", log.url(), disagreement.text),
-        )
-        .version(disagreement.version)
-        .hint("nothing was written; mirror to another folder, or import that log under another name")),
+        Some(Disagreement { version, text, is_other_table }) => {
+            let hint = match is_other_table {
+                true => "nothing was written; mirror to another folder, or import that log under another name",
+                false => "nothing was written; `dl diff` shows both sides, and with --resolve one of them wins",
+            };
+            let text = format!("the log at {} is another one: {text}", log.url());
+            Err(Error::new(ErrorKind::Conflict, text).version(version).hint(hint))
+        }
     }
 }
 

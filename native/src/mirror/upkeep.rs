@@ -20,7 +20,7 @@ pub struct Upkeep {
     log: LogStore,
     /// The version of the newest checkpoint in the log.
     newest_checkpoint: Option<i64>,
-    /// Whether `_last_checkpoint` is there.
+    /// Whether `_last_checkpoint` is there, and can be read.
     is_checkpoint_named: bool,
     /// The last version of the compacted log that was due.
     compacted: Option<i64>,

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+#[cfg(target_os = "linux")]
+use crate::daemon::{Daemon, append, targets, wait_for_version, wait_until};
 use crate::support::{Home, Ran, add, first_commit, lines, log_content, many_commits, run, run_with};
 
 /// The command with files limited to so many KiB (the shell counts in halves).
@@ -68,6 +70,36 @@ fn a_mirror_leaves_nothing_half_written() {
     assert_eq!(temporary, 0, "temporary files are left");
     run(mirror).ok();
     assert!(log_content(&log) == whole);
+}
+
+/// The other target goes on meanwhile, and so does this one when there is space again.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_daemon_waits_for_space() {
+    let home = Home::with_table(&[first_commit()]);
+    let (full, good, full_while) = (home.path("full"), home.path("good"), home.path("full while this is there"));
+    std::fs::write(&full_while, "").unwrap();
+    let mut command = home.command("mirror", &["--watch", "--table", "t", "--target"]);
+    command.arg(&full).arg("--target").arg(&good);
+    command.env("LD_PRELOAD", crate::support::library(&home, "full_disk"));
+    command.env("FULL_FOLDER", &full).env("FULL_WHILE", &full_while);
+    let daemon = Daemon::of(command);
+    append(&home, "t", "part-1");
+    wait_for_version(&good.join("_delta_log"), 1);
+    let failing = || targets(&home).into_iter().find(|target| target["failures"].as_i64() > Some(1));
+    wait_until("two failures", || failing().is_some());
+    let error = failing().unwrap()["last_error"].clone();
+    assert_eq!(error["kind"], "unavailable", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("No space left on device"), "{error}");
+    assert_eq!(std::fs::read_dir(full.join("_delta_log")).unwrap().count(), 0, "temporary files are left");
+    std::fs::remove_file(&full_while).unwrap();
+    wait_for_version(&full.join("_delta_log"), 1);
+    wait_until("no failures", || targets(&home).iter().all(|target| target["failures"] == 0));
+    assert_eq!((daemon.told_times("\"WARN\""), daemon.told_times("recovered after")), (1, 1), "{}", daemon.told());
+    daemon.end().ok();
+    for target in [&full, &good] {
+        home.run("verify", &["--target", target.to_str().unwrap()]).ok();
+    }
 }
 
 #[test]

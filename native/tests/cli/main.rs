@@ -7,6 +7,7 @@ mod bad_input;
 mod checkpoint_forms;
 mod commit_infos;
 mod commit_refusals;
+mod daemon;
 mod damaged_checkpoints;
 mod database_forms;
 mod diff;

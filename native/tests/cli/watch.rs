@@ -1,81 +1,13 @@
 //! `dl mirror --watch`, as processes beside commits.
 
-use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{
-    Home, Ran, add, commit_info, commit_name, dl, finish, first_commit, lines, metadata, metadata_with, protocol, run,
-};
-
-/// Nothing of these tests takes longer, unless it hangs.
-const LONG: Duration = Duration::from_secs(30);
-
-/// A daemon; killed when it is dropped.
-struct Daemon(Option<Child>);
-
-impl Daemon {
-    fn start(home: &Home, args: &[&str]) -> Self {
-        let mut command = home.command("mirror", &["--watch"]);
-        command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Daemon(Some(command.spawn().unwrap()))
-    }
-
-    fn kill(mut self) {
-        let mut child = self.0.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-
-    /// Asks it to end, as an operator does.
-    fn end(mut self) -> Ran {
-        let child = self.0.take().unwrap();
-        let told = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-        assert!(told.success());
-        finish(child)
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < LONG, "waited {LONG:?} in vain: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-#[track_caller]
-fn wait_for_version(log: &Path, version: usize) {
-    let file = log.join(commit_name(version));
-    wait_until(&format!("{}", file.display()), || file.exists());
-}
-
-fn append(home: &Home, table: &str, path: &str) {
-    let mut command = home.command("commit", &["--table", table, "--actions", "-"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::null());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(&lines(&[add(path)])).unwrap();
-    assert!(child.wait().unwrap().success());
-}
-
-/// What `dl targets` says of each target, by its address.
-fn targets(home: &Home) -> Vec<Value> {
-    home.run("targets", &[]).json().as_array().unwrap().clone()
-}
+use crate::daemon::{Daemon, append, get, targets, wait_for_version, wait_until};
+use crate::support::{Home, commit_info, commit_name, dl, first_commit, lines, metadata, metadata_with, protocol, run};
 
 #[test]
 fn commits_are_published_as_they_come() {
@@ -87,7 +19,8 @@ fn commits_are_published_as_they_come() {
         append(&home, "t", &format!("part-{version}"));
     }
     wait_for_version(&other.join("_delta_log"), 11);
-    wait_until("a checkpoint", || other.join("_delta_log/_last_checkpoint").exists());
+    wait_until("a checkpoint", || targets(&home)[0]["checkpoint_version"] == 10);
+    assert!(other.join("_delta_log/_last_checkpoint").exists());
     let asked = Instant::now();
     let ran = daemon.end().ok();
     assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?} to end", asked.elapsed());
@@ -195,14 +128,6 @@ fn the_log_of_another_table_is_left_alone() {
     assert!(!log.join(commit_name(1)).exists());
 }
 
-fn get(address: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
 #[test]
 fn it_tells_how_it_is() {
     let home = Home::with_table(&[first_commit()]);
@@ -228,10 +153,21 @@ fn it_tells_how_it_is() {
     daemon.end().ok();
 }
 
-impl Daemon {
-    fn end_by_itself(mut self) -> Ran {
-        finish(self.0.take().unwrap())
-    }
+/// It is made anew, as by a daemon that begins.
+#[test]
+fn a_log_that_is_deleted_comes_back() {
+    let home = Home::with_table(&[first_commit()]);
+    let target = home.path("m");
+    let log = target.join("_delta_log");
+    let daemon = Daemon::start(&home, &["--table", "t", "--target", target.to_str().unwrap()]);
+    append(&home, "t", "part-1");
+    wait_for_version(&log, 1);
+    std::fs::remove_dir_all(&target).unwrap();
+    append(&home, "t", "part-2");
+    wait_for_version(&log, 2);
+    wait_until("no failures", || targets(&home)[0]["failures"] == 0);
+    daemon.end().ok();
+    home.run("verify", &["--target", target.to_str().unwrap()]).ok();
 }
 
 #[test]

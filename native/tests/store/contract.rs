@@ -20,6 +20,7 @@ fn what_is_put_is_read_whole_and_by_its_tail() {
         }
         assert_eq!(log.tail("a.json", 13, 7).await.unwrap(), b"second\n");
         assert_eq!(log.tail("a.json", 13, 100).await.unwrap(), b"first\nsecond\n");
+        assert_eq!(log.tail("empty", 0, 4).await.unwrap(), b"");
         let listed = log.list().await.unwrap();
         let sizes: Vec<_> = listed.iter().map(|(name, size, _)| (name.as_str(), *size)).collect();
         assert!(sizes.contains(&("a.json", 13)) && sizes.contains(&("empty", 0)), "{sizes:?}");

@@ -12,8 +12,15 @@ use crate::support::{COPYING, content, file, large, names, put, run, s3_log, sam
 
 /// Longer than a request may take, with `timeout=2s`.
 const LATE: Fault = Fault::Late(Duration::from_millis(2_500));
-const ALL: [Fault; 6] =
-    [Fault::Status(503), Fault::Status(429), Fault::Lose, Fault::CutAnswer, Fault::SwallowAnswer, LATE];
+const ALL: [Fault; 7] = [
+    Fault::Status(503),
+    Fault::Status(429),
+    Fault::Lose,
+    Fault::CutRequest,
+    Fault::CutAnswer,
+    Fault::SwallowAnswer,
+    LATE,
+];
 
 /// A log behind a proxy, and the same one without it.
 async fn logs() -> (Proxy, LogStore, LogStore) {

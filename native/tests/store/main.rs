@@ -8,6 +8,7 @@ mod faults;
 mod latency;
 mod memory;
 mod overwriting;
+#[allow(dead_code)] // the daemon's tests use it, too
 mod proxy;
 mod server;
 mod support;

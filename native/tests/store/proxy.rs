@@ -14,6 +14,8 @@ pub(crate) enum Fault {
     Status(u16),
     /// The connection is closed before it comes to the server.
     Lose,
+    /// The connection is closed when half of it has come to the server.
+    CutRequest,
     /// It does not come to the server, and is not answered for minutes.
     Hang,
     /// The server does it, and the connection is closed in the middle of the answer.
@@ -24,12 +26,13 @@ pub(crate) enum Fault {
     Late(Duration),
 }
 
-/// The faults for requests that begin with a text such as `PUT /bucket/`, in order; then all pass, or
-/// all suffer the last one.
+/// The faults for requests that begin with a text such as `PUT /bucket/`, in order; then all pass. Or all suffer the first
+/// one, or each one of them by chance.
 #[derive(Default)]
 struct Plan {
     faults: VecDeque<Fault>,
     for_ever: bool,
+    by_chance: bool,
     prefix: String,
     requests: Vec<String>,
 }
@@ -77,6 +80,12 @@ impl Proxy {
         self.plan.lock().unwrap().for_ever = true;
     }
 
+    /// Each request suffers one of these, by chance.
+    pub(crate) fn storm(&self, faults: &[Fault]) {
+        self.fail("", faults);
+        self.plan.lock().unwrap().by_chance = true;
+    }
+
     /// The first lines of the requests since the last plan.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.plan.lock().unwrap().requests.clone()
@@ -88,7 +97,11 @@ impl Proxy {
         if !request.starts_with(&plan.prefix) {
             return Fault::Pass;
         }
-        let fault = if plan.for_ever { plan.faults.front().copied() } else { plan.faults.pop_front() };
+        let fault = match (plan.by_chance, plan.for_ever) {
+            (true, _) => plan.faults.get(fastrand::usize(..plan.faults.len())).copied(),
+            (_, true) => plan.faults.front().copied(),
+            _ => plan.faults.pop_front(),
+        };
         fault.unwrap_or(Fault::Pass)
     }
 
@@ -112,6 +125,9 @@ impl Proxy {
             _ => {}
         }
         let mut upstream = TcpStream::connect(server).ok()?;
+        if fault == Fault::CutRequest {
+            return upstream.write_all(&request[..request.len() / 2]).ok();
+        }
         upstream.write_all(&request).ok()?;
         let mut answer = Vec::new();
         upstream.read_to_end(&mut answer).ok()?;

@@ -36,9 +36,11 @@ impl Failures {
         self.retry_at.is_none_or(|at| now >= at)
     }
 
-    /// Notes one, and the pause after it, longer each time; whether it is another one than before.
+    /// Notes one, and the pause after it, longer each time; whether it is news: something else is to be done about it than
+    /// about the one before. What failed in the same way may be told by other words, as it was another call that failed.
     pub(super) fn note(&mut self, error: Error, now: Instant) -> (bool, Duration) {
-        let is_new = self.last.as_ref().is_none_or(|last| last.to_string() != error.to_string());
+        let remedy = |error: &Error| (error.kind(), error.hint_text().map_or_else(|| error.to_string(), str::to_owned));
+        let is_new = self.last.as_ref().is_none_or(|last| remedy(last) != remedy(&error));
         let pause = self.pause(error.kind());
         (self.count, self.last, self.retry_at) = (self.count + 1, Some(error), Some(now + pause));
         (is_new, pause)
@@ -76,14 +78,15 @@ mod tests {
     #[test]
     fn a_failure_is_news_once() {
         let (mut failures, now) = (Failures::default(), Instant::now());
-        let denied = || Error::new(ErrorKind::Denied, "no");
+        let denied = || Error::new(ErrorKind::Denied, "no").hint("ask for the right");
         assert!(failures.may_try(now));
         assert!(failures.note(denied(), now).0);
         assert!(!failures.may_try(now + LASTING.0 / 2) && failures.may_try(now + 2 * LASTING.0));
         let (is_new, pause) = failures.note(denied(), now);
         assert!(!is_new && pause > LASTING.0, "{pause:?}");
-        failures.note(denied(), now);
+        assert!(!failures.note(denied().context("reading x"), now).0);
         failures.hasten(now);
         assert_eq!((failures.count(), failures.may_try(now + HASTENED)), (3, true));
+        assert!(failures.note(Error::new(ErrorKind::Denied, "no").hint("set the clock"), now).0);
     }
 }

@@ -29,9 +29,12 @@ where
 }
 
 /// Sends events to standard error: as text, or a JSON object a line. `DL_LOG` chooses what is told, such as `debug`.
+/// Otherwise a store's client does not tell that it tries again, which it does several times before there is a change of state.
 pub(crate) fn start_log(format: Format) {
-    let filter = EnvFilter::builder().with_env_var("DL_LOG").with_default_directive(tracing::Level::INFO.into());
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter.from_env_lossy());
+    let chosen = std::env::var("DL_LOG").ok().filter(|chosen| !chosen.is_empty());
+    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into());
+    let filter = filter.parse_lossy(chosen.as_deref().unwrap_or("info,object_store=warn"));
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
     match format {
         Format::Table => log.with_ansi(false).event_format(ForPeople).init(),
         Format::Json | Format::Ndjson => log.json().flatten_event(true).with_target(false).init(),

@@ -1,7 +1,7 @@
 //! What the daemon tells of itself, in the text format of Prometheus.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use deltalakedb_core::mirror::{Target, TargetStatus};
@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     beat_at_ms: AtomicI64,
     /// How far targets are that were published to lately: the catalog hears of it some time later.
     published: Mutex<HashMap<Target, i64>>,
+    /// Targets that this process tries again.
+    failing: AtomicUsize,
     commits: Counts,
     bytes: Counts,
     failures: Counts,
@@ -47,6 +49,15 @@ impl Shared {
 
     pub(super) fn beat(&self) {
         self.beat_at_ms.store(now_ms(), Ordering::Relaxed);
+    }
+
+    pub(super) fn failing(&self, count: usize) {
+        self.failing.store(count, Ordering::Relaxed);
+    }
+
+    /// How many targets this process tries again.
+    pub(super) fn failing_count(&self) -> usize {
+        self.failing.load(Ordering::Relaxed)
     }
 
     /// Milliseconds since the loop was known to go on, and since the catalog answered.

@@ -10,6 +10,7 @@ mod log;
 mod metrics;
 mod pass;
 mod serve;
+mod turns;
 mod watched;
 mod watcher;
 
@@ -29,6 +30,6 @@ pub(crate) struct WatchOptions {
     pub(crate) poll: Duration,
     /// How often it looks at the log of a target where nothing happens.
     pub(crate) check: Duration,
-    /// Targets that are published to at the same time.
+    /// Targets of one store that are published to at the same time.
     pub(crate) concurrency: usize,
 }

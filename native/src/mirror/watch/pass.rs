@@ -19,7 +19,7 @@ const TURN: Duration = Duration::from_millis(500);
 
 /// What became of a turn.
 pub(super) struct Pass {
-    /// None when the target's address led nowhere.
+    /// None when it failed: the next one opens the log anew, and makes its folder where that was deleted.
     pub(super) publisher: Option<Publisher>,
     pub(super) outcome: Result<Published>,
 }
@@ -52,5 +52,5 @@ pub(super) async fn pass(
             }
         })
         .await;
-    Pass { publisher: Some(publisher), outcome }
+    Pass { publisher: outcome.is_ok().then_some(publisher), outcome }
 }

@@ -50,18 +50,23 @@ pub(crate) async fn serve(listen: SocketAddr, database: SqliteDatabase, shared: 
 
 async fn health(State(daemon): State<Daemon>) -> Response {
     let (silent_ms, _) = daemon.shared.silence_ms();
-    answer(silent_ms < ALIVE_MS, format!("the loop was last heard of {silent_ms} ms ago"))
+    answer(silent_ms < ALIVE_MS, "ok".to_owned(), format!("the loop was last heard of {silent_ms} ms ago"))
 }
 
 async fn readiness(State(daemon): State<Daemon>) -> Response {
     let (silent_ms, unanswered_ms) = daemon.shared.silence_ms();
     let is_ready = silent_ms < ALIVE_MS && unanswered_ms < READY_MS;
-    answer(is_ready, format!("the catalog last answered {unanswered_ms} ms ago"))
+    // A target's fault is no fault of this process; but nobody shall think that all is well.
+    let ready = match daemon.shared.failing_count() {
+        0 => "ok".to_owned(),
+        count => format!("ok, but {count} targets fail: see `dl targets`"),
+    };
+    answer(is_ready, ready, format!("the catalog last answered {unanswered_ms} ms ago"))
 }
 
-fn answer(is_good: bool, otherwise: String) -> Response {
+fn answer(is_good: bool, good: String, otherwise: String) -> Response {
     match is_good {
-        true => (StatusCode::OK, "ok\n".to_owned()).into_response(),
+        true => (StatusCode::OK, good + "\n").into_response(),
         false => (StatusCode::SERVICE_UNAVAILABLE, otherwise + "\n").into_response(),
     }
 }

@@ -98,6 +98,11 @@ impl Watched {
         self.upkeep == UpkeepState::Done && !self.is_queued && !self.is_news && self.failures.count() == 0
     }
 
+    /// Whether its last attempt at something failed.
+    pub(super) fn fails(&self) -> bool {
+        self.failures.count() + self.upkeep_failures.count() > 0
+    }
+
     pub(super) fn report(&self, target: &Target) -> TargetReport {
         let last_error = self.failures.last().or(self.upkeep_failures.last());
         TargetReport {

@@ -4,7 +4,7 @@ mod holding;
 mod publication;
 mod upkeep;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ use super::changes::{Changes, Look};
 use super::lease::{BEAT, Changed, Lease, own_name};
 use super::metrics::{Labels, Shared};
 use super::pass::Pass;
+use super::turns::Turns;
 use super::watched::{UpkeepState, Watched};
 use crate::commands::now_ms;
 use crate::database::SqliteDatabase;
@@ -30,6 +31,8 @@ use crate::store::Stores;
 const LATELY: Duration = Duration::from_secs(60);
 /// Between two looks at which failed targets are due.
 const RETRIES: Duration = Duration::from_millis(250);
+/// Upkeep under way at the same time in one store: a checkpoint takes memory.
+const UPKEEPS: usize = 2;
 /// How long passes may take to end their current object when the process is to end.
 const LAST_OBJECT: Duration = Duration::from_secs(20);
 
@@ -54,8 +57,8 @@ pub(crate) struct Watcher {
     held: Vec<Target>,
     /// The next of the held targets whose log is looked at though nothing happened, and when.
     next_check: (usize, Instant),
-    queue: VecDeque<Target>,
-    upkeep_queue: VecDeque<Target>,
+    passes: Turns,
+    upkeeps: Turns,
     tasks: JoinSet<Done>,
     /// Those of the tasks that are for a target.
     owners: HashMap<Id, Owner>,
@@ -83,7 +86,7 @@ enum Done {
 
 impl Watcher {
     pub(crate) fn new(database: SqliteDatabase, options: WatchOptions, stores: Stores, shared: Arc<Shared>) -> Self {
-        let now = Instant::now();
+        let (now, concurrency) = (Instant::now(), options.concurrency);
         Watcher {
             database,
             options,
@@ -101,8 +104,8 @@ impl Watcher {
             names: HashMap::new(),
             held: Vec::new(),
             next_check: (0, now),
-            queue: VecDeque::new(),
-            upkeep_queue: VecDeque::new(),
+            passes: Turns::new(concurrency),
+            upkeeps: Turns::new(UPKEEPS),
             tasks: JoinSet::new(),
             owners: HashMap::new(),
         }
@@ -151,6 +154,7 @@ impl Watcher {
 
     /// Targets that failed, and whose pause is over.
     fn retry(&mut self, now: Instant) {
+        self.shared.failing(self.targets.values().filter(|watched| watched.fails()).count());
         let failed = |watched: &Watched| watched.failures.count() > 0 && watched.wants_pass(now);
         let due = self.targets.iter().filter(|(_, watched)| failed(watched) || watched.wants_upkeep(now));
         let due: Vec<(Target, bool)> = due.map(|(target, watched)| (target.clone(), failed(watched))).collect();
@@ -225,16 +229,17 @@ impl Watcher {
         self.owners.insert(task.id(), Owner { lane, target, task });
     }
 
-    fn running(&self, lane: Lane) -> usize {
-        self.owners.values().filter(|owner| owner.lane == lane).count()
-    }
-
     async fn done(&mut self, done: std::result::Result<(Id, Done), JoinError>) {
         let (id, done) = match done {
             Ok((id, done)) => (id, Ok(done)),
             Err(error) => (error.id(), Err(error)),
         };
         let owner = self.owners.remove(&id);
+        match &owner {
+            Some(Owner { lane: Lane::Publication, target, .. }) => self.passes.done(target),
+            Some(Owner { lane: Lane::Upkeep, target, .. }) => self.upkeeps.done(target),
+            None => {}
+        }
         match done {
             Ok(Done::Pass(target, pass)) => self.passed(target, *pass).await,
             Ok(Done::Upkeep(target, upkeep, outcome)) => self.kept_up(target, *upkeep, outcome).await,

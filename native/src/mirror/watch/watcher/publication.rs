@@ -16,21 +16,19 @@ impl Watcher {
     pub(super) fn enqueue(&mut self, target: Target) {
         if let Some(watched) = self.targets.get_mut(&target).filter(|watched| !watched.is_queued) {
             watched.is_queued = true;
-            self.queue.push_back(target);
+            self.passes.push(target);
         }
     }
 
     pub(super) fn start_passes(&mut self) {
-        while self.running(Lane::Publication) < self.options.concurrency
-            && let Some(target) = self.queue.pop_front()
-        {
+        while let Some(target) = self.passes.next() {
             self.start_pass(target);
         }
     }
 
     fn start_pass(&mut self, target: Target) {
         let labels = self.labels(&target);
-        let Some(watched) = self.targets.get_mut(&target) else { return };
+        let Some(watched) = self.targets.get_mut(&target) else { return self.passes.done(&target) };
         let publisher = watched.publisher.take();
         let (database, stores) = (self.database.clone(), self.stores.clone());
         let (shared, is_ending) = (self.shared.clone(), self.is_ending.clone());
@@ -94,11 +92,11 @@ impl Labels {
         let hint = error.hint_text().unwrap_or_default().to_owned();
         let (text, kind) = (error.to_string(), error.kind().as_str());
         let (is_new, pause) = failures.note(error, Instant::now());
-        let pause_s = pause.as_secs();
+        let pause_ms = pause.as_millis() as u64;
         if is_new {
-            tracing::warn!(table = self.table, target = self.target, kind, hint, pause_s, "{text}");
+            tracing::warn!(table = self.table, target = self.target, kind, hint, pause_ms, "{text}");
         } else {
-            debug!(table = self.table, target = self.target, failures = failures.count(), pause_s, "{text}");
+            debug!(table = self.table, target = self.target, failures = failures.count(), pause_ms, "{text}");
         }
     }
 

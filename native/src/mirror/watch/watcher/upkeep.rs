@@ -12,32 +12,28 @@ use super::{Done, Lane, Watcher};
 use crate::commands::now_ms;
 use crate::mirror::{KeptUp, Upkeep};
 
-/// Upkeep under way at the same time: a checkpoint takes memory.
-const UPKEEPS: usize = 2;
-
 impl Watcher {
     pub(super) fn enqueue_upkeep(&mut self, target: &Target, now: Instant) {
         if let Some(watched) = self.targets.get_mut(target).filter(|watched| watched.wants_upkeep(now)) {
             watched.upkeep = UpkeepState::Queued;
-            self.upkeep_queue.push_back(target.clone());
+            self.upkeeps.push(target.clone());
         }
     }
 
     pub(super) fn start_upkeeps(&mut self) {
-        while self.running(Lane::Upkeep) < UPKEEPS
-            && let Some(target) = self.upkeep_queue.pop_front()
-        {
+        while let Some(target) = self.upkeeps.next() {
             self.start_upkeep(target);
         }
     }
 
     fn start_upkeep(&mut self, target: Target) {
         let queued = self.targets.get_mut(&target).filter(|watched| watched.upkeep == UpkeepState::Queued);
-        let Some(watched) = queued else { return };
+        let Some(watched) = queued else { return self.upkeeps.done(&target) };
         let (Some(published), Some(mut upkeep)) = (watched.published, watched.keeper.take()) else {
             // Nobody knows the log: the pass that looks at it wants upkeep again.
             watched.upkeep = UpkeepState::Done;
             watched.distrust();
+            self.upkeeps.done(&target);
             return self.enqueue(target);
         };
         watched.upkeep = UpkeepState::Running { again: false };
