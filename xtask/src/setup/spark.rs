@@ -54,7 +54,7 @@ pub(super) fn install(workspace: &Workspace) -> Result<()> {
         .dir(&workspace.root.join("tests"))
         .args(["-m", "compare.spark.fetch"])
         .arg(&folder)
-        .hint(format!("see Spark's messages above; it needs a Maven repository and Java 17. {ELSEWHERE}"))
+        .hint("see Spark's messages above; it needs a Maven repository, and Java 17 or later")
         .run()?;
     let stamp = stamp(workspace);
     fs::write(&stamp, wanted(workspace)?).map_err(at("writing", &stamp))
