@@ -28,10 +28,11 @@ class Dl:
     def __init__(self, binary, database):
         self.binary, self.database = str(binary), str(database)
 
-    def run(self, command, *arguments, form="json"):
+    def run(self, command, *arguments, form="json", codes=(0,)):
+        """Its answer; `codes` are the exit codes with which it gives one."""
         line = [command, "--database", self.database, *map(str, arguments), "--format", form]
         done = subprocess.run([self.binary, *line], capture_output=True, timeout=600)
-        if done.returncode != 0:
+        if done.returncode not in codes:
             raise Failed(line, done.returncode, done.stderr.decode("utf-8", "replace"))
         try:
             if form == "ndjson":

@@ -68,8 +68,8 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     match command {
-        Command::Setup { check: true } => setup::check(&workspace, setup::Part::ALL),
-        Command::Setup { check: false } => setup::install(&workspace, setup::Part::ALL).map(|()| ExitCode::SUCCESS),
+        Command::Setup { check: true } => setup::check(&workspace),
+        Command::Setup { check: false } => setup::install_all(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Demo => demo::run(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Test(options) => test::run(&workspace, &options),
         Command::Load { arguments } => load::run(&workspace, &arguments),

@@ -9,6 +9,7 @@ mod debian_wasm;
 pub(crate) mod python;
 mod rust;
 mod s3_server;
+pub(crate) mod spark;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,8 @@ pub(crate) enum Part {
     S3Server,
     /// delta-rs and DuckDB for the comparison, in a virtual environment.
     PythonEnvironment,
+    /// Spark with Delta for the comparison, where the machine can get it.
+    Spark,
 }
 
 /// Whether a part is there: where, or what is missing and the command that installs it.
@@ -44,6 +47,9 @@ impl Part {
     pub(crate) const ALL: &[Part] =
         &[Part::CCompiler, Part::RustComponents, Part::WasmTarget, Part::S3Server, Part::PythonEnvironment];
 
+    /// What the tests do without, and say so, where it cannot be had.
+    const OPTIONAL: &[Part] = &[Part::Spark];
+
     fn title(self) -> &'static str {
         match self {
             Part::CCompiler => "C compiler",
@@ -51,6 +57,7 @@ impl Part {
             Part::WasmTarget => "wasm32 target",
             Part::S3Server => "S3 server",
             Part::PythonEnvironment => "delta-rs, DuckDB",
+            Part::Spark => "Spark with Delta",
         }
     }
 
@@ -61,6 +68,7 @@ impl Part {
             Part::WasmTarget => rust::wasm_state(workspace),
             Part::S3Server => Ok(s3_server::state(workspace)),
             Part::PythonEnvironment => python::state(workspace),
+            Part::Spark => spark::state(workspace),
         }
     }
 
@@ -71,6 +79,7 @@ impl Part {
             Part::WasmTarget => rust::install_wasm(workspace),
             Part::S3Server => s3_server::install(workspace),
             Part::PythonEnvironment => python::install(workspace),
+            Part::Spark => spark::install(workspace),
         }
     }
 }
@@ -94,15 +103,28 @@ pub(crate) fn install(workspace: &Workspace, parts: &[Part]) -> Result<()> {
     Ok(())
 }
 
+/// Installs everything; of the parts that may be missing it says why they are.
+pub(crate) fn install_all(workspace: &Workspace) -> Result<()> {
+    install(workspace, Part::ALL)?;
+    for &part in Part::OPTIONAL {
+        if let Err(failure) = install(workspace, &[part]) {
+            eprintln!("setup: {:<18}left out, which the tests bear: {failure}", part.title());
+        }
+    }
+    Ok(())
+}
+
 /// Says what is there and what is missing; installs nothing.
-pub(crate) fn check(workspace: &Workspace, parts: &[Part]) -> Result<ExitCode> {
+pub(crate) fn check(workspace: &Workspace) -> Result<ExitCode> {
     let mut missing_count = 0;
-    for &part in parts {
+    for part in Part::ALL.iter().chain(Part::OPTIONAL) {
         match part.state(workspace)? {
             State::Present(place) => println!("{:<18}{place}", part.title()),
             State::Missing { what, command } => {
-                missing_count += 1;
-                println!("{:<18}missing: {what}\n{:<18}run: {command}", part.title(), "");
+                let is_needed = !Part::OPTIONAL.contains(part);
+                missing_count += usize::from(is_needed);
+                let missing = if is_needed { "missing" } else { "missing, which the tests bear" };
+                println!("{:<18}{missing}: {what}\n{:<18}run: {command}", part.title(), "");
             }
         }
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::load;
-use crate::setup::{self, Part, python};
+use crate::setup::{self, Part, python, spark};
 use crate::sim;
 use crate::tools::{Failure, Result, Tool};
 use crate::wasm;
@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Leaves out the release build and the comparison with delta-rs and DuckDB.
+    /// Leaves out the release build and the comparison with delta-rs, DuckDB and Spark.
     #[arg(long)]
     quick: bool,
     /// Goes on after a failure, to show them all.
@@ -27,10 +27,14 @@ struct Step {
     run: fn(&Workspace) -> Result<()>,
     /// The step whose product this one uses.
     needs: Option<&'static str>,
+    /// Gets what not every machine can have; where that fails, the step is left out, and the summary says so.
+    obtain: Option<fn(&Workspace) -> Result<()>>,
 }
 
 enum Outcome {
     Passed,
+    /// What it needs cannot be had on this machine, and why.
+    LeftOut(String),
     Failed,
     NotRun,
 }
@@ -50,6 +54,7 @@ const ALL: &[Step] = &[
     step("compare's tests", test_comparison),
     step(RELEASE_BUILD, build_release),
     Step { needs: Some(RELEASE_BUILD), ..step("comparison", compare) },
+    Step { needs: Some(RELEASE_BUILD), obtain: Some(set_up_spark), ..step("Spark", compare_with_spark) },
 ];
 
 const FORMAT: Step = step("format", check_format);
@@ -60,7 +65,7 @@ const LOAD: Step = step("load", load::check);
 const WASM: Step = step("wasm32", wasm::run);
 
 const fn step(title: &'static str, run: fn(&Workspace) -> Result<()>) -> Step {
-    Step { title, run, needs: None }
+    Step { title, run, needs: None, obtain: None }
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
@@ -76,23 +81,31 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
         }
         eprintln!("\n== {} ==", step.title);
         let start = Instant::now();
-        let outcome = match (step.run)(workspace) {
-            Ok(()) => Outcome::Passed,
-            Err(failure) => {
-                has_failed = true;
-                eprintln!("\nxtask: {failure}");
-                Outcome::Failed
-            }
-        };
+        let outcome = run_step(step, workspace);
+        has_failed |= matches!(outcome, Outcome::Failed);
         results.push((step.title, outcome, start.elapsed()));
     }
     print!("\n{}", summary(&results));
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+fn run_step(step: &Step, workspace: &Workspace) -> Outcome {
+    if let Some(Err(why)) = step.obtain.map(|obtain| obtain(workspace)) {
+        eprintln!("\nxtask: {} is left out: {why}", step.title);
+        return Outcome::LeftOut(why.to_string());
+    }
+    match (step.run)(workspace) {
+        Ok(()) => Outcome::Passed,
+        Err(failure) => {
+            eprintln!("\nxtask: {failure}");
+            Outcome::Failed
+        }
+    }
+}
+
 /// A line a step, and the count as the last line.
 fn summary(results: &[(&str, Outcome, Duration)]) -> String {
-    let (mut passed_count, mut failed_count) = (0, 0);
+    let (mut passed_count, mut failed_count, mut left_out_count) = (0, 0, 0);
     let mut text = String::new();
     for (title, outcome, elapsed) in results {
         let seconds = elapsed.as_secs_f64();
@@ -105,12 +118,17 @@ fn summary(results: &[(&str, Outcome, Duration)]) -> String {
                 failed_count += 1;
                 format!("{title:<17}FAILED{seconds:>9.1} s")
             }
+            Outcome::LeftOut(why) => {
+                left_out_count += 1;
+                format!("{title:<17}LEFT OUT: {}", why.lines().next().unwrap_or_default())
+            }
             Outcome::NotRun => format!("{title:<17}not run"),
         };
         text.push_str(&line);
         text.push('\n');
     }
-    format!("{text}{passed_count} passed, {failed_count} failed\n")
+    let left_out = if left_out_count > 0 { format!(", {left_out_count} left out") } else { String::new() };
+    format!("{text}{passed_count} passed, {failed_count} failed{left_out}\n")
 }
 
 fn set_up(workspace: &Workspace) -> Result<()> {
@@ -119,6 +137,10 @@ fn set_up(workspace: &Workspace) -> Result<()> {
 
 fn set_up_quick(workspace: &Workspace) -> Result<()> {
     setup::install(workspace, Part::QUICK)
+}
+
+fn set_up_spark(workspace: &Workspace) -> Result<()> {
+    setup::install(workspace, &[Part::Spark])
 }
 
 fn check_format(workspace: &Workspace) -> Result<()> {
@@ -158,13 +180,26 @@ fn test_comparison(workspace: &Workspace) -> Result<()> {
 /// Compares what `dl` says of every table with what the log, delta-rs and DuckDB say.
 fn compare(workspace: &Workspace) -> Result<()> {
     let doing = "comparing with delta-rs and DuckDB";
-    let mut compare = Tool::new(python::interpreter(workspace), doing)
+    over_all_tables(comparison(workspace, "compare", doing), workspace, doing)
+}
+
+/// Compares what Spark reads from the mirrors of all tables with what it reads from themselves.
+fn compare_with_spark(workspace: &Workspace) -> Result<()> {
+    let doing = "comparing with Spark";
+    let compare = comparison(workspace, "compare.spark", doing).arg("--jars").arg(spark::jars(workspace));
+    over_all_tables(compare, workspace, doing)
+}
+
+fn comparison(workspace: &Workspace, module: &str, doing: &str) -> Tool {
+    Tool::new(python::interpreter(workspace), doing)
         .dir(&workspace.root.join("tests"))
-        .args(["-m", "compare", "--dl"])
+        .args(["-m", module, "--dl"])
         .arg(workspace.dl("release"))
-        .arg("--tables")
-        .arg(workspace.root.join("tests/tables"))
-        .hint("the differences are above; tests/compare/normal.py says which differences are none");
+        .hint("the differences are above; tests/compare/normal.py says which differences are none")
+}
+
+fn over_all_tables(compare: Tool, workspace: &Workspace, doing: &str) -> Result<()> {
+    let mut compare = compare.arg("--tables").arg(workspace.root.join("tests/tables"));
     for folder in more_tables() {
         if !folder.is_dir() {
             let name = folder.display();
@@ -193,12 +228,14 @@ mod tests {
             ("setup", Outcome::Passed, Duration::from_millis(312)),
             ("tests", Outcome::Failed, Duration::from_secs(75)),
             ("comparison", Outcome::NotRun, Duration::ZERO),
+            ("Spark", Outcome::LeftOut("fetching Delta: no network\n  what to do: wait".into()), Duration::ZERO),
         ];
         let expected = "\
 setup            passed      0.3 s
 tests            FAILED     75.0 s
 comparison       not run
-1 passed, 1 failed
+Spark            LEFT OUT: fetching Delta: no network
+1 passed, 1 failed, 1 left out
 ";
         assert_eq!(summary(&results), expected);
     }

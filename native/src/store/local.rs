@@ -107,10 +107,23 @@ pub(super) fn open(folder: &Path, name: &str) -> Result<File> {
 /// Deletes a file; it may be gone already.
 pub(super) fn delete(folder: &Path, name: &str) -> Result<()> {
     let path = path_of(folder, name)?;
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("deleting", &path, &error)),
-        _ => Ok(()),
+    let failed = |error: io::Error| io_error("deleting", &path, &error);
+    delete_hadoop_checksum(&path).map_err(failed)?;
+    delete_if_there(&path).map_err(failed)
+}
+
+fn delete_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
     }
+}
+
+/// Deletes `.<name>.crc`, in which Spark, by Hadoop, keeps the checksum of a file that it wrote to a local folder: it does not
+/// read another file of that name beside it. Without one it reads what is there.
+fn delete_hadoop_checksum(path: &Path) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    delete_if_there(&path.with_file_name(format!(".{name}.crc")))
 }
 
 fn path_of(folder: &Path, name: &str) -> Result<PathBuf> {
@@ -142,6 +155,9 @@ pub(super) fn put(
         temporary.as_file().set_modified(modified).map_err(failed)?;
     }
     temporary.as_file().sync_all().map_err(failed)?;
+    if existing == Existing::Replace || !path.exists() {
+        delete_hadoop_checksum(&path).map_err(failed)?;
+    }
     let persisted = match existing {
         Existing::Keep => temporary.persist_noclobber(&path),
         Existing::Replace => temporary.persist(&path),

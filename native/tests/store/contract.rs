@@ -116,6 +116,31 @@ fn a_put_replaces_and_a_delete_bears_what_is_gone() {
     });
 }
 
+/// In a folder Spark keeps `.<name>.crc` of what it wrote, and refuses another file of that name beside it.
+#[test]
+fn what_spark_keeps_of_a_file_goes_with_it() {
+    everywhere(async |place| {
+        let (log, Some(folder)) = (&place.log, &place.folder) else { return };
+        let folder = folder.path().join("_delta_log");
+        std::fs::create_dir_all(&folder).unwrap();
+        let spark_writes = |name: &str| {
+            std::fs::write(folder.join(name), "theirs").unwrap();
+            std::fs::write(folder.join(format!(".{name}.crc")), "of theirs").unwrap();
+        };
+        spark_writes("_last_checkpoint");
+        log.put("_last_checkpoint", Fetched::Bytes("ours".into())).await.unwrap();
+        assert_eq!(names(log).await, ["_last_checkpoint"]);
+        spark_writes("a.json");
+        assert_eq!(put(log, "a.json", "ours").await.unwrap(), Put::AlreadyThere);
+        assert_eq!(names(log).await, [".a.json.crc", "_last_checkpoint", "a.json"], "it is still theirs");
+        log.delete("a.json").await.unwrap();
+        assert_eq!(names(log).await, ["_last_checkpoint"]);
+        std::fs::write(folder.join(".a.json.crc"), "of what is gone").unwrap();
+        assert_eq!(put(log, "a.json", "ours").await.unwrap(), Put::Written);
+        assert_eq!(names(log).await, ["_last_checkpoint", "a.json"]);
+    });
+}
+
 #[test]
 fn sidecars_are_in_a_folder_of_their_own() {
     everywhere(async |place| {

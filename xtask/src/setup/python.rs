@@ -56,7 +56,7 @@ pub(super) fn install(workspace: &Workspace) -> Result<()> {
     fs::copy(&requirements, &stamp).map(|_| ()).map_err(at("writing", &stamp))
 }
 
-fn environment(workspace: &Workspace) -> PathBuf {
+pub(super) fn environment(workspace: &Workspace) -> PathBuf {
     workspace.cache.join("compare-python")
 }
 
