@@ -127,7 +127,7 @@ fn summary(results: &[(&str, Outcome, Duration)]) -> String {
         text.push_str(&line);
         text.push('\n');
     }
-    let left_out = if left_out_count > 0 { format!(", {left_out_count} left out") } else { String::new() };
+    let left_out = if left_out_count > 0 { format!(", {left_out_count} skipped") } else { String::new() };
     format!("{text}{passed_count} passed, {failed_count} failed{left_out}\n")
 }
 
@@ -235,7 +235,7 @@ setup            passed      0.3 s
 tests            FAILED     75.0 s
 comparison       not run
 Spark            LEFT OUT: fetching Delta: no network
-1 passed, 1 failed, 1 left out
+1 passed, 1 failed, 1 skipped
 ";
         assert_eq!(summary(&results), expected);
     }
