@@ -231,11 +231,13 @@ CREATE TABLE dl_guard (
   CONSTRAINT other_spelling         CHECK (guard <> 'other_spelling'),
   CONSTRAINT physical_name_used     CHECK (guard <> 'physical_name_used'),
   CONSTRAINT file_not_restored      CHECK (guard <> 'file_not_restored'),
+  CONSTRAINT commits_unpublished    CHECK (guard <> 'commits_unpublished'),
   CONSTRAINT known_guard CHECK (guard IN ('import_superseded', 'version_moved', 'commit_id_used',
     'rules_changed', 'concurrent_append', 'concurrent_delete_read', 'removed_file_not_live', 'path_added_again',
     'row_ids_missing', 'row_ids_in_range', 'schema_not_restored', 'concurrent_transaction', 'large_commit_not_found',
     'added_and_removed', 'path_kept', 'unusual_path', 'row_ids_not_own', 'row_ids_overlap', 'more_rows',
-    'live_file_replaced', 'rows_lost', 'other_spelling', 'physical_name_used', 'file_not_restored'))
+    'live_file_replaced', 'rows_lost', 'other_spelling', 'physical_name_used', 'file_not_restored',
+    'commits_unpublished'))
 );
 
 INSERT INTO dl_migrations (version, name) VALUES (1, 'catalog');

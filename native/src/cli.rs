@@ -210,6 +210,9 @@ pub(crate) struct Drop {
     /// Name or UUID.
     #[arg(long, value_name = "T")]
     pub(crate) table: String,
+    /// Also when the catalog has commits that no log has: they are lost.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Args)]

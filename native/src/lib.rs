@@ -59,7 +59,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(EXIT_FAILED);
         }
     };
-    match runtime.block_on(commands::run(cli, &output)) {
+    let result = runtime.block_on(commands::run(cli, &output));
+    // What still waits for a disk that does not answer must not keep the process.
+    runtime.shutdown_background();
+    match result {
         Ok(found) => ExitCode::from(match found {
             Found::Done => 0,
             Found::Failed => EXIT_FAILED,

@@ -1,4 +1,4 @@
-use crate::sql::{Batch, Database, ResultSet, Row, Statement, Value};
+use crate::sql::{Batch, Database, DatabaseError, ResultSet, Row, Statement, Value};
 use crate::{Error, ErrorKind, Result};
 
 /// A table that the catalog knows.
@@ -192,13 +192,42 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("`{short}`")
 }
 
-/// Forgets a table; its files and its log stay.
+/// Commits that were made here and that no target has, as far as reports tell. ?1 table.
+const ALL_PUBLISHED: &str = "
+INSERT INTO dl_guard (guard) SELECT 'commits_unpublished' WHERE EXISTS (
+  SELECT 1 FROM dl_table_versions
+  WHERE version_id > (?1 << 40) + 1 + coalesce((SELECT max(version) FROM dl_mirror_status WHERE table_id = ?1), -1)
+    AND version_id < (?1 + 1) << 40 AND commit_id IS NOT NULL)";
+
+/// Forgets a table all of whose commits are in a log; its files and its logs stay.
+///
+/// # Errors
+/// [`Conflict`](ErrorKind::Conflict) when the catalog alone has some of them; as [`find_table`].
+pub async fn drop_published_table(database: &impl Database, selector: &TableSelector) -> Result<Table> {
+    let table = find_table(database, selector).await?;
+    let guard = Statement::new(ALL_PUBLISHED, [table.key.into()]);
+    let statements = [guard].into_iter().chain(plan_drop(table.key)).collect();
+    match database.batch(Batch::write(statements)).await {
+        Ok(_) => Ok(table),
+        Err(DatabaseError::Guard(guard)) if guard == "commits_unpublished" => Err(Error::new(
+            ErrorKind::Conflict,
+            format!("table {} has commits that no log is known to have; nothing was forgotten", quoted(&table.name)),
+        )
+        .table(&table.name)
+        .hint("`dl mirror` writes them to the log; `dl drop --yes` forgets them for good")),
+        Err(error) => Err(error.or_lost(STILL_LISTED)),
+    }
+}
+
+const STILL_LISTED: &str = "`dl tables` shows whether the table is still there";
+
+/// Forgets a table, whether or not a log has its commits; its files and its logs stay.
 ///
 /// # Errors
 /// As [`find_table`].
 pub async fn drop_table(database: &impl Database, selector: &TableSelector) -> Result<Table> {
     let table = find_table(database, selector).await?;
     let dropped = database.batch(Batch::write(plan_drop(table.key))).await;
-    dropped.map_err(|error| error.or_lost("`dl tables` shows whether the table is still there"))?;
+    dropped.map_err(|error| error.or_lost(STILL_LISTED))?;
     Ok(table)
 }

@@ -57,8 +57,10 @@ const BEHIND: &str = concat!(
        AND latest > coalesce(s.version, -1)"
 );
 
-/// All targets that a daemon holds. ?1 daemon.
-const ALL_HELD: &str = "SELECT table_id, target FROM dl_mirror_status WHERE daemon_id = ?1";
+/// All targets that a daemon holds, with the names of their tables. ?1 daemon.
+const ALL_HELD: &str = "
+SELECT s.table_id, s.target, t.name FROM dl_mirror_status s JOIN dl_tables t ON t.table_id = s.table_id
+WHERE s.daemon_id = ?1";
 
 /// A process that mirrors all the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,13 +186,13 @@ pub async fn behind(database: &impl Database, daemon_id: i64, among: Selection<'
     results.remove(0).rows.into_iter().map(row).collect()
 }
 
-/// The targets that a daemon holds.
+/// The targets that a daemon holds, with the names of their tables.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn held_targets(database: &impl Database, daemon_id: i64) -> Result<Vec<Target>> {
+pub async fn held_targets(database: &impl Database, daemon_id: i64) -> Result<Vec<(Target, String)>> {
     let mut results = database.batch(Batch::read(vec![Statement::new(ALL_HELD, [daemon_id.into()])])).await?;
-    let row = |mut row: crate::sql::Row| Ok(Target { table: row.integer(0)?, url: row.text(1)? });
+    let row = |mut row: crate::sql::Row| Ok((Target { table: row.integer(0)?, url: row.text(1)? }, row.text(2)?));
     results.remove(0).rows.into_iter().map(row).collect()
 }
 

@@ -18,7 +18,7 @@ use manifest::{Piece, manifest_name, parse_name};
 use pages::{Split, failed, measure, merge, page_size, split};
 
 use crate::database::{SqliteDatabase, check_integrity};
-use crate::store::{Fetched, LogStore, Put, sweep_folder};
+use crate::store::{Fetched, LogStore, Put, sweep_folder, temporary_file_in};
 
 /// After so many backups that rest on one another comes a full one: a restore has all of them open.
 const LONGEST_CHAIN: usize = 100;
@@ -47,7 +47,10 @@ pub(crate) async fn back_up(
     folder.make().await?;
     folder.sweep_temporary_files(now_ms).await?;
     let numbers = numbers(folder).await?;
-    let copy = tempfile::NamedTempFile::new().map_err(failed)?;
+    // As large as the catalog: what a backup that was killed left there goes.
+    let temporary_folder = std::env::temp_dir();
+    sweep_folder(&temporary_folder)?;
+    let copy = temporary_file_in(&temporary_folder)?;
     database.copy_to(copy.path())?;
     check_sound(copy.path(), "the catalog")?;
     // SQLite opened it by its name, and so it is read.
@@ -102,13 +105,7 @@ pub(crate) async fn restore(folder: &LogStore, number: Option<u32>, path: &Path)
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // What a restore that was killed left there.
     sweep_folder(parent)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".dl-").suffix(".tmp");
-    #[cfg(unix)]
-    builder.permissions(<std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
-    let temporary = builder.tempfile_in(parent).map_err(failed)?;
-    // A sweep passes over files with a lock.
-    let _ = temporary.as_file().lock();
+    let temporary = temporary_file_in(parent)?;
     let mut out = BufWriter::with_capacity(1 << 18, temporary.as_file());
     rebuild(folder, &chain, &mut out).await?;
     out.flush().map_err(failed)?;

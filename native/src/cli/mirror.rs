@@ -38,7 +38,7 @@ pub(crate) struct Watching {
     #[arg(long, value_name = "MS", default_value_t = 20, requires = "watch", value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub(crate) poll_ms: u64,
     /// How often it looks at the log of a target where nothing happens.
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600, requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, requires = "watch", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     pub(crate) check_seconds: u64,
     /// Targets of one store that are published to at the same time.
     #[arg(long, value_name = "N", default_value_t = 8, requires = "watch", value_parser = clap::value_parser!(u16).range(1..=256))]

@@ -2,7 +2,7 @@
 
 use deltalakedb_core::Result;
 use deltalakedb_core::catalog::{
-    MIGRATIONS, Table, TableSelector, catalog_version, drop_table, list_tables, plan_migrations,
+    MIGRATIONS, Table, TableSelector, catalog_version, drop_published_table, drop_table, list_tables, plan_migrations,
 };
 use serde_json::{Value, json};
 
@@ -39,7 +39,11 @@ pub(super) fn table_json(table: &Table) -> Value {
 
 pub(super) async fn drop(args: cli::Drop, output: &Output) -> Result<()> {
     let database = open_catalog(&args.database.database).await?;
-    let table = drop_table(&database, &TableSelector::Named(args.table)).await?;
+    let selector = TableSelector::Named(args.table);
+    let table = match args.yes {
+        true => drop_table(&database, &selector).await?,
+        false => drop_published_table(&database, &selector).await?,
+    };
     if output.format != Format::Table {
         return output.json(&table_json(&table));
     }

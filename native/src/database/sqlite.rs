@@ -1,7 +1,7 @@
 //! The port on SQLite: one connection that writes, a few that read.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use deltalakedb_core::sql::{Access, Batch, Database, DatabaseError, Limits, ResultSet};
 use rusqlite::{Connection, OpenFlags};
@@ -45,6 +45,8 @@ struct Shared {
     path: PathBuf,
     options: SqliteOptions,
     log: LogSync,
+    /// The file that was opened, by device and number, where files have them.
+    file: OnceLock<Option<(u64, u64)>>,
     // Closed in this order: the writer, as the last one, moves what is in the log beside the file into the file.
     readers: Mutex<Vec<Reader>>,
     writer: Mutex<Option<Writer>>,
@@ -120,6 +122,11 @@ impl SqliteDatabase {
         version.map(Some)
     }
 
+    /// Whether another file is at its path than the one that was opened, or none. All batches fail then.
+    pub fn is_replaced(&self) -> bool {
+        self.0.check_in_place().is_err()
+    }
+
     /// Copies the database as it is at one moment to a file, while others write on; the log beside it may grow meanwhile.
     ///
     /// # Errors
@@ -160,10 +167,24 @@ impl Database for SqliteDatabase {
 
 impl Shared {
     fn new(path: PathBuf, options: SqliteOptions) -> Self {
-        Shared { path, options, log: LogSync::default(), readers: Mutex::default(), writer: Mutex::default() }
+        let (log, file) = (LogSync::default(), OnceLock::new());
+        Shared { path, options, log, file, readers: Mutex::default(), writer: Mutex::default() }
+    }
+
+    /// Who goes on with a file that was moved or deleted works on what nobody else sees, and loses it.
+    fn check_in_place(&self) -> Result<()> {
+        if self.file.get().is_none_or(|opened| *opened == file_id(&self.path)) {
+            return Ok(());
+        }
+        Err(DatabaseError::Unavailable(format!(
+            "{} is another file than the one that was opened, or gone: it was moved, deleted or restored meanwhile; \
+             open it again",
+            self.path.display()
+        )))
     }
 
     fn read<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.check_in_place()?;
         self.log.check().map_err(DatabaseError::Unavailable)?;
         let idle = lock(&self.readers).pop();
         let mut reader = idle.map_or_else(|| self.open_reader(), Ok)?;
@@ -185,6 +206,7 @@ impl Shared {
     }
 
     fn write<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.check_in_place()?;
         self.log.check().map_err(DatabaseError::Unavailable)?;
         let mut writer = lock(&self.writer);
         let mut open = match writer.take() {
@@ -229,6 +251,7 @@ impl Shared {
         connection.execute_batch(synchronous).map_err(translate)?;
         use_wal(&connection)?;
         let log_length = LogLength::watch(&mut connection).map_err(translate)?;
+        self.file.get_or_init(|| file_id(&self.path));
         Ok(Writer { connection, log_length })
     }
 
@@ -237,6 +260,7 @@ impl Shared {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&self.path, flags).map_err(translate)?;
         set_up(&mut connection)?;
+        self.file.get_or_init(|| file_id(&self.path));
         match connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
             Ok(()) => Ok(Reader { connection, synced: None, is_immutable: false }),
             // A folder that may not be written cannot hold the file that readers share in WAL mode. Without
@@ -272,6 +296,21 @@ fn check_names(path: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What tells a file from another one of its name.
+fn file_id(path: &Path) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+    }
+    // Elsewhere a file that is open cannot be replaced.
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
 }
 
 fn no_log(error: std::io::Error) -> DatabaseError {

@@ -101,7 +101,7 @@ fn compared_version(table: &Table, log: &LogStore, listing: &LogListing, version
                 table.earliest_version, table.version
             ),
         ))
-        .hint("where the log was cleaned up past the catalog, `dl drop` and `dl import` take it in anew")
+        .hint("if parts of the log were deleted, `dl mirror` writes them again from the catalog")
     })
 }
 

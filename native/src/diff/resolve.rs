@@ -52,6 +52,7 @@ pub(crate) async fn catalog_wins(
     if let Some(first) = comparison.history.first_foreign() {
         check_rest_is_whole(log, &state.table, first).await?;
         kept_at = move_aside(log, first).await?;
+        sweep_aside(log, first, now_ms).await?;
         if has_objects_from(&log.list().await?, first) {
             return Err(Error::new(ErrorKind::Conflict, "another writer still commits to the log")
                 .path(log.url().as_str())
@@ -123,6 +124,29 @@ async fn move_aside(log: &LogStore, first: i64) -> Result<Option<String>> {
         kept_at = move_object(log, None, &name, modified_ms, first).await?.or(kept_at);
     }
     Ok(kept_at)
+}
+
+/// What a run that was killed left half-written.
+async fn sweep_aside(log: &LogStore, first: i64, now_ms: i64) -> Result<()> {
+    for number in 1..=FOLDERS {
+        let kept = aside(log, first, "log", number)?;
+        if is_empty(&kept).await? {
+            break;
+        }
+        kept.sweep_temporary_files(now_ms).await?;
+        let sidecars = kept.child(SIDECARS)?;
+        if !is_empty(&sidecars).await? {
+            sidecars.sweep_temporary_files(now_ms).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn is_empty(folder: &LogStore) -> Result<bool> {
+    match folder.list().await {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        objects => Ok(objects?.is_empty()),
+    }
 }
 
 /// The folder for a loser: further ones when there are others of an earlier time.

@@ -19,14 +19,15 @@ pub(super) async fn check_agreement(
 ) -> Result<()> {
     match disagreement(database, table, log, listing).await? {
         None => Ok(()),
-        Some(disagreement) => {
-            Err(Error::new(ErrorKind::Conflict, format!("the log and the catalog differ: {}", disagreement.text))
-                .version(disagreement.version)
-                .hint(
-                    "another writer committed to the log, or it is another table's; nothing was changed. `dl drop` and \
-                     `dl import` take the log's side, and give up what the catalog alone has",
-                ))
-        }
+        Some(disagreement) => Err(Error::new(
+            ErrorKind::Conflict,
+            format!("the log and the catalog differ: {}", disagreement.text),
+        )
+        .version(disagreement.version)
+        .hint(
+            "another writer committed to the log, or it is another table's; nothing was changed. `dl diff` shows both \
+                     sides, and its --resolve lets one of them win and keeps the other",
+        )),
     }
 }
 

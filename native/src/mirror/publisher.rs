@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use deltalakedb_core::action::Action;
 use deltalakedb_core::catalog::{Table, TableSelector, find_table};
+use deltalakedb_core::log::commit_file_name;
 use deltalakedb_core::mirror::read_commit;
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::check_publishable;
@@ -66,11 +67,18 @@ impl Publisher {
     ) -> Result<Published> {
         let known = self.published.take();
         let (published, written) = match known {
-            Some(published) => self.publish_new(database, published, &mut on_version).await?,
-            None => self.publish_missing(database, now_ms, &mut on_version).await?,
+            Some(published) if self.is_there(published).await? => {
+                self.publish_new(database, published, &mut on_version).await?
+            }
+            _ => self.publish_missing(database, now_ms, &mut on_version).await?,
         };
         self.published = Some(published);
         Ok(written)
+    }
+
+    /// Whether the commit of a published version still is in the log: who deletes a log gets back all of it.
+    async fn is_there(&self, published: i64) -> Result<bool> {
+        self.log.has(&commit_file_name(published)).await
     }
 
     /// What came after `published`.

@@ -31,6 +31,10 @@ pub(super) fn sweep(folder: &Path) -> Result<()> {
         if !name.starts_with(TEMPORARY_PREFIX) || !name.ends_with(TEMPORARY_SUFFIX) {
             continue;
         }
+        // Opening a pipe would wait for its other end.
+        if !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
         if let Ok(file) = File::open(entry.path())
             && file.try_lock().is_ok()
         {
@@ -42,7 +46,7 @@ pub(super) fn sweep(folder: &Path) -> Result<()> {
 }
 
 /// A new temporary file with a lock on it, where the file system has locks.
-fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+pub(super) fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     loop {
         let mut builder = tempfile::Builder::new();
         builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
@@ -81,11 +85,17 @@ pub(super) fn list(folder: &Path) -> Result<Vec<(String, u64, i64)>> {
     Ok(entries)
 }
 
+/// Whether a file is there: else an error.
+pub(super) fn look_at(folder: &Path, name: &str) -> Result<()> {
+    let path = path_of(folder, name)?;
+    std::fs::metadata(&path).map(drop).map_err(|error| io_error("looking at", &path, &error))
+}
+
 /// The last bytes of a file.
 pub(super) fn tail(folder: &Path, name: &str, bytes: u64) -> Result<Vec<u8>> {
     let path = path_of(folder, name)?;
     let failed = |error: io::Error| io_error("reading", &path, &error);
-    let mut file = File::open(&path).map_err(failed)?;
+    let mut file = open_file(&path)?;
     let size = file.metadata().map_err(failed)?.len();
     file.seek(SeekFrom::Start(size.saturating_sub(bytes))).map_err(failed)?;
     let mut tail = Vec::new();
@@ -100,8 +110,16 @@ fn not_a_file(path: &Path, reason: &str) -> Error {
 }
 
 pub(super) fn open(folder: &Path, name: &str) -> Result<File> {
-    let path = path_of(folder, name)?;
-    File::open(&path).map_err(|error| io_error("reading", &path, &error))
+    open_file(&path_of(folder, name)?)
+}
+
+/// Nothing but a file: pipes and devices may never end.
+fn open_file(path: &Path) -> Result<File> {
+    let failed = |error: io::Error| io_error("reading", path, &error);
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(not_a_file(path, "it is no file"));
+    }
+    File::open(path).map_err(failed)
 }
 
 /// Deletes a file; it may be gone already.
@@ -183,6 +201,10 @@ pub(super) fn io_error(doing: &str, path: &Path, error: &io::Error) -> Error {
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             (ErrorKind::Unavailable, "free some space and try again; nothing half-written was left in place")
+        }
+        // Too many open files: of the process, of the machine.
+        _ if matches!(error.raw_os_error(), Some(23 | 24)) => {
+            (ErrorKind::Unavailable, "allow more open files (ulimit -n), and look who opens so many")
         }
         _ => (ErrorKind::Unavailable, "check the disk and try again"),
     };

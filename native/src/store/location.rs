@@ -20,6 +20,9 @@ pub(crate) fn parse_target(argument: &str) -> Result<String> {
     super::client::check_scheme("--target", &url)?;
     without_secrets(&mut url);
     let text = url.as_str().trim_end_matches('/');
+    if url.path().contains("/_delta_log/") {
+        return Err(Error::invalid(format!("--target: {text} is inside of a log")).hint("name a table's folder"));
+    }
     Ok(text.strip_suffix("/_delta_log").unwrap_or(text).trim_end_matches('/').to_owned())
 }
 
@@ -43,18 +46,21 @@ pub(super) fn parse_location(what: &str, argument: &str) -> Result<Url> {
         Error::invalid(format!("{what}: {} is not a place for a log: {reason}", shown(argument)))
             .hint("write a folder, or an URL such as file:///path, s3://bucket/path")
     };
+    // A folder has one URL, however it is written.
+    let of_path = |path: &Path| {
+        let absolute = std::path::absolute(path).map_err(|error| invalid(error.to_string()))?;
+        let absolute = absolute.canonicalize().unwrap_or(absolute);
+        Url::from_file_path(&absolute).map_err(|()| invalid("it is no path".into()))
+    };
     let mut url = match Url::parse(&expanded) {
         // A drive letter or a plain name with a colon is no scheme.
-        Ok(url) if expanded.contains("://") => url,
+        Ok(url) if expanded.contains("://") || expanded.starts_with("file:/") => match url.to_file_path() {
+            Ok(path) if url.query().is_none() && url.fragment().is_none() => of_path(&path)?,
+            _ => url,
+        },
         Err(error) if is_url(&expanded) => return Err(invalid(error.to_string())),
-        _ => {
-            if expanded.is_empty() || expanded.contains('\0') {
-                return Err(invalid("it is no path".into()));
-            }
-            let absolute = std::path::absolute(Path::new(&expanded)).map_err(|error| invalid(error.to_string()))?;
-            let absolute = absolute.canonicalize().unwrap_or(absolute);
-            Url::from_file_path(&absolute).map_err(|()| invalid("it is no path".into()))?
-        }
+        _ if expanded.is_empty() || expanded.contains('\0') => return Err(invalid("it is no path".into())),
+        _ => of_path(Path::new(&expanded))?,
     };
     if url.query().is_some() || url.fragment().is_some() {
         return Err(invalid("nothing may follow ? or # in it".into()));

@@ -240,6 +240,24 @@ impl LogStore {
         }
     }
 
+    /// Whether there is an object of this name.
+    ///
+    /// # Errors
+    /// Those of the [type](Self).
+    pub async fn has(&self, name: &str) -> Result<bool> {
+        let there = match &self.place {
+            Place::Folder(folder) => {
+                let name = name.to_owned();
+                on(folder, move |folder| local::look_at(folder, &name)).await
+            }
+            Place::Store(objects) => self.telling(&format!("looking at {name} of"), objects.look_at(name).await),
+        };
+        match there {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            there => there.map(|()| true),
+        }
+    }
+
     /// All of an object that is small unless something is wrong, such as `_last_checkpoint`; none where there is none.
     ///
     /// # Errors
@@ -324,6 +342,11 @@ impl LogStore {
     fn telling<T>(&self, doing: &str, result: Result<T>) -> Result<T> {
         result.map_err(|error| error.context(format!("{doing} {}", self.url)))
     }
+}
+
+/// A new file in a folder of this machine that [`sweep_folder`] deletes when this process dies before it does.
+pub(crate) fn temporary_file_in(folder: &FilePath) -> Result<tempfile::NamedTempFile> {
+    local::temporary_file(folder).map_err(|error| local::io_error("making a file in", folder, &error))
 }
 
 /// Deletes the temporary files of dead processes in a folder of this machine.

@@ -88,6 +88,13 @@ impl Objects {
         fetch::into_file(futures::stream::iter(pieces).buffered(PIECES_AT_ONCE)).await
     }
 
+    /// Whether an object is there: else an error.
+    pub(super) async fn look_at(&self, name: &str) -> Result<()> {
+        let path = self.path(name)?;
+        let head = retried(|| self.client.store.head(&path)).await;
+        head.map(drop).map_err(|error| self.client.explain(&error))
+    }
+
     pub(super) async fn tail(&self, name: &str, size: u64, bytes: u64) -> Result<Vec<u8>> {
         let path = self.path(name)?;
         if size.min(bytes) == 0 {

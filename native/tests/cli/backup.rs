@@ -53,7 +53,7 @@ fn each_backup_is_the_catalog_of_its_time() {
     // Nothing changed, and nothing is saved.
     assert_eq!(backup(&home, &["--incremental"]).json()["saved_bytes"], 0);
     // Much goes, and the file shrinks.
-    home.run("drop", &["--table", "t"]).ok();
+    home.run("drop", &["--table", "t", "--yes"]).ok();
     run(home.command("import", &["--log-dir", home.write_log("u", &[first_commit()]).to_str().unwrap()])).ok();
     rusqlite::Connection::open(home.database()).unwrap().execute_batch("VACUUM").unwrap();
     contents.extend([contents[4].clone(), home.content()]);
@@ -267,4 +267,18 @@ fn nothing_is_written_over() {
     restore(&empty, &[]).1.fails("not_found", "no backup");
     restore(&Home::new(), &[]).1.fails("not_found", "");
     assert_eq!(Home::new().run("backup", &["--to", "/dev/null/x"]).code, Some(1));
+}
+
+#[test]
+fn a_backup_that_was_killed_leaves_no_copy_for_good() {
+    let home = Home::with_table(&[first_commit()]);
+    let temporary = home.path("temporary");
+    fs::create_dir(&temporary).unwrap();
+    fs::write(temporary.join(".dl-killed.tmp"), "a copy").unwrap();
+    fs::write(temporary.join("another.tmp"), "somebody's").unwrap();
+    let mut command = home.command("backup", &["--to", home.path("backups").to_str().unwrap()]);
+    command.env("TMPDIR", &temporary);
+    run(command).ok();
+    let left: Vec<_> = fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["another.tmp"]);
 }

@@ -170,7 +170,7 @@ fn commits_and_a_drop() {
         let home = &home;
         let commits: Vec<_> =
             (0..8).map(|writer| scope.spawn(move || home.commit(&lines(&[add(&format!("w{writer}"))]), &[]))).collect();
-        home.run("drop", &["--table", "t"]).ok();
+        home.run("drop", &["--table", "t", "--yes"]).ok();
         for commit in commits {
             let commit = commit.join().unwrap();
             if commit.code != Some(0) {
@@ -226,4 +226,24 @@ fn a_mirror_of_a_table_that_is_dropped() {
             assert_eq!(lines, whole, "{name} is cut short");
         }
     }
+}
+
+#[test]
+fn a_drop_that_would_lose_commits_is_refused() {
+    let home = Home::with_table(&[first_commit()]);
+    home.commit(&lines(&[add("ours")]), &[]).ok();
+    let before = home.content();
+    let error = home.run("drop", &["--table", "t"]).fails("conflict", "no log is known to have");
+    assert!(error["hint"].as_str().unwrap().contains("dl mirror"), "{error}");
+    assert_eq!(home.content(), before);
+    home.run("mirror", &[]).ok();
+    home.run("drop", &["--table", "t"]).ok();
+    home.nothing_is_left();
+    // What others wrote is in their log; what a log lacks goes with `--yes`.
+    home.import("t").ok();
+    home.run("drop", &["--table", "t"]).ok();
+    home.import("t").ok();
+    home.commit(&lines(&[add("ours-2")]), &[]).ok();
+    home.run("drop", &["--table", "t", "--yes"]).ok();
+    home.nothing_is_left();
 }

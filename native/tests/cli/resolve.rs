@@ -227,3 +227,15 @@ fn killed_and_run_again() {
         }
     }
 }
+
+#[test]
+fn what_a_killed_run_left_half_written_goes() {
+    let (home, _) = diverged();
+    let kept = kept(&home, "log");
+    let half_written = [kept.join(".dl-killed.tmp"), kept.join("_sidecars/.dl-killed.tmp")];
+    fs::create_dir_all(kept.join("_sidecars")).unwrap();
+    half_written.iter().for_each(|path| fs::write(path, "half").unwrap());
+    resolve(&home, &["--resolve", "catalog", "--yes"]).ok();
+    assert!(half_written.iter().all(|path| !path.exists()));
+    assert!(kept.join(commit_name(13)).exists());
+}

@@ -1,5 +1,6 @@
 //! `dl mirror --watch`, as processes beside commits.
 
+use std::io::Write;
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -206,4 +207,79 @@ fn upkeep_that_fails_holds_up_no_commit_and_is_told_of_once() {
     let ran = daemon.end().ok();
     let count = |text: &str| ran.err.lines().filter(|line| line.contains(text)).count();
     assert_eq!((count("are published, but"), count("recovered")), (1, 1), "{}", ran.err);
+}
+
+#[test]
+fn a_log_that_was_emptied_comes_back_whole() {
+    let home = Home::with_table(&[first_commit()]);
+    let log = home.path("t/_delta_log");
+    let daemon = Daemon::start(&home, &[]);
+    append(&home, "t", "part-1");
+    wait_for_version(&log, 1);
+    wait_until("a checksum", || log.join(format!("{:020}.crc", 1)).exists());
+    for entry in std::fs::read_dir(&log).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    append(&home, "t", "part-2");
+    wait_for_version(&log, 2);
+    assert!(log.join(commit_name(0)).exists() && log.join(commit_name(1)).exists());
+    home.run("verify", &["--table", "t"]).ok();
+    daemon.end().ok();
+}
+
+#[test]
+#[cfg(unix)]
+fn a_catalog_that_was_replaced_ends_it() {
+    let home = Home::with_table(&[first_commit()]);
+    let daemon = Daemon::start(&home, &[]);
+    append(&home, "t", "part-1");
+    wait_for_version(&home.path("t/_delta_log"), 1);
+    let backups = home.path("backups");
+    home.run("backup", &["--to", backups.to_str().unwrap()]).ok();
+    for suffix in ["", "-wal", "-shm"] {
+        let file = home.path(&format!("{}{suffix}", home.database().file_name().unwrap().to_str().unwrap()));
+        std::fs::rename(&file, file.with_extension(format!("old{suffix}"))).unwrap();
+    }
+    home.run("restore", &["--from", backups.to_str().unwrap()]).ok();
+    daemon.end_by_itself().fails("unavailable", "replaced");
+    // And one that is started again goes on.
+    let daemon = Daemon::start(&home, &[]);
+    append(&home, "t", "part-2");
+    wait_for_version(&home.path("t/_delta_log"), 2);
+    daemon.end().ok();
+}
+
+#[test]
+fn connections_that_say_nothing_hold_up_nothing() {
+    let home = Home::with_table(&[first_commit()]);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let daemon = Daemon::start(&home, &["--listen", &address]);
+    wait_until("an answer", || TcpStream::connect(&address).is_ok());
+    let silent: Vec<TcpStream> = (0..150)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&address).unwrap();
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nX-").unwrap();
+            stream
+        })
+        .collect();
+    append(&home, "t", "part-1");
+    wait_for_version(&home.path("t/_delta_log"), 1);
+    assert!(get(&address, "/healthz").starts_with("HTTP/1.1 200"), "it closes those that say nothing");
+    drop(silent);
+    daemon.end().ok();
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_in_the_log_is_passed_over() {
+    let home = Home::with_table(&[first_commit()]);
+    let log = home.path("t/_delta_log");
+    for name in [".dl-pipe.tmp", "_last_checkpoint"] {
+        assert!(std::process::Command::new("mkfifo").arg(log.join(name)).status().unwrap().success());
+    }
+    append(&home, "t", "part-1");
+    home.run("mirror", &[]).ok();
+    assert!(log.join(commit_name(1)).exists());
+    home.run("diff", &["--table", "t"]).ok();
 }

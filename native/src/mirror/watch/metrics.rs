@@ -1,8 +1,9 @@
 //! What the daemon tells of itself, in the text format of Prometheus.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use deltalakedb_core::mirror::{Target, TargetStatus};
 use deltalakedb_core::{Error, ErrorKind, Result};
@@ -26,12 +27,12 @@ pub(super) struct Labels {
 type Counts = Family<Labels, Counter>;
 
 /// What loop, passes and answers to HTTP share.
-#[derive(Default)]
 pub(crate) struct Shared {
-    /// When the loop was last known to go on, in milliseconds since the epoch.
-    alive_at_ms: AtomicI64,
+    begun: Instant,
+    /// When the loop was last known to go on, in milliseconds since `begun`: clocks are set, this one is not.
+    alive_at_ms: AtomicU64,
     /// When the catalog last answered a beat.
-    beat_at_ms: AtomicI64,
+    beat_at_ms: AtomicU64,
     /// How far targets are that were published to lately: the catalog hears of it some time later.
     published: Mutex<HashMap<Target, i64>>,
     /// Targets that this process tries again.
@@ -42,13 +43,33 @@ pub(crate) struct Shared {
     checkpoints: Counts,
 }
 
+impl Default for Shared {
+    fn default() -> Self {
+        Shared {
+            begun: Instant::now(),
+            alive_at_ms: AtomicU64::default(),
+            beat_at_ms: AtomicU64::default(),
+            published: Mutex::default(),
+            failing: AtomicUsize::default(),
+            commits: Counts::default(),
+            bytes: Counts::default(),
+            failures: Counts::default(),
+            checkpoints: Counts::default(),
+        }
+    }
+}
+
 impl Shared {
     pub(super) fn alive(&self) {
-        self.alive_at_ms.store(now_ms(), Ordering::Relaxed);
+        self.alive_at_ms.store(self.running_ms(), Ordering::Relaxed);
     }
 
     pub(super) fn beat(&self) {
-        self.beat_at_ms.store(now_ms(), Ordering::Relaxed);
+        self.beat_at_ms.store(self.running_ms(), Ordering::Relaxed);
+    }
+
+    fn running_ms(&self) -> u64 {
+        self.begun.elapsed().as_millis() as u64
     }
 
     pub(super) fn failing(&self, count: usize) {
@@ -61,8 +82,8 @@ impl Shared {
     }
 
     /// Milliseconds since the loop was known to go on, and since the catalog answered.
-    pub(super) fn silence_ms(&self) -> (i64, i64) {
-        let since = |at: &AtomicI64| now_ms().saturating_sub(at.load(Ordering::Relaxed));
+    pub(super) fn silence_ms(&self) -> (u64, u64) {
+        let since = |at: &AtomicU64| self.running_ms().saturating_sub(at.load(Ordering::Relaxed));
         (since(&self.alive_at_ms), since(&self.beat_at_ms))
     }
 

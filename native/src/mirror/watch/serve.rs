@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -10,15 +11,29 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use deltalakedb_core::mirror::target_statuses;
 use deltalakedb_core::{Error, ErrorKind, Result};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use super::metrics::Shared;
 use crate::database::SqliteDatabase;
 
 /// A loop that was not heard of for so long hangs.
-const ALIVE_MS: i64 = 10_000;
+const ALIVE_MS: u64 = 10_000;
 /// A catalog that did not answer for so long is gone.
-const READY_MS: i64 = 30_000;
+const READY_MS: u64 = 30_000;
+
+/// Connections at the same time; others wait.
+const CONNECTIONS: usize = 64;
+/// Until a request must be there, also the next one on a connection.
+const HEADER_TIME: Duration = Duration::from_secs(2);
+/// Of a connection, whatever happens on it; who asks on connects again.
+const CONNECTION_TIME: Duration = Duration::from_secs(30);
+const MAX_HEADER_BYTES: usize = 16 << 10;
+/// After a connection that could not be had.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -44,8 +59,29 @@ pub(crate) async fn serve(listen: SocketAddr, database: SqliteDatabase, shared: 
         .route("/readyz", get(readiness))
         .route("/metrics", get(metrics))
         .with_state(Daemon { database, shared });
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    tokio::spawn(accept(listener, TowerToHyperService::new(router)));
     Ok(address)
+}
+
+/// Whoever connects gets little of this process, which has other work.
+async fn accept(listener: TcpListener, service: TowerToHyperService<Router>) {
+    let free = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = free.clone().acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Of files, for example, there may be too many.
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).max_buf_size(MAX_HEADER_BYTES);
+        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+        tokio::spawn(async move {
+            // Who asks badly, or goes away, need not be told of.
+            let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
+            drop(permit);
+        });
+    }
 }
 
 async fn health(State(daemon): State<Daemon>) -> Response {

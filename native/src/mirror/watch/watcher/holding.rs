@@ -79,7 +79,9 @@ impl Watcher {
     }
 
     /// What others hold now is forgotten.
-    fn hold(&mut self, held: Vec<Target>) {
+    fn hold(&mut self, held: Vec<(Target, String)>) {
+        self.names = held.iter().map(|(target, name)| (target.table, name.clone())).collect();
+        let held: Vec<Target> = held.into_iter().map(|(target, _)| target).collect();
         if held.len() != self.held.len() {
             info!(count = held.len(), "holds targets");
         }

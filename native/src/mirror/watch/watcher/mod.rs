@@ -69,12 +69,25 @@ struct Owner {
     lane: Lane,
     target: Target,
     task: AbortHandle,
+    begun: Instant,
+    /// Whether it was told that it takes so long.
+    is_told: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lane {
     Publication,
     Upkeep,
+}
+
+impl Lane {
+    /// What takes longer waits for an answer that may never come. A checkpoint of a large table takes minutes.
+    fn patience(self) -> Duration {
+        match self {
+            Lane::Publication => Duration::from_secs(120),
+            Lane::Upkeep => Duration::from_secs(1200),
+        }
+    }
 }
 
 /// A task that is done.
@@ -114,7 +127,8 @@ impl Watcher {
     /// Runs until `stop` says so, or its sender is gone; then ends what is under way and gives the targets up.
     ///
     /// # Errors
-    /// Those of the database when the targets cannot be given up; what was published is published.
+    /// [`Unavailable`](ErrorKind::Unavailable) when another file takes the catalog's place; those of the database when the
+    /// targets cannot be given up. What was published is published.
     pub(crate) async fn run(mut self, mut stop: Receiver<bool>) -> Result<()> {
         info!(daemon = self.name, "mirroring");
         let mut ticks = tokio::time::interval(self.options.poll);
@@ -125,6 +139,10 @@ impl Watcher {
                 _ = stop.changed() => break,
                 Some(done) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => self.done(done).await,
                 _ = ticks.tick() => self.tick().await,
+            }
+            if self.is_catalog_away && self.database.is_replaced() {
+                return Err(Error::new(ErrorKind::Unavailable, "the catalog was replaced by another file, or deleted")
+                    .hint("start this again: it goes on with what is there now"));
             }
             self.start_tasks();
         }
@@ -163,6 +181,34 @@ impl Watcher {
             if failed {
                 self.enqueue(target);
             }
+        }
+        self.tell_hanging(now);
+    }
+
+    /// What takes too long counts as a failure until it ends.
+    fn tell_hanging(&mut self, now: Instant) {
+        let hangs = |owner: &&mut Owner| !owner.is_told && now - owner.begun >= owner.lane.patience();
+        let hanging = self.owners.values_mut().filter(hangs);
+        let hanging: Vec<(Lane, Target)> = hanging
+            .map(|owner| {
+                owner.is_told = true;
+                (owner.lane, owner.target.clone())
+            })
+            .collect();
+        for (lane, target) in hanging {
+            let labels = self.labels(&target);
+            let Some(watched) = self.targets.get_mut(&target) else { continue };
+            let (doing, failures) = match lane {
+                Lane::Publication => ("publishing", &mut watched.failures),
+                Lane::Upkeep => {
+                    ("writing checkpoints and what else goes with the versions", &mut watched.upkeep_failures)
+                }
+            };
+            let text = format!("{doing} has been waiting for {} s", lane.patience().as_secs());
+            let error = Error::new(ErrorKind::Unavailable, text).hint("look whether the store or disk answers");
+            watched.is_news = true;
+            self.shared.failed(&labels);
+            labels.tell_failure(failures, error);
         }
     }
 
@@ -226,7 +272,7 @@ impl Watcher {
 
     fn start(&mut self, lane: Lane, target: Target, task: impl Future<Output = Done> + Send + 'static) {
         let task = self.tasks.spawn(task);
-        self.owners.insert(task.id(), Owner { lane, target, task });
+        self.owners.insert(task.id(), Owner { lane, target, task, begun: Instant::now(), is_told: false });
     }
 
     async fn done(&mut self, done: std::result::Result<(Id, Done), JoinError>) {
