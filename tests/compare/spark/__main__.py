@@ -53,10 +53,12 @@ def tasks(options):
 def run(spark, name, task, options):
     report, start = Report(COMPARED), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="spark-") as work:
+        session = engine.Engine(spark)
         try:
-            task(engine.Engine(spark), Path(work).resolve(), report)
+            task(session, Path(work).resolve(), report)
         except Exception:  # the others go on
             report.failed(Path(name), "comparing", traceback.format_exc(limit=-3))
+        session.forget_all()
     if options.times:
         print(f"{time.monotonic() - start:6.1f} s  {name}", *report.differences[:3], sep="\n    ", flush=True)
     return report

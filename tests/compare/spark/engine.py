@@ -19,7 +19,7 @@ OPTIONS = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.shuffle.partitions": "1",
-    "spark.driver.memory": "1500m",
+    "spark.driver.memory": "4g",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     # Thousands of tiny queries: to compile them takes longer than to run them.
@@ -91,6 +91,11 @@ class Engine:
         """Else files that changed under it are not read again."""
         path = self.jvm.org.apache.hadoop.fs.Path(str(folder))
         self.jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(self.session, path)
+
+    def forget_all(self):
+        """Else the states of all tables so far stay in memory, until Java does nothing but look for some."""
+        self.jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+        self.spark.catalog.clearCache()
 
     def state(self, folder, version=None):
         """All that the log says at a version, as Spark puts it together from checkpoint and commits."""
