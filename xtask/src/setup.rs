@@ -4,6 +4,7 @@
 //! missing. Where it may not install, it names the command to run.
 
 mod apt;
+mod azurite;
 mod c_compiler;
 mod debian_wasm;
 pub(crate) mod python;
@@ -28,6 +29,8 @@ pub(crate) enum Part {
     WasmTarget,
     /// MinIO, for the tests of object stores.
     S3Server,
+    /// Azurite, for the same.
+    Azurite,
     /// delta-rs and DuckDB for the comparison, in a virtual environment.
     PythonEnvironment,
 }
@@ -40,9 +43,16 @@ enum State {
 
 impl Part {
     /// What the quick tests need.
-    pub(crate) const QUICK: &[Part] = &[Part::CCompiler, Part::RustComponents, Part::WasmTarget, Part::S3Server];
-    pub(crate) const ALL: &[Part] =
-        &[Part::CCompiler, Part::RustComponents, Part::WasmTarget, Part::S3Server, Part::PythonEnvironment];
+    pub(crate) const QUICK: &[Part] =
+        &[Part::CCompiler, Part::RustComponents, Part::WasmTarget, Part::S3Server, Part::Azurite];
+    pub(crate) const ALL: &[Part] = &[
+        Part::CCompiler,
+        Part::RustComponents,
+        Part::WasmTarget,
+        Part::S3Server,
+        Part::Azurite,
+        Part::PythonEnvironment,
+    ];
 
     fn title(self) -> &'static str {
         match self {
@@ -50,6 +60,7 @@ impl Part {
             Part::RustComponents => "rustfmt, clippy",
             Part::WasmTarget => "wasm32 target",
             Part::S3Server => "S3 server",
+            Part::Azurite => "Azurite",
             Part::PythonEnvironment => "delta-rs, DuckDB",
         }
     }
@@ -60,6 +71,7 @@ impl Part {
             Part::RustComponents => rust::components_state(workspace),
             Part::WasmTarget => rust::wasm_state(workspace),
             Part::S3Server => Ok(s3_server::state(workspace)),
+            Part::Azurite => azurite::state(workspace),
             Part::PythonEnvironment => python::state(workspace),
         }
     }
@@ -70,6 +82,7 @@ impl Part {
             Part::RustComponents => rust::install_components(workspace),
             Part::WasmTarget => rust::install_wasm(workspace),
             Part::S3Server => s3_server::install(workspace),
+            Part::Azurite => azurite::install(workspace),
             Part::PythonEnvironment => python::install(workspace),
         }
     }
