@@ -7,6 +7,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use object_store::aws::{AwsAuthorizer, AwsCredential};
 use object_store::client::{ClientOptions, HttpConnector, HttpRequest, ReqwestConnector};
@@ -43,17 +44,27 @@ fn make_bucket() {
         "Resource": [resource, format!("{resource}/*")],
     }] });
     for (query, body) in [("", String::new()), ("?policy", policy.to_string())] {
-        let mut request = HttpRequest::new(body.into());
-        *request.method_mut() = "PUT".parse().unwrap();
-        *request.uri_mut() = format!("http://{}/{BUCKET}{query}", server().address).parse().unwrap();
-        let credential = AwsCredential { key_id: KEY_ID.into(), secret_key: SECRET.into(), token: None };
-        AwsAuthorizer::new(&credential, "s3", "us-east-1").try_authorize(&mut request, None).unwrap();
-        let answer = crate::support::run(async {
-            let options = ClientOptions::default().with_allow_http(true);
-            ReqwestConnector::default().connect(&options).unwrap().execute(request).await.unwrap()
-        });
-        assert!(answer.status().is_success(), "PUT {BUCKET}{query}: {}", answer.status());
+        let start = Instant::now();
+        // MinIO answers 503 for a while after it said that it was ready.
+        while let Err(status) = put(query, &body) {
+            assert!(start.elapsed() < Duration::from_secs(30), "PUT {BUCKET}{query}: {status}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
+}
+
+/// A request to MinIO by its owner.
+fn put(query: &str, body: &str) -> Result<(), u16> {
+    let mut request = HttpRequest::new(body.to_owned().into());
+    *request.method_mut() = "PUT".parse().unwrap();
+    *request.uri_mut() = format!("http://{}/{BUCKET}{query}", server().address).parse().unwrap();
+    let credential = AwsCredential { key_id: KEY_ID.into(), secret_key: SECRET.into(), token: None };
+    AwsAuthorizer::new(&credential, "s3", "us-east-1").try_authorize(&mut request, None).unwrap();
+    let answer = crate::support::run(async {
+        let options = ClientOptions::default().with_allow_http(true);
+        ReqwestConnector::default().connect(&options).unwrap().execute(request).await.unwrap()
+    });
+    if answer.status().is_success() { Ok(()) } else { Err(answer.status().as_u16()) }
 }
 
 /// Answers one request a connection.
@@ -79,7 +90,7 @@ fn serve(mut client: TcpStream) -> Option<()> {
     if is_conditional && is_copy {
         let look = format!("HEAD {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server().address);
         let mut found = Vec::new();
-        ask(look.as_bytes())?.read_to_end(&mut found).ok()?;
+        ask(look.as_bytes(), b"")?.read_to_end(&mut found).ok()?;
         if found.starts_with(b"HTTP/1.1 200") {
             return refuse(&mut client, "412 Precondition Failed", "PreconditionFailed");
         }
@@ -88,7 +99,7 @@ fn serve(mut client: TcpStream) -> Option<()> {
     if is_conditional && !is_copy {
         translated.insert(1, "if-none-match: *\r\n".to_owned());
     }
-    let mut answer = ask(&[translated.concat().as_bytes(), body].concat())?;
+    let mut answer = ask(translated.concat().as_bytes(), body)?;
     std::io::copy(&mut answer, &mut client).ok().map(drop)
 }
 
@@ -103,9 +114,10 @@ fn translate(line: &str) -> Option<String> {
 }
 
 /// Sends MinIO a request, and lets its answer be read.
-fn ask(request: &[u8]) -> Option<TcpStream> {
+fn ask(head: &[u8], body: &[u8]) -> Option<TcpStream> {
     let mut upstream = TcpStream::connect(server().address).ok()?;
-    upstream.write_all(request).ok()?;
+    upstream.write_all(head).ok()?;
+    upstream.write_all(body).ok()?;
     Some(upstream)
 }
 

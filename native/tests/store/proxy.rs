@@ -166,6 +166,7 @@ pub(crate) fn read_request(client: &TcpStream, is_forgetful: bool) -> Option<Vec
     }
     lines.push("Connection: close\r\n\r\n".to_owned());
     let mut request = lines.concat().into_bytes();
+    request.reserve_exact(usize::try_from(body_size).ok()? + 64);
     reader.take(body_size).read_to_end(&mut request).ok()?;
     Some(request)
 }
