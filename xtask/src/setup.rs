@@ -4,6 +4,7 @@
 //! missing. Where it may not install, it names the command to run.
 
 mod apt;
+mod azurite;
 mod c_compiler;
 mod debian_wasm;
 pub(crate) mod python;
@@ -29,6 +30,8 @@ pub(crate) enum Part {
     WasmTarget,
     /// MinIO, for the tests of object stores.
     S3Server,
+    /// Azurite, for the same.
+    Azurite,
     /// delta-rs and DuckDB for the comparison, in a virtual environment.
     PythonEnvironment,
     /// Spark with Delta for the comparison, where the machine can get it.
@@ -43,9 +46,16 @@ enum State {
 
 impl Part {
     /// What the quick tests need.
-    pub(crate) const QUICK: &[Part] = &[Part::CCompiler, Part::RustComponents, Part::WasmTarget, Part::S3Server];
-    pub(crate) const ALL: &[Part] =
-        &[Part::CCompiler, Part::RustComponents, Part::WasmTarget, Part::S3Server, Part::PythonEnvironment];
+    pub(crate) const QUICK: &[Part] =
+        &[Part::CCompiler, Part::RustComponents, Part::WasmTarget, Part::S3Server, Part::Azurite];
+    pub(crate) const ALL: &[Part] = &[
+        Part::CCompiler,
+        Part::RustComponents,
+        Part::WasmTarget,
+        Part::S3Server,
+        Part::Azurite,
+        Part::PythonEnvironment,
+    ];
 
     /// What the tests do without, and say so, where it cannot be had.
     const OPTIONAL: &[Part] = &[Part::Spark];
@@ -56,6 +66,7 @@ impl Part {
             Part::RustComponents => "rustfmt, clippy",
             Part::WasmTarget => "wasm32 target",
             Part::S3Server => "S3 server",
+            Part::Azurite => "Azurite",
             Part::PythonEnvironment => "delta-rs, DuckDB",
             Part::Spark => "Spark with Delta",
         }
@@ -67,6 +78,7 @@ impl Part {
             Part::RustComponents => rust::components_state(workspace),
             Part::WasmTarget => rust::wasm_state(workspace),
             Part::S3Server => Ok(s3_server::state(workspace)),
+            Part::Azurite => azurite::state(workspace),
             Part::PythonEnvironment => python::state(workspace),
             Part::Spark => spark::state(workspace),
         }
@@ -78,6 +90,7 @@ impl Part {
             Part::RustComponents => rust::install_components(workspace),
             Part::WasmTarget => rust::install_wasm(workspace),
             Part::S3Server => s3_server::install(workspace),
+            Part::Azurite => azurite::install(workspace),
             Part::PythonEnvironment => python::install(workspace),
             Part::Spark => spark::install(workspace),
         }

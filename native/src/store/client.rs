@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use deltalakedb_core::{Error, ErrorKind, Result};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3CopyIfNotExists};
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
@@ -94,7 +94,8 @@ pub(super) struct Client {
     pub(super) proofs: Option<Proofs>,
 }
 
-/// What a store must show before it is trusted: not all that speak S3's protocol keep what is there.
+/// What a store must show before it is trusted: not all that speak a protocol of S3, Google Cloud Storage or Azure keep
+/// what is there.
 #[derive(Default)]
 pub(super) struct Proofs {
     pub(super) put: OnceCell<()>,
@@ -134,12 +135,19 @@ impl Client {
             }
             Kind::GoogleCloud => {
                 let builder = builder!(GoogleCloudStorageBuilder, url.as_str(), settings);
+                proofs = builder.get_config_value(&GoogleConfigKey::BaseUrl).map(|_| Proofs::default());
                 let store = Arc::new(builder.build().map_err(refused)?);
                 (store.clone(), Some(store))
             }
             Kind::Azure => {
                 let builder = builder!(MicrosoftAzureBuilder, url.as_str(), settings);
-                let store = Arc::new(builder.build().map_err(refused)?);
+                proofs = is_elsewhere(&builder).then(Proofs::default);
+                large = Large::Complete;
+                let connector = CompleteIfAbsent::default();
+                let credentials = connector.azure.clone();
+                let store = Arc::new(builder.with_http_connector(connector).build().map_err(refused)?);
+                // It is new, so nothing is set.
+                let _ = credentials.set(store.credentials().clone());
                 (store.clone(), Some(store))
             }
             Kind::Http => {
@@ -175,7 +183,7 @@ fn s3(url: &Url, builder: AmazonS3Builder) -> (Large, AmazonS3Builder) {
         let header = S3CopyIfNotExists::Header("cf-copy-destination-if-none-match".into(), "*".into());
         (Large::Copy, builder.with_copy_if_not_exists(header))
     } else {
-        (Large::Complete, builder.with_http_connector(CompleteIfAbsent))
+        (Large::Complete, builder.with_http_connector(CompleteIfAbsent::default()))
     }
 }
 
@@ -189,6 +197,12 @@ fn is_on(url: &Url, builder: &AmazonS3Builder, host: &str) -> bool {
 /// Whether the bucket is Amazon's, and not that of a store which speaks the same.
 fn is_amazon(url: &Url, builder: &AmazonS3Builder) -> bool {
     is_on(url, builder, ".amazonaws.com") || (url.scheme() != "https" && !has_endpoint(builder))
+}
+
+/// Whether Azure's protocol is spoken at another address than Microsoft's.
+fn is_elsewhere(builder: &MicrosoftAzureBuilder) -> bool {
+    let is_emulator = builder.get_config_value(&AzureConfigKey::UseEmulator).is_some_and(|value| value == "true");
+    is_emulator || builder.get_config_value(&AzureConfigKey::Endpoint).is_some()
 }
 
 fn has_endpoint(builder: &AmazonS3Builder) -> bool {

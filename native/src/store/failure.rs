@@ -17,6 +17,9 @@ const CREDENTIAL_SERVICES: [&str; 4] =
 /// How the HTTP client refuses an address without TLS.
 const NO_TLS: &str = "URL scheme is not allowed";
 
+/// How `object_store` tells of a deletion in a batch.
+const DELETION_REFUSED: &str = "Bulk delete request failed for key";
+
 /// Whether the outcome of a request is unknown, and `object_store` did not repeat it. It repeats what was throttled,
 /// what failed in the server and what did not reach it, but not, for instance, a put-if-absent whose answer was cut off.
 pub(super) fn is_unknown_outcome(error: &object_store::Error) -> bool {
@@ -44,6 +47,12 @@ fn asks_for_credentials(text: &str) -> bool {
     CREDENTIAL_SERVICES.iter().any(|path| text.contains(path))
 }
 
+/// Whether Azure refused one deletion of a batch because it is busy; `object_store` repeats only whole batches.
+pub(super) fn is_busy(error: &object_store::Error) -> bool {
+    let text = error.to_string();
+    text.contains(DELETION_REFUSED) && Answer::of(&text).is_some_and(|answer| answer.is("5") || answer.is("429"))
+}
+
 /// A store's answer that is no success.
 struct Answer<'a> {
     /// Such as `403 Forbidden`.
@@ -53,8 +62,13 @@ struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// `object_store` tells the status and the body in its text only.
+    /// `object_store` tells the status and the body in its text only; of deletions from Azure, which go by batches, the
+    /// status at the end.
     fn of(text: &'a str) -> Option<Self> {
+        if let Some((_, after)) = text.split_once(DELETION_REFUSED).and_then(|(_, after)| after.rsplit_once("(code: "))
+        {
+            return Some(Answer { status: after.trim_end_matches(')'), code: None, message: None });
+        }
         let (_, after) = text.split_once("status code: ")?;
         let (status, body) = after.split_once(':').unwrap_or((after, ""));
         Some(Answer { status, code: element(body, "Code"), message: element(body, "Message") })
@@ -185,4 +199,30 @@ fn root_cause(error: &dyn StdError) -> String {
         cause = source;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No server at hand refuses one deletion of a batch.
+    fn refused_deletion(answer: &str, code: u16) -> object_store::Error {
+        let text = format!("{DELETION_REFUSED} t/a.json: {answer} (code: {code})");
+        object_store::Error::Generic { store: "MicrosoftAzure", source: text.into() }
+    }
+
+    #[test]
+    fn a_deletion_that_azure_refuses_in_a_batch_is_denied_or_tried_again() {
+        for (answer, code, kind, is_tried_again) in [
+            ("Forbidden", 403, ErrorKind::Denied, false),
+            ("Conflict", 409, ErrorKind::Invalid, false),
+            ("Too Many Requests", 429, ErrorKind::Unavailable, true),
+            ("Service Unavailable", 503, ErrorKind::Unavailable, true),
+        ] {
+            let error = refused_deletion(answer, code);
+            assert_eq!(explain(Kind::Azure, &error).kind(), kind, "{answer}");
+            assert_eq!(is_busy(&error), is_tried_again, "{answer}");
+        }
+        assert_eq!(explain(Kind::Azure, &refused_deletion("Forbidden", 403)).to_string(), "Azure answers 403");
+    }
 }

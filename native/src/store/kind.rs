@@ -18,10 +18,11 @@ pub(super) enum Kind {
 }
 
 /// Settings of every store's client.
-const CLIENT: [&str; 12] = [
+const CLIENT: [&str; 14] = [
     "allow_http",
     "allow_invalid_certificates",
     "connect_timeout",
+    "disable_system_certificates",
     "http1_only",
     "http2_only",
     "pool_idle_timeout",
@@ -29,11 +30,12 @@ const CLIENT: [&str; 12] = [
     "proxy_ca_certificate",
     "proxy_excludes",
     "proxy_url",
+    "read_timeout",
     "timeout",
     "user_agent",
 ];
 
-const S3: [&str; 26] = [
+const S3: [&str; 27] = [
     "aws_access_key_id",
     "aws_checksum_algorithm",
     "aws_conditional_put",
@@ -41,6 +43,7 @@ const S3: [&str; 26] = [
     "aws_container_credentials_full_uri",
     "aws_container_credentials_relative_uri",
     "aws_copy_if_not_exists",
+    "aws_disable_bulk_delete",
     "aws_disable_tagging",
     "aws_endpoint_url",
     "aws_endpoint_url_s3",
@@ -62,18 +65,20 @@ const S3: [&str; 26] = [
     "aws_web_identity_token_file",
 ];
 
-const GOOGLE_CLOUD: [&str; 5] = [
+const GOOGLE_CLOUD: [&str; 6] = [
     "google_application_credentials",
     "google_base_url",
+    "google_bearer_token",
     "google_service_account",
     "google_service_account_key",
     "google_skip_signature",
 ];
 
-const AZURE: [&str; 17] = [
+const AZURE: [&str; 19] = [
     "azure_authority_host",
     "azure_client_id",
     "azure_client_secret",
+    "azure_credential_type",
     "azure_disable_tagging",
     "azure_federated_token_file",
     "azure_msi_endpoint",
@@ -82,6 +87,7 @@ const AZURE: [&str; 17] = [
     "azure_skip_signature",
     "azure_storage_account_key",
     "azure_storage_account_name",
+    "azure_storage_encryption_key",
     "azure_storage_endpoint",
     "azure_storage_sas_token",
     "azure_storage_token",

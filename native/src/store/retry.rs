@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use object_store::{BackoffConfig, RetryConfig};
 
-use super::failure::is_unknown_outcome;
+use super::failure::{is_busy, is_unknown_outcome};
 
 /// A request gives up when it was repeated so often.
 pub(super) const MAX_RETRIES: usize = 7;
@@ -36,7 +36,11 @@ where
     let mut tries = 1;
     loop {
         match call().await {
-            Err(error) if tries < TRIES && start.elapsed() < CALL_AGAIN_FOR && is_unknown_outcome(&error) => {
+            Err(error)
+                if tries < TRIES
+                    && start.elapsed() < CALL_AGAIN_FOR
+                    && (is_unknown_outcome(&error) || is_busy(&error)) =>
+            {
                 pause(tries).await;
                 tries += 1;
             }

@@ -1,8 +1,8 @@
 //! Large objects: uploaded in parts, which become the object only if there is none of that name.
 //!
-//! S3 completes an upload so. The others are uploaded to a temporary object, which the store then copies so. In both a
-//! temporary object says which upload is under way: what a process leaves that is killed can be found and ended, its
-//! parts too, which no listing shows.
+//! S3 and Azure complete an upload so. The others are uploaded to a temporary object, which the store then copies so. In
+//! both a temporary object says which upload is under way: what a process leaves that is killed can be found and ended,
+//! its parts too, which no listing shows. (Azure drops them itself: when the object is made, or after a week.)
 
 use deltalakedb_core::{Error, ErrorKind, Result};
 use futures::StreamExt;
@@ -136,7 +136,7 @@ impl<'a> Upload<'a> {
         match completed {
             Ok(_) => Ok(Put::Written),
             // It may have been completed before, and that answer was lost.
-            Err(StoreError::NotFound { .. }) if own_size.is_some() => match self.objects.size_of(self.target).await? {
+            Err(error) if own_size.is_some() && is_gone(&error) => match self.objects.size_of(self.target).await? {
                 size if size == own_size => Ok(Put::Written),
                 _ => Err(ended()),
             },
@@ -152,9 +152,16 @@ impl<'a> Upload<'a> {
     }
 }
 
+/// Whether the store knows of no such upload; what it has of Google's completions is in the text only.
+fn is_gone(error: &StoreError) -> bool {
+    matches!(error, StoreError::NotFound { .. }) || error.to_string().contains("NoSuchUpload")
+}
+
 /// Whether a failure may come from an object of that name: another one's, or one's own of a try whose answer was lost.
 fn is_there_perhaps(error: &StoreError) -> bool {
     matches!(error, StoreError::AlreadyExists { .. } | StoreError::Precondition { .. } | StoreError::NotFound { .. })
+        // Azure drops all parts of a name when an object of that name is made.
+        || error.to_string().contains("InvalidBlockList")
 }
 
 /// S3 also refuses while another put of that name is under way, which may yet come to nothing.
@@ -188,7 +195,7 @@ async fn prove(objects: &Objects, uploads: &dyn MultipartStore) -> Result<()> {
         objects.create(&path, bytes::Bytes::from_static(b"kept")).await?;
         let put = match objects.client.large {
             Large::Complete => overwrite(objects, uploads, &path).await,
-            Large::Copy => copy_if_absent(objects, &path, &path).await,
+            Large::Copy => copy_over(objects, &path).await,
         };
         let _ = objects.delete_path(&path).await;
         if put? == Put::Written { Err(overwrites()) } else { Ok(()) }
@@ -205,6 +212,15 @@ async fn overwrite(objects: &Objects, uploads: &dyn MultipartStore, path: &Path)
     };
     let put = put.await;
     upload.abort().await;
+    put
+}
+
+/// Tries to copy another object to where there is one.
+async fn copy_over(objects: &Objects, path: &Path) -> Result<Put> {
+    let other = objects.temporary_path();
+    objects.create(&other, bytes::Bytes::from_static(b"other")).await?;
+    let put = copy_if_absent(objects, &other, path).await;
+    let _ = objects.delete_path(&other).await;
     put
 }
 

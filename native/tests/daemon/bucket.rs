@@ -165,7 +165,7 @@ pub(crate) fn allow_reading(bucket: &str) {
         *request.method_mut() = "PUT".parse().unwrap();
         *request.uri_mut() = format!("http://{}/{bucket}{query}", server().address).parse().unwrap();
         let credential = AwsCredential { key_id: KEY_ID.into(), secret_key: SECRET.into(), token: None };
-        AwsAuthorizer::new(&credential, "s3", "us-east-1").authorize(&mut request, None);
+        AwsAuthorizer::new(&credential, "s3", "us-east-1").try_authorize(&mut request, None).unwrap();
         let answer = block_on(async {
             let options = ClientOptions::default().with_allow_http(true);
             ReqwestConnector::default().connect(&options).unwrap().execute(request).await.unwrap()

@@ -1,23 +1,24 @@
 //! What is told of wrong settings and of stores that refuse.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use deltalakedb_core::{Error, ErrorKind};
 use deltalakedb_native::store::{LogStore, StoreOptions, Stores};
 
+use crate::azurite;
+use crate::google_cloud;
 use crate::server::{BUCKET, KEY_ID, SECRET, free_address, server};
-use crate::support::{content, put, run, s3_log, s3_stores};
+use crate::support::{Cloud, content, dl, put, run, s3_log, s3_stores};
 
 /// The failure to write the first object.
-async fn refusal(table: &str, options: &[&str]) -> Error {
-    let stores = s3_stores(server().address, options);
+async fn refusal(cloud: Cloud, table: &str, options: &[&str]) -> Error {
+    let stores = cloud.stores(cloud.address(), options);
     let error = match LogStore::of_table(table, &stores).await {
         Ok(log) => put(&log, "a.json", "x").await.unwrap_err(),
         Err(error) => error,
     };
     let told = format!("{error} {}", error.hint_text().unwrap_or_default());
-    for secret in [KEY_ID, SECRET, "hunter2"] {
+    for secret in [KEY_ID, SECRET, azurite::KEY, google_cloud::TOKEN, "hunter2", HUNTER2] {
         assert!(!told.contains(secret), "{told}");
     }
     error
@@ -48,12 +49,12 @@ fn wrong_credentials_rights_and_buckets() {
             (&["google_service_accont=hunter2"], ErrorKind::Invalid, "S3 has no setting `google_service_accont`", ""),
             (&["aws_conditional_put=disabled"], ErrorKind::Unsupported, "conditional put is disabled", ""),
         ] {
-            let error = refusal(&table, options).await;
+            let error = refusal(Cloud::S3, &table, options).await;
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.to_string().contains(message), "{error}");
             assert!(error.hint_text().unwrap().contains(hint), "{:?}", error.hint_text());
         }
-        let error = refusal("s3://no-such-bucket/t", &[]).await;
+        let error = refusal(Cloud::S3, "s3://no-such-bucket/t", &[]).await;
         assert_eq!(error.kind(), ErrorKind::NotFound);
         let expected = "writing a.json to s3://no-such-bucket/t/_delta_log: S3 answers 404 Not Found (NoSuchBucket";
         assert!(error.to_string().starts_with(expected), "{error}");
@@ -61,19 +62,74 @@ fn wrong_credentials_rights_and_buckets() {
     });
 }
 
+/// A secret that is Base64, as Azure's keys are.
+const HUNTER2: &str = "aHVudGVyMg==";
+
+#[test]
+fn wrong_settings_for_azure_and_google_cloud_storage() {
+    run(async {
+        for (cloud, options, kind, message, hint) in [
+            (
+                Cloud::Azure,
+                &[&format!("azure_storage_account_key={HUNTER2}")[..]][..],
+                ErrorKind::Denied,
+                "Azure answers 403 Forbidden (AuthorizationFailure",
+                "AZURE_STORAGE_ACCOUNT_KEY",
+            ),
+            (Cloud::Azure, &["azure_storage_account_key=hunter2"], ErrorKind::Invalid, "the settings for Azure", ""),
+            (Cloud::Azure, &["skip_signature=true"], ErrorKind::Denied, "Azure answers 403 Forbidden", "their rights"),
+            (Cloud::Azure, &["allow_http=false"], ErrorKind::Invalid, "is not asked without TLS", "allow_http=true"),
+            (Cloud::Azure, &["azure_acount=hunter2"], ErrorKind::Invalid, "Azure has no setting `azure_acount`", ""),
+            (
+                Cloud::Google,
+                &["google_bearer_token=hunter2"],
+                ErrorKind::Denied,
+                "Google Cloud Storage answers 401 Unauthorized",
+                "GOOGLE_APPLICATION_CREDENTIALS",
+            ),
+            (Cloud::Google, &["google_base_ulr=hunter2"], ErrorKind::Invalid, "has no setting `google_base_ulr`", ""),
+            (Cloud::Google, &["allow_http=false"], ErrorKind::Invalid, "is not asked without TLS", "allow_http=true"),
+        ] {
+            let error = refusal(cloud, &cloud.url("t"), options).await;
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(error.to_string().contains(message), "{error}");
+            assert!(error.hint_text().unwrap().contains(hint), "{:?}", error.hint_text());
+        }
+    });
+}
+
+#[test]
+fn a_missing_container_of_azure_is_told_by_every_call() {
+    every_call_tells(Cloud::Azure, "az://no-such-container/t", "ContainerNotFound");
+}
+
+#[test]
+fn a_missing_bucket_of_google_is_told_by_every_call() {
+    every_call_tells(Cloud::Google, "gs://no-such-bucket/t", "NoSuchBucket");
+}
+
 /// Deleting what is gone is fine, but not in a bucket that is not there.
 #[test]
 fn a_missing_bucket_is_told_by_every_call() {
+    every_call_tells(Cloud::S3, "s3://no-such-bucket/t", "NoSuchBucket");
+}
+
+fn every_call_tells(cloud: Cloud, table: &str, code: &str) {
     run(async {
-        let log = LogStore::of_table("s3://no-such-bucket/t", &s3_stores(server().address, &[])).await.unwrap();
-        for error in [
-            log.list().await.map(drop).unwrap_err(),
-            log.fetch("a").await.map(drop).unwrap_err(),
-            log.delete("a").await.unwrap_err(),
-            log.sweep_temporary_files(0).await.unwrap_err(),
+        let log = LogStore::of_table(table, &cloud.stores(cloud.address(), &[])).await.unwrap();
+        for (call, error) in [
+            ("put", put(&log, "a", "x").await.map(drop).unwrap_err()),
+            ("list", log.list().await.map(drop).unwrap_err()),
+            ("fetch", log.fetch("a").await.map(drop).unwrap_err()),
+            ("sweep", log.sweep_temporary_files(0).await.unwrap_err()),
         ] {
-            assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-            assert!(error.to_string().contains("NoSuchBucket"), "{error}");
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{call}: {error}");
+            assert!(error.to_string().contains(code), "{call}: {error}");
+        }
+        // Azurite answers as if the container were there, and the object gone.
+        if cloud != Cloud::Azure {
+            let error = log.delete("a").await.unwrap_err();
+            assert!(error.kind() == ErrorKind::NotFound && error.to_string().contains(code), "{error}");
         }
     });
 }
@@ -117,18 +173,6 @@ fn a_web_server_has_no_put_if_absent() {
         let error = put(&log, "a", "x").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     });
-}
-
-/// The command, with its environment alone.
-fn dl(settings: &[(&str, &str)], arguments: &[&str]) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dl"));
-    for (name, _) in std::env::vars_os() {
-        if ["AWS_", "AZURE_", "GOOGLE_", "DL_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
-            command.env_remove(name);
-        }
-    }
-    let output = command.envs(settings.iter().copied()).args(arguments).output().unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
 #[test]

@@ -7,8 +7,7 @@ use deltalakedb_core::ErrorKind;
 use deltalakedb_native::store::{Fetched, LogStore, Put};
 
 use crate::proxy::{Fault, Proxy};
-use crate::server::server;
-use crate::support::{COPYING, content, file, large, names, put, run, s3_log, same_log};
+use crate::support::{COPYING, Cloud, content, file, large, names, put, run, s3_log};
 
 /// Longer than a request may take, with `timeout=2s`.
 const LATE: Fault = Fault::Late(Duration::from_millis(2_500));
@@ -23,20 +22,34 @@ const ALL: [Fault; 7] = [
 ];
 
 /// A log behind a proxy, and the same one without it.
-async fn logs() -> (Proxy, LogStore, LogStore) {
-    let proxy = Proxy::start(server().address);
-    let log = s3_log(proxy.address, &["timeout=2s"]).await;
+async fn logs(cloud: Cloud) -> (Proxy, LogStore, LogStore) {
+    let proxy = Proxy::start(cloud.address());
+    let log = cloud.log(proxy.address, &["timeout=2s"]).await;
     // The first put has the store prove itself; faults are for what comes then.
     put(&log, "first", "x").await.unwrap();
     log.delete("first").await.unwrap();
-    let direct = same_log(server().address, &log).await;
+    let direct = cloud.same_log(cloud.address(), &log).await;
     (proxy, log, direct)
 }
 
 #[test]
 fn a_small_put_survives_every_fault() {
+    small_puts_survive(Cloud::S3);
+}
+
+#[test]
+fn a_small_put_to_azure_survives_every_fault() {
+    small_puts_survive(Cloud::Azure);
+}
+
+#[test]
+fn a_small_put_to_google_cloud_storage_survives_every_fault() {
+    small_puts_survive(Cloud::Google);
+}
+
+fn small_puts_survive(cloud: Cloud) {
     run(async {
-        let (proxy, log, direct) = logs().await;
+        let (proxy, log, direct) = logs(cloud).await;
         for (number, fault) in ALL.into_iter().enumerate() {
             let name = format!("{number}.json");
             proxy.fail("PUT", &[fault]);
@@ -56,12 +69,23 @@ fn a_small_put_survives_every_fault() {
 
 #[test]
 fn reads_replacements_and_deletions_survive_every_fault() {
+    calls_survive(Cloud::S3, &ALL);
+}
+
+#[test]
+fn reads_replacements_and_deletions_survive_faults_elsewhere() {
+    for cloud in Cloud::OTHERS {
+        calls_survive(cloud, &[Fault::Status(503), Fault::Lose, Fault::CutAnswer, Fault::SwallowAnswer]);
+    }
+}
+
+fn calls_survive(cloud: Cloud, faults: &[Fault]) {
     run(async {
-        let (proxy, log, direct) = logs().await;
+        let (proxy, log, direct) = logs(cloud).await;
         let large = large(9 << 20);
         put(&direct, "small", "small content").await.unwrap();
         direct.put_if_absent("large", file(&large), 0).await.unwrap();
-        for fault in ALL {
+        for &fault in faults {
             proxy.fail("GET", &[fault, fault]);
             assert_eq!(content(&log, "small").await, "small content", "{fault:?}");
             proxy.fail("GET", &[fault, fault]);
@@ -81,11 +105,11 @@ fn reads_replacements_and_deletions_survive_every_fault() {
 }
 
 /// Each request of a large put fails once, by each fault: the object is whole, nothing is left beside it.
-fn large_puts_survive(options: &[&str], faults: &[Fault], expected_requests: Range<usize>) {
+fn large_puts_survive(cloud: Cloud, options: &[&str], faults: &[Fault], expected_requests: Range<usize>) {
     run(async {
-        let proxy = Proxy::start(server().address);
-        let log = s3_log(proxy.address, options).await;
-        let direct = same_log(server().address, &log).await;
+        let proxy = Proxy::start(cloud.address());
+        let log = cloud.log(proxy.address, options).await;
+        let direct = cloud.same_log(cloud.address(), &log).await;
         let bytes = large((8 << 20) + 5);
         // The first one has the store prove itself.
         for name in ["first", "second"] {
@@ -114,18 +138,28 @@ fn large_puts_survive(options: &[&str], faults: &[Fault], expected_requests: Ran
 #[test]
 fn a_large_put_survives_every_fault_of_each_of_its_requests() {
     let faults = [Fault::Status(503), Fault::Lose, Fault::CutAnswer, Fault::SwallowAnswer];
-    large_puts_survive(&[], &faults, 6..9);
+    large_puts_survive(Cloud::S3, &[], &faults, 6..9);
 }
 
 #[test]
 fn one_that_is_copied_does_so_too() {
-    large_puts_survive(&[COPYING], &[Fault::Lose, Fault::SwallowAnswer], 9..13);
+    large_puts_survive(Cloud::S3, &[COPYING], &[Fault::Lose, Fault::SwallowAnswer], 9..13);
+}
+
+#[test]
+fn one_to_azure_does_so_too() {
+    large_puts_survive(Cloud::Azure, &[], &[Fault::Lose, Fault::CutAnswer, Fault::SwallowAnswer], 5..8);
+}
+
+#[test]
+fn one_to_google_cloud_storage_does_so_too() {
+    large_puts_survive(Cloud::Google, &[], &[Fault::Lose, Fault::CutAnswer, Fault::SwallowAnswer], 7..10);
 }
 
 #[test]
 fn what_is_denied_or_absent_or_wrong_is_not_tried_again() {
     run(async {
-        let (proxy, log, _) = logs().await;
+        let (proxy, log, _) = logs(Cloud::S3).await;
         for (status, kind) in [
             (400, ErrorKind::Invalid),
             (401, ErrorKind::Denied),
@@ -143,7 +177,7 @@ fn what_is_denied_or_absent_or_wrong_is_not_tried_again() {
 #[test]
 fn a_store_that_never_serves_is_given_up() {
     run(async {
-        let (proxy, log, direct) = logs().await;
+        let (proxy, log, direct) = logs(Cloud::S3).await;
         for (fault, fragment, most) in [
             (Fault::Status(503), "S3 answers 503 Service Unavailable (SlowDown: Not like this.)", 8),
             (Fault::Status(429), "S3 answers 429 Too Many Requests (SlowDown", 8),
@@ -184,7 +218,7 @@ fn a_silent_server_does_not_hang_anyone() {
 #[test]
 fn a_race_over_a_bad_network_has_at_most_one_winner() {
     run(async {
-        let (proxy, log, direct) = logs().await;
+        let (proxy, log, direct) = logs(Cloud::S3).await;
         for round in 0..4 {
             let name = format!("{round}.json");
             proxy.fail("PUT", &[Fault::SwallowAnswer, Fault::Lose, Fault::Status(503), Fault::CutAnswer, Fault::Lose]);

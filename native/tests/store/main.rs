@@ -1,10 +1,14 @@
-//! Local folders and object stores keep one contract. The object store is a real S3 server, which `cargo xtask setup`
-//! installs; a proxy before it makes the faults of networks.
+//! Local folders and object stores keep one contract. The object stores are a real S3 server and Azurite, which `cargo
+//! xtask setup` installs, and what is made of the former for Google Cloud Storage (`google_cloud`); a proxy before them
+//! makes the faults of networks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by them
 
+mod azurite;
+mod commands;
 mod contract;
 mod errors;
 mod faults;
+mod google_cloud;
 mod latency;
 mod memory;
 mod overwriting;

@@ -38,7 +38,9 @@ fn put_and_read() {
         assert_eq!(file.metadata().unwrap().len(), SIZE);
         let peak_kib = peak_kib();
         println!("{}: a peak of {peak_kib} KiB", place.name);
-        assert!(peak_kib < MOST_KIB, "{peak_kib} KiB");
+        // What stands for Google Cloud Storage is in this process, too, and holds whole requests.
+        let of_server_kib = if place.name == "Google Cloud Storage" { 50 << 10 } else { 0 };
+        assert!(peak_kib < MOST_KIB + of_server_kib, "{peak_kib} KiB");
     });
 }
 

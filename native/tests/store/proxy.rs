@@ -41,7 +41,7 @@ struct Plan {
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     plan: Arc<Mutex<Plan>>,
-    /// Takes the conditions from the requests that complete uploads.
+    /// Takes the conditions from the requests that complete uploads or copy them.
     is_forgetful: bool,
 }
 
@@ -50,7 +50,7 @@ impl Proxy {
         Self::run(server, false)
     }
 
-    /// One that makes of the server a store which completes uploads whatever is there.
+    /// One that makes of the server a store which completes or copies uploads whatever is there.
     pub(crate) fn start_forgetful(server: SocketAddr) -> Self {
         Self::run(server, true)
     }
@@ -141,28 +141,32 @@ impl Proxy {
     }
 }
 
-/// A whole request, with the wish that the connection be closed after it.
-fn read_request(client: &TcpStream, is_forgetful: bool) -> Option<Vec<u8>> {
+/// A whole request, with the wish that the connection be closed after it; a forgetful one lacks the conditions of what makes
+/// large objects.
+pub(crate) fn read_request(client: &TcpStream, is_forgetful: bool) -> Option<Vec<u8>> {
     let mut reader = BufReader::new(client);
-    let mut head = String::new();
+    let mut lines = Vec::new();
     let mut body_size = 0;
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 {
             return None;
         }
-        if let Some(size) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            body_size = size.trim().parse().ok()?;
-        }
         if line == "\r\n" {
             break;
         }
-        if !(is_forgetful && head.starts_with("POST") && line.to_ascii_lowercase().starts_with("if-none-match:")) {
-            head.push_str(&line);
+        if let Some(size) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            body_size = size.trim().parse().ok()?;
         }
+        lines.push(line);
     }
-    head.push_str("Connection: close\r\n\r\n");
-    let mut request = head.into_bytes();
+    let has = |line: &String, name: &str| line.to_ascii_lowercase().starts_with(name);
+    if is_forgetful && lines.iter().any(|line| line.starts_with("POST") || has(line, "x-goog-copy-source:")) {
+        lines.retain(|line| !has(line, "if-none-match:") && !has(line, "x-goog-if-generation-match:"));
+    }
+    lines.push("Connection: close\r\n\r\n".to_owned());
+    let mut request = lines.concat().into_bytes();
+    request.reserve_exact(usize::try_from(body_size).ok()? + 64);
     reader.take(body_size).read_to_end(&mut request).ok()?;
     Some(request)
 }

@@ -7,7 +7,7 @@ use deltalakedb_native::store::Put;
 
 use crate::proxy::{Fault, Proxy};
 use crate::server::start;
-use crate::support::{COPYING, everywhere, file, large, names, put, run, s3_log, same_log};
+use crate::support::{COPYING, Cloud, content, everywhere, file, large, names, put, run, s3_log, same_log};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -60,6 +60,33 @@ fn uploads_of_killed_writers_are_ended_after_a_day() {
             assert_eq!(names(&direct).await, ["whole"]);
             assert_eq!(part_count(&uploads), 0, "no part of the upload is left");
         }
+    });
+}
+
+/// Azure drops blocks itself; what is left of the note goes, and the name is free.
+#[test]
+fn what_a_killed_writer_left_on_azure_is_in_nobodys_way() {
+    run(async {
+        let proxy = Proxy::start(Cloud::Azure.address());
+        let log = Cloud::Azure.log(proxy.address, &[]).await;
+        let direct = Cloud::Azure.same_log(Cloud::Azure.address(), &log).await;
+        let bytes = large(20 << 20);
+        log.put_if_absent("whole", file(&bytes), 0).await.unwrap();
+        // A note, three blocks, and the list of them.
+        proxy.fail("PUT", &[Fault::Pass, Fault::Pass, Fault::Pass, Fault::Pass, Fault::Hang]);
+        let (writer, content_of_it) = (log.clone(), file(&bytes));
+        let writer = tokio::spawn(async move { writer.put_if_absent("killed", content_of_it, 0).await });
+        while !proxy.requests().iter().any(|line| line.contains("comp=blocklist")) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(!writer.is_finished());
+        }
+        writer.abort();
+        let left = names(&direct).await;
+        assert!(left.len() == 2 && left[0].starts_with(".dl-") && left[1] == "whole", "{left:?}");
+        direct.sweep_temporary_files(now_ms() + 25 * HOUR_MS).await.unwrap();
+        assert_eq!(names(&direct).await, ["whole"]);
+        assert_eq!(direct.put_if_absent("killed", file(&bytes), 0).await.unwrap(), Put::Written);
+        assert!(content(&direct, "killed").await == bytes);
     });
 }
 
