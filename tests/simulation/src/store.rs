@@ -92,7 +92,7 @@ impl SimStore {
             world.violation(format!("the published {path} was written again by {}", self.0.name));
         }
         lock(&world.ledger).published.push(path.to_owned());
-        Ok(PutResult { e_tag: None, version: None })
+        Ok(PutResult { e_tag: None, version: None, extensions: Default::default() })
     }
 
     /// Whatever goes, the log can be read up to the version that it had.
@@ -176,7 +176,7 @@ impl ObjectStore for SimStore {
         let bytes = object.bytes.slice(range.start as usize..range.end as usize);
         let meta = meta(location.clone(), &object);
         let payload = GetResultPayload::Stream(stream::once(async move { Ok(bytes) }).boxed());
-        Ok(GetResult { payload, meta, range, attributes: Default::default() })
+        Ok(GetResult { payload, meta, range, attributes: Default::default(), extensions: Default::default() })
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
@@ -187,7 +187,7 @@ impl ObjectStore for SimStore {
             .filter(|(path, _)| path.strip_prefix(&folder).is_some_and(|name| !name.contains('/')))
             .map(|(path, object)| meta(Path::from(path.as_str()), object))
             .collect();
-        let result = ListResult { common_prefixes: Vec::new(), objects };
+        let result = ListResult { common_prefixes: Vec::new(), objects, extensions: Default::default() };
         self.answer("list", &folder, Ok(result)).await
     }
 
