@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
 
+use deltalakedb_core::Result;
 use deltalakedb_core::action::Metadata;
 use deltalakedb_core::catalog::{Table, TableSelector};
 use deltalakedb_core::log::{
@@ -18,7 +19,6 @@ use deltalakedb_core::mirror::{
 };
 use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
 use deltalakedb_core::sql::Database;
-use deltalakedb_core::{Error, ErrorKind, Result};
 
 use super::last_checkpoint::{describe, name_checkpoint};
 use super::{Paths, no_space, temporary_file};
@@ -78,13 +78,15 @@ async fn write_files(
 ) -> Result<LastCheckpoint> {
     let state = CheckpointState::new(snapshot.clone(), now_ms);
     let file_actions = snapshot.file_count + tombstone_count(database, &state).await?;
-    let form = CheckpointForm::of(&snapshot.metadata, &snapshot.protocol, file_actions)?;
-    // Few tables have fields that the protocol does not name; the first one that is met makes the files anew.
-    let written = match checkpoint_files(database, state.clone(), form.clone(), UnknownFields::Absent, paths).await? {
-        Some(written) => Some(written),
-        None => checkpoint_files(database, state, form.clone(), UnknownFields::Kept, paths).await?,
+    let mut form = CheckpointForm::of(&snapshot.metadata, &snapshot.protocol, file_actions)?;
+    let mut unknown_fields = UnknownFields::Absent;
+    let written = loop {
+        match checkpoint_files(database, state.clone(), form.clone(), unknown_fields, paths).await? {
+            Files::Written(written) => break written,
+            Files::UnknownFields => unknown_fields = UnknownFields::Kept,
+            Files::OddPartitionValue => form = form.without_partition_values_parsed(),
+        }
     };
-    let written = written.ok_or_else(|| Error::new(ErrorKind::Internal, "a checkpoint kept nothing"))?;
     if form.has_sidecars() {
         return publish_sidecars(log, snapshot.version, now_ms, written).await;
     }
@@ -111,25 +113,38 @@ async fn write_files(
     Ok(if measures(&there) == measures(&last) { last } else { there })
 }
 
-/// The files of a checkpoint; nothing when fields are met that `unknown_fields` has no place for.
+/// What came of writing a checkpoint's files. Few tables have actions that have no place in them; the first one that is met
+/// makes the files anew.
+enum Files {
+    Written(WrittenCheckpoint<File>),
+    /// Fields that the protocol does not name.
+    UnknownFields,
+    /// A partition value that `partitionValues_parsed` could only tell as null.
+    OddPartitionValue,
+}
+
+/// The files of a checkpoint in this form.
 async fn checkpoint_files(
     database: &impl Database,
     mut state: CheckpointState,
     form: CheckpointForm,
     unknown_fields: UnknownFields,
     paths: Paths,
-) -> Result<Option<WrittenCheckpoint<File>>> {
+) -> Result<Files> {
     let location = state.snapshot().table.location.clone();
-    let mut writer = CheckpointWriter::new(form, unknown_fields, temporary_file)?;
+    let mut writer = CheckpointWriter::new(form.clone(), unknown_fields, temporary_file)?;
     let (mut actions, mut cursor) = state_actions(database, &mut state, StateCursor::Head, PAGE).await?;
     loop {
         paths.write_in(&mut actions, &location)?;
         if unknown_fields == UnknownFields::Absent && actions.iter().any(has_unknown_fields) {
-            return Ok(None);
+            return Ok(Files::UnknownFields);
+        }
+        if actions.iter().any(|action| form.lacks_partition_value(action)) {
+            return Ok(Files::OddPartitionValue);
         }
         let Some(at) = cursor else {
             writer.write(&actions)?;
-            return writer.finish().map(Some);
+            return writer.finish().map(Files::Written);
         };
         // The database reads the next page while this one is written.
         let write = async { writer.write(&actions) };

@@ -161,3 +161,32 @@ fn the_name_of_the_last_checkpoint_does_not_go_back() {
         assert_eq!(found == there, stays, "{there} became {found}");
     }
 }
+
+/// A value that is none of its column's type would be null in the struct, and engines would pass its file over.
+#[test]
+fn odd_partition_values_are_in_no_struct() {
+    let schema = r#"{"type":"struct","fields":[
+        {"name":"id","type":"long","nullable":true,"metadata":{}},{"name":"p","type":"integer","nullable":true,"metadata":{}}]}"#;
+    for (value, extra, is_parsed) in
+        [("6", json!({}), true), (" 6", json!({}), false), (" 6", json!({ "future": 1 }), false)]
+    {
+        let metadata = metadata_with(json!({
+            "schemaString": schema, "partitionColumns": ["p"],
+            "configuration": { "delta.checkpointInterval": "1", "delta.checkpoint.writeStatsAsStruct": "true" },
+        }));
+        let file = |path: &str, value: &str| {
+            let mut file = extra.clone();
+            file["partitionValues"] = json!({ "p": value });
+            add_with(path, file)
+        };
+        let first = lines(&[commit_info(), protocol_with(&[]), metadata, file("a", "5")]);
+        let home = Home::with_table(&[first, lines(&[commit_info(), file("b", value)])]);
+        home.mirror("m").ok();
+        let log = home.path("m/_delta_log");
+        let schema = last_checkpoint(&log)["checkpointSchema"].to_string();
+        assert_eq!(schema.contains("partitionValues_parsed"), is_parsed, "{value}: {schema}");
+        assert!(schema.contains("stats_parsed"), "{schema}");
+        fs::remove_file(log.join(commit_name(0))).unwrap();
+        assert_same_state(&home, &log);
+    }
+}
