@@ -113,7 +113,7 @@ async fn lag(
     history: &History,
     now_ms: i64,
 ) -> Result<Lag> {
-    let readable = listing.newest_readable(table.version).unwrap_or(table.earliest_version - 1);
+    let readable = listing.newest_by_commits(table.version).unwrap_or(table.earliest_version - 1);
     let alike = history.diverged_at.map_or(readable, |diverged_at| readable.min(diverged_at - 1));
     let versions = table.version - alike;
     if versions <= 0 {

@@ -284,6 +284,34 @@ fn diverged_histories_show_both_sides() {
     assert!(log_content(&log) == before);
 }
 
+/// It has the actions of the commit, but engines want the commit.
+#[test]
+fn a_compacted_log_is_no_commit() {
+    let configured = metadata_with(json!({ "configuration": {
+        "deltalakedb.logCompactionInterval": "2", "delta.checkpointInterval": "6",
+    } }));
+    let mut commits = many_commits(8, 1);
+    commits[0] = lines(&[commit_info(), protocol(), configured, add("first")]);
+    let home = Home::with_table(&commits);
+    home.mirror("m").ok();
+    let log = home.path("m/_delta_log");
+    assert!(log.join(format!("{:020}.{:020}.compacted.json", 7, 8)).exists());
+    let before = log_content(&log);
+    for missing in [&[7][..], &[7, 8]] {
+        missing.iter().for_each(|&version| fs::remove_file(log.join(commit_name(version))).unwrap());
+        let document = found(&diff(&home, "m", &[]), 2);
+        assert_eq!((&document["gap_at"], &document["lag_versions"]), (&json!(7), &json!(2)));
+        assert!(document["hint"].as_str().unwrap().contains("`dl mirror`"), "{document}");
+        // What can be read is taken in.
+        let reader = Home::new();
+        reader.run("import", &["--log-dir", log.to_str().unwrap(), "--mode", "latest"]).ok();
+        assert_eq!(reader.file_paths(), home.file_paths());
+        home.mirror("m").ok();
+        assert!(log_content(&log) == before);
+        found(&diff(&home, "m", &[]), 0);
+    }
+}
+
 #[test]
 fn metrics() {
     let (home, log) = mirrored();
