@@ -11,7 +11,8 @@ use deltalakedb_core::Result;
 use deltalakedb_core::action::Metadata;
 use deltalakedb_core::catalog::{Table, TableSelector};
 use deltalakedb_core::log::{
-    LogListing, checkpoint_file_name, checkpoint_part_file_name, sidecar_file_name, v2_checkpoint_file_name,
+    LogListing, MAX_VERSION, checkpoint_file_name, checkpoint_part_file_name, sidecar_file_name,
+    v2_checkpoint_file_name,
 };
 use deltalakedb_core::mirror::{
     CheckpointForm, CheckpointState, CheckpointWriter, LastCheckpoint, LastV2Checkpoint, StateCursor, UnknownFields,
@@ -20,7 +21,7 @@ use deltalakedb_core::mirror::{
 use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
 use deltalakedb_core::sql::Database;
 
-use super::last_checkpoint::{describe, name_checkpoint};
+use super::last_checkpoint::{LAST_CHECKPOINT, describe, name_checkpoint, named_checkpoint};
 use super::{Paths, no_space, temporary_file};
 use crate::store::{Fetched, LogStore, Put};
 
@@ -41,7 +42,7 @@ fn checkpoint_interval(metadata: &Metadata) -> i64 {
 }
 
 /// Writes the checkpoint of a version in the form that the table asks for, unless there is one, and names it in
-/// `_last_checkpoint`, unless that names a newer one.
+/// `_last_checkpoint`, unless that names a newer one that is there.
 pub(super) async fn write_checkpoint(
     database: &impl Database,
     table: &Table,
@@ -63,9 +64,27 @@ pub(super) async fn write_checkpoint_with(
 ) -> Result<()> {
     let state = snapshot(database, &TableSelector::Key(table.key), At::Version(version)).await?;
     let last = match LogListing::new(log.list().await?).checkpoint(version) {
-        Some(there) => describe(log, there, &state).await?,
+        Some(there) => describe(log, there, Some(state.file_count)).await?,
         None => write_files(database, &state, log, now_ms, paths).await?,
     };
+    name_checkpoint(log, &last).await
+}
+
+/// Lets `_last_checkpoint` name the newest checkpoint that is there, unless it names one that is. Where there is none the file
+/// goes: readers look without it.
+pub(super) async fn name_newest_checkpoint(database: &impl Database, table: &Table, log: &LogStore) -> Result<()> {
+    let named = named_checkpoint(log).await?;
+    let listing = LogListing::new(log.list().await?);
+    if named.is_some_and(|named| named.is_in(&listing)) {
+        return Ok(());
+    }
+    let Some(newest) = listing.newest_checkpoint(MAX_VERSION) else { return log.delete(LAST_CHECKPOINT).await };
+    // Another writer's may be of a version before those that the catalog knows.
+    let file_count = match (table.earliest_version..=table.version).contains(&newest.version) {
+        true => Some(snapshot(database, &TableSelector::Key(table.key), At::Version(newest.version)).await?.file_count),
+        false => None,
+    };
+    let last = describe(log, newest, file_count).await?;
     name_checkpoint(log, &last).await
 }
 
@@ -106,7 +125,7 @@ async fn write_files(
     // Another mirror was first, or this one in an earlier run that was killed: it is the same state, but tombstones may
     // have expired since.
     let there = match LogListing::new(log.list().await?).checkpoint(snapshot.version) {
-        Some(there) => describe(log, there, snapshot).await?,
+        Some(there) => describe(log, there, Some(snapshot.file_count)).await?,
         None => return Ok(last),
     };
     let measures = |last: &LastCheckpoint| (last.size, last.parts, last.size_in_bytes);
