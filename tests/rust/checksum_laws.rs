@@ -138,13 +138,16 @@ fn totals_that_cannot_be_right_are_not_counted_on_from() {
             Checksum::read(last - 1, value.to_string().as_bytes()).unwrap().file_totals()
         };
         // It is counted on from, and not silently counted from scratch.
-        let more = edited(|value| value["numDeletedRecordsOpt"] = json!(1000));
+        let more = edited(|value| {
+            value["numDeletionVectorsOpt"] = json!(value["numDeletionVectorsOpt"].as_i64().unwrap() + 1)
+        });
         let counted = Checksum::new(&state, FileTotals::of(&database, &state, more, MANY).await.unwrap());
         assert_ne!(counted, right);
 
         for edit in [
             (|value| value["numFiles"] = json!(value["numFiles"].as_i64().unwrap() + 1)) as fn(&mut Value),
             |value| value["tableSizeBytes"] = json!(0),
+            |value| value["numDeletedRecordsOpt"] = json!(1000),
             |value| value["fileSizeHistogram"]["fileCounts"] = json!([]),
             |value| value["fileSizeHistogram"]["sortedBinBoundaries"][1] = json!(4096),
             |value| value["fileSizeHistogram"]["totalBytes"][0] = json!(-1),

@@ -105,6 +105,18 @@ impl LogListing {
         (version >= 0).then_some(version)
     }
 
+    /// The newest version up to `at_most` that commits lead to from the newest checkpoint, or from the beginning, without a
+    /// compacted log in the place of one. Readers may pass compacted logs over (protocol section "Log Compaction Files"), and
+    /// engines want each commit.
+    pub fn newest_by_commits(&self, at_most: i64) -> Option<i64> {
+        let begin = self.newest_checkpoint(at_most).map_or(-1, |checkpoint| checkpoint.version);
+        let mut next = begin + 1;
+        while next <= at_most && self.commits.contains_key(&next) {
+            next += 1;
+        }
+        (next > 0).then_some(next - 1)
+    }
+
     /// The commits after `version`, which the caller already has.
     ///
     /// # Errors
@@ -313,6 +325,12 @@ mod tests {
         assert_eq!(listing(&["0.json", "1.2.compacted.json", "3.json"]).newest_readable(9), Some(3));
         assert_eq!(listing(&["0.json", "1.2.compacted.json", "3.json"]).newest_readable(1), Some(0));
         assert_eq!(listing(&[]).oldest_readable(), None);
+        // Engines want each commit since the newest checkpoint.
+        let log = listing(&["0.json", "1.2.compacted.json", "3.json", "5.checkpoint.parquet", "6.json", "8.json"]);
+        let by_commits: Vec<_> =
+            [-1, 0, 2, 4, 5, 6, 9].into_iter().map(|at_most| log.newest_by_commits(at_most)).collect();
+        assert_eq!(by_commits, [None, Some(0), Some(0), Some(0), Some(5), Some(6), Some(6)]);
+        assert_eq!(listing(&["0.1.compacted.json"]).newest_by_commits(1), None);
     }
 
     #[test]

@@ -203,6 +203,9 @@ impl Report<'_> {
         told("foreign commits", history.foreign.len() as u64);
         properties.extend(history.diverged_at.map(|version| ("diverged at version", version.to_string())));
         properties.extend(history.gap.map(|version| ("lacks the commit of version", version.to_string())));
+        let misnamed = comparison.misnamed_checkpoint;
+        properties
+            .extend(misnamed.map(|version| ("names a checkpoint that is not there, of version", version.to_string())));
         properties.extend(comparison.unreadable.as_ref().map(|error| ("cannot be read", error.to_string())));
         if let Some(resolved) = resolved {
             properties.push(("resolved at version", resolved.version.to_string()));

@@ -141,9 +141,9 @@ fn unreadable(error: Error) -> Result<LogSide> {
     if error.kind() == ErrorKind::Corrupt { Ok(LogSide::Unreadable(error)) } else { Err(error) }
 }
 
-/// The first version that a reader of the log misses.
+/// The first version that a reader of the log misses: a compacted log is no commit.
 fn gap(listing: &LogListing, up_to: Option<i64>) -> Option<i64> {
     let last = listing.latest_version()?.min(up_to.unwrap_or(i64::MAX));
-    let readable = listing.newest_readable(last).unwrap_or(-1);
+    let readable = listing.newest_by_commits(last).unwrap_or(-1);
     (readable < last).then_some(readable + 1)
 }

@@ -57,7 +57,7 @@ const METRICS: [Metric; 14] = [
         flag(found.history.diverged_at.is_some())
     }),
     ("dl_diff_unreadable", "1 when a part of the log is missing or damaged.", |found, _| {
-        flag(found.unreadable.is_some() || found.history.gap.is_some())
+        flag(found.unreadable.is_some() || found.history.gap.is_some() || found.misnamed_checkpoint.is_some())
     }),
 ];
 

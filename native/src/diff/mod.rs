@@ -18,6 +18,7 @@ pub(crate) use history::{ForeignCommit, History, LogSide};
 pub(crate) use report::{Comparison, Lag, Thresholds, Verdict};
 pub(crate) use state::{compare_state, read_state};
 
+use crate::mirror::named_checkpoint;
 use crate::store::LogStore;
 use history::compare_histories;
 use state::check_same_table;
@@ -47,6 +48,8 @@ pub(crate) async fn compare(
     now_ms: i64,
     on_difference: &mut impl FnMut(Difference) -> Result<()>,
 ) -> Result<Comparison> {
+    // The name before the log: whoever names a checkpoint has written it.
+    let named = named_checkpoint(log).await?;
     // The log before the catalog: what a mirror publishes after this look is no reason to think that the log is ahead.
     let listing = list_target(log).await?;
     let selector = TableSelector::Key(table.key);
@@ -78,6 +81,7 @@ pub(crate) async fn compare(
         table: table.clone(),
         counts,
         history,
+        misnamed_checkpoint: named.filter(|named| !named.leads_to_one_in(&listing)).map(|named| named.version),
         unreadable,
     })
 }
@@ -113,7 +117,7 @@ async fn lag(
     history: &History,
     now_ms: i64,
 ) -> Result<Lag> {
-    let readable = listing.newest_readable(table.version).unwrap_or(table.earliest_version - 1);
+    let readable = listing.newest_by_commits(table.version).unwrap_or(table.earliest_version - 1);
     let alike = history.diverged_at.map_or(readable, |diverged_at| readable.min(diverged_at - 1));
     let versions = table.version - alike;
     if versions <= 0 {

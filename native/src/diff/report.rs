@@ -27,6 +27,9 @@ pub(crate) struct Comparison {
     pub(crate) counts: Counts,
     pub(crate) history: History,
     pub(crate) lag: Lag,
+    /// The version that `_last_checkpoint` names though the log has no such checkpoint, nor a newer one: engines may then not
+    /// read it.
+    pub(crate) misnamed_checkpoint: Option<i64>,
     /// Why the log's state cannot be read.
     pub(crate) unreadable: Option<Error>,
 }
@@ -64,6 +67,7 @@ impl Comparison {
         let has_drift = self.counts.files() > thresholds.max_drift_files
             || self.counts.others() > 0
             || self.history.has_drift()
+            || self.misnamed_checkpoint.is_some()
             || self.unreadable.is_some();
         let is_late = thresholds
             .lag_seconds
@@ -89,6 +93,9 @@ impl Comparison {
         if self.history.gap.is_some() {
             return Some("`dl mirror` writes the commit that the log lacks, where the catalog has it");
         }
+        if self.misnamed_checkpoint.is_some() {
+            return Some("`dl mirror` lets `_last_checkpoint` name the newest checkpoint that is there");
+        }
         let differs = !self.counts.is_equal() || self.unreadable.is_some();
         differs.then_some("`dl verify` looks at each version and checkpoint, and tells where it begins")
     }
@@ -107,6 +114,7 @@ impl Comparison {
             "lag_ms": self.lag.ms,
             "diverged_at": self.history.diverged_at,
             "gap_at": self.history.gap,
+            "misnamed_checkpoint": self.misnamed_checkpoint,
             "foreign_commit_count": self.history.foreign.len(),
             "counts": self.counts,
             "unreadable": self.unreadable.as_ref().map(Error::to_json),

@@ -7,10 +7,12 @@
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
 
+use deltalakedb_core::Result;
 use deltalakedb_core::action::Metadata;
 use deltalakedb_core::catalog::{Table, TableSelector};
 use deltalakedb_core::log::{
-    LogListing, checkpoint_file_name, checkpoint_part_file_name, sidecar_file_name, v2_checkpoint_file_name,
+    LogListing, MAX_VERSION, checkpoint_file_name, checkpoint_part_file_name, sidecar_file_name,
+    v2_checkpoint_file_name,
 };
 use deltalakedb_core::mirror::{
     CheckpointForm, CheckpointState, CheckpointWriter, LastCheckpoint, LastV2Checkpoint, StateCursor, UnknownFields,
@@ -18,9 +20,8 @@ use deltalakedb_core::mirror::{
 };
 use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
 use deltalakedb_core::sql::Database;
-use deltalakedb_core::{Error, ErrorKind, Result};
 
-use super::last_checkpoint::{describe, name_checkpoint};
+use super::last_checkpoint::{LAST_CHECKPOINT, describe, name_checkpoint, named_checkpoint};
 use super::{Paths, no_space, temporary_file};
 use crate::store::{Fetched, LogStore, Put};
 
@@ -41,7 +42,7 @@ fn checkpoint_interval(metadata: &Metadata) -> i64 {
 }
 
 /// Writes the checkpoint of a version in the form that the table asks for, unless there is one, and names it in
-/// `_last_checkpoint`, unless that names a newer one.
+/// `_last_checkpoint`, unless that names a newer one that is there.
 pub(super) async fn write_checkpoint(
     database: &impl Database,
     table: &Table,
@@ -63,9 +64,27 @@ pub(super) async fn write_checkpoint_with(
 ) -> Result<()> {
     let state = snapshot(database, &TableSelector::Key(table.key), At::Version(version)).await?;
     let last = match LogListing::new(log.list().await?).checkpoint(version) {
-        Some(there) => describe(log, there, &state).await?,
+        Some(there) => describe(log, there, Some(state.file_count)).await?,
         None => write_files(database, &state, log, now_ms, paths).await?,
     };
+    name_checkpoint(log, &last).await
+}
+
+/// Lets `_last_checkpoint` name the newest checkpoint that is there, unless it names one that is. Where there is none the file
+/// goes: readers look without it.
+pub(super) async fn name_newest_checkpoint(database: &impl Database, table: &Table, log: &LogStore) -> Result<()> {
+    let named = named_checkpoint(log).await?;
+    let listing = LogListing::new(log.list().await?);
+    if named.is_some_and(|named| named.is_in(&listing)) {
+        return Ok(());
+    }
+    let Some(newest) = listing.newest_checkpoint(MAX_VERSION) else { return log.delete(LAST_CHECKPOINT).await };
+    // Another writer's may be of a version before those that the catalog knows.
+    let file_count = match (table.earliest_version..=table.version).contains(&newest.version) {
+        true => Some(snapshot(database, &TableSelector::Key(table.key), At::Version(newest.version)).await?.file_count),
+        false => None,
+    };
+    let last = describe(log, newest, file_count).await?;
     name_checkpoint(log, &last).await
 }
 
@@ -78,13 +97,15 @@ async fn write_files(
 ) -> Result<LastCheckpoint> {
     let state = CheckpointState::new(snapshot.clone(), now_ms);
     let file_actions = snapshot.file_count + tombstone_count(database, &state).await?;
-    let form = CheckpointForm::of(&snapshot.metadata, &snapshot.protocol, file_actions)?;
-    // Few tables have fields that the protocol does not name; the first one that is met makes the files anew.
-    let written = match checkpoint_files(database, state.clone(), form.clone(), UnknownFields::Absent, paths).await? {
-        Some(written) => Some(written),
-        None => checkpoint_files(database, state, form.clone(), UnknownFields::Kept, paths).await?,
+    let mut form = CheckpointForm::of(&snapshot.metadata, &snapshot.protocol, file_actions)?;
+    let mut unknown_fields = UnknownFields::Absent;
+    let written = loop {
+        match checkpoint_files(database, state.clone(), form.clone(), unknown_fields, paths).await? {
+            Files::Written(written) => break written,
+            Files::UnknownFields => unknown_fields = UnknownFields::Kept,
+            Files::OddPartitionValue => form = form.without_partition_values_parsed(),
+        }
     };
-    let written = written.ok_or_else(|| Error::new(ErrorKind::Internal, "a checkpoint kept nothing"))?;
     if form.has_sidecars() {
         return publish_sidecars(log, snapshot.version, now_ms, written).await;
     }
@@ -104,32 +125,45 @@ async fn write_files(
     // Another mirror was first, or this one in an earlier run that was killed: it is the same state, but tombstones may
     // have expired since.
     let there = match LogListing::new(log.list().await?).checkpoint(snapshot.version) {
-        Some(there) => describe(log, there, snapshot).await?,
+        Some(there) => describe(log, there, Some(snapshot.file_count)).await?,
         None => return Ok(last),
     };
     let measures = |last: &LastCheckpoint| (last.size, last.parts, last.size_in_bytes);
     Ok(if measures(&there) == measures(&last) { last } else { there })
 }
 
-/// The files of a checkpoint; nothing when fields are met that `unknown_fields` has no place for.
+/// What came of writing a checkpoint's files. Few tables have actions that have no place in them; the first one that is met
+/// makes the files anew.
+enum Files {
+    Written(WrittenCheckpoint<File>),
+    /// Fields that the protocol does not name.
+    UnknownFields,
+    /// A partition value that `partitionValues_parsed` could only tell as null.
+    OddPartitionValue,
+}
+
+/// The files of a checkpoint in this form.
 async fn checkpoint_files(
     database: &impl Database,
     mut state: CheckpointState,
     form: CheckpointForm,
     unknown_fields: UnknownFields,
     paths: Paths,
-) -> Result<Option<WrittenCheckpoint<File>>> {
+) -> Result<Files> {
     let location = state.snapshot().table.location.clone();
-    let mut writer = CheckpointWriter::new(form, unknown_fields, temporary_file)?;
+    let mut writer = CheckpointWriter::new(form.clone(), unknown_fields, temporary_file)?;
     let (mut actions, mut cursor) = state_actions(database, &mut state, StateCursor::Head, PAGE).await?;
     loop {
         paths.write_in(&mut actions, &location)?;
         if unknown_fields == UnknownFields::Absent && actions.iter().any(has_unknown_fields) {
-            return Ok(None);
+            return Ok(Files::UnknownFields);
+        }
+        if actions.iter().any(|action| form.lacks_partition_value(action)) {
+            return Ok(Files::OddPartitionValue);
         }
         let Some(at) = cursor else {
             writer.write(&actions)?;
-            return writer.finish().map(Some);
+            return writer.finish().map(Files::Written);
         };
         // The database reads the next page while this one is written.
         let write = async { writer.write(&actions) };

@@ -2,22 +2,16 @@
 
 use std::collections::HashSet;
 
-use deltalakedb_core::action::Action;
 use deltalakedb_core::catalog::{Table, TableSelector};
-use deltalakedb_core::log::{LogFileKind, parse_file_name};
 use deltalakedb_core::mirror::{cleanup_cutoff_ms, newest_version_at, orphaned_sidecars, plan_cleanup};
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::cleanup_floor;
-use deltalakedb_core::{Error, ErrorKind, Result};
+use deltalakedb_core::{ErrorKind, Result};
 
-use super::last_checkpoint::named_version;
-use super::look::check_is_whole;
-use crate::import::read_actions;
-use crate::log_reader::sidecar_name;
-use crate::store::{LogStore, listed};
-
-const SIDECARS: &str = "_sidecars";
+use super::last_checkpoint::named_checkpoint;
+use super::whole::{SIDECARS, check_has_sidecars, check_is_whole, sidecars_of};
+use crate::store::LogStore;
 
 /// Cleans up a log, which the caller knows to be the table's: deletes commits, checksums, compacted logs and checkpoints
 /// whose versions were replaced longer ago than `delta.logRetentionDuration`, where a checkpoint that stays covers them, and
@@ -41,11 +35,13 @@ pub(crate) async fn clean_up(
     let Some(cutoff_ms) = cleanup_cutoff_ms(&state.metadata, now_ms) else { return Ok(Vec::new()) };
     let Some(cutoff) = newest_version_at(database, &state.table, cutoff_ms).await? else { return Ok(Vec::new()) };
     // Readers that follow it must find its checkpoint.
-    let Some(named) = named_version(log).await? else { return Ok(Vec::new()) };
-    let Some(cleanup) = plan_cleanup(&log.list().await?, cutoff.min(named), floor) else { return Ok(Vec::new()) };
+    let Some(named) = named_checkpoint(log).await? else { return Ok(Vec::new()) };
+    let Some(cleanup) = plan_cleanup(&log.list().await?, cutoff.min(named.version), floor) else {
+        return Ok(Vec::new());
+    };
 
     check_is_whole(log, &cleanup.checkpoint).await?;
-    check_has_sidecars(log, &cleanup.checkpoint.files[0].name).await.map_err(listed)?;
+    check_has_sidecars(log, &cleanup.checkpoint).await?;
     let mut deleted = cleanup.deletions;
     for name in &deleted {
         log.delete(name).await?;
@@ -56,47 +52,6 @@ pub(crate) async fn clean_up(
     Ok(deleted)
 }
 
-async fn check_has_sidecars(log: &LogStore, checkpoint: &str) -> Result<()> {
-    let named = sidecars_of(log, checkpoint).await?;
-    if named.is_empty() {
-        return Ok(());
-    }
-    let there: HashSet<String> = log.list_in(SIDECARS).await?.into_iter().map(|(name, ..)| name).collect();
-    match named.iter().find(|name| !there.contains(*name)) {
-        None => Ok(()),
-        Some(name) => Err(Error::corrupt(format!(
-            "the checkpoint {checkpoint} in {} names the sidecar {name}, which is not there",
-            log.url()
-        ))
-        .path(checkpoint)
-        .hint("delete the checkpoint where the commits since an older one are there. Nothing was deleted")),
-    }
-}
-
-/// The names of the sidecars that a checkpoint's file names.
-async fn sidecars_of(log: &LogStore, checkpoint: &str) -> Result<HashSet<String>> {
-    let mut names = HashSet::new();
-    let mut see = |actions: &[Action]| -> Result<()> {
-        for action in actions {
-            if let Action::Sidecar(sidecar) = action {
-                names.insert(sidecar_name(&sidecar.path)?.trim_start_matches("_sidecars/").to_owned());
-            }
-        }
-        Ok(())
-    };
-    match parse_file_name(checkpoint) {
-        Some((_, LogFileKind::UuidCheckpointJson)) => see(&read_actions(log.fetch(checkpoint).await?, checkpoint)?)?,
-        Some((_, LogFileKind::UuidCheckpointParquet | LogFileKind::ClassicCheckpoint)) => {
-            for actions in log.fetch(checkpoint).await?.sidecars(checkpoint)? {
-                see(&actions?)?;
-            }
-        }
-        // The protocol has no sidecars of the parts of a checkpoint.
-        _ => {}
-    }
-    Ok(names)
-}
-
 async fn delete_orphaned_sidecars(log: &LogStore, now_ms: i64) -> Result<Vec<String>> {
     let sidecars = log.list_in(SIDECARS).await?;
     if orphaned_sidecars(&sidecars, &HashSet::new(), now_ms).is_empty() {
@@ -105,7 +60,7 @@ async fn delete_orphaned_sidecars(log: &LogStore, now_ms: i64) -> Result<Vec<Str
     let mut named = HashSet::new();
     for (name, ..) in log.list().await? {
         match sidecars_of(log, &name).await {
-            Ok(sidecars) => named.extend(sidecars),
+            Ok(sidecars) => named.extend(sidecars.into_keys()),
             // Another clean-up was first.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),

@@ -1,9 +1,8 @@
 //! `_last_checkpoint`: what it says of a checkpoint that is there, and putting it.
 
 use deltalakedb_core::action::Action;
-use deltalakedb_core::log::{Checkpoint, CheckpointReader, LogFile, LogFileKind, read_commit_line};
+use deltalakedb_core::log::{Checkpoint, CheckpointReader, LogFile, LogFileKind, LogListing, read_commit_line};
 use deltalakedb_core::mirror::{LastCheckpoint, LastV2Checkpoint};
-use deltalakedb_core::snapshot::Snapshot;
 use deltalakedb_core::{ErrorKind, Result};
 
 use crate::store::{Fetched, LogStore};
@@ -13,36 +12,55 @@ pub(super) const LAST_CHECKPOINT: &str = "_last_checkpoint";
 /// Parquet's last bytes: the length of the footer before them, and a mark.
 const END_BYTES: u64 = 8;
 
-/// Puts `_last_checkpoint`, unless the one that is there names a newer checkpoint. One that cannot be read is replaced.
+/// What matters of the checkpoint that `_last_checkpoint` names, whoever wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+pub(crate) struct NamedCheckpoint {
+    pub(crate) version: i64,
+    /// How many files it has, where it is one of several parts.
+    parts: Option<i64>,
+}
+
+impl NamedCheckpoint {
+    /// Whether it is in a log, with all its parts. A checkpoint is named after it was written, so that of a log that is
+    /// listed after the name was read one can tell.
+    pub(crate) fn is_in(&self, listing: &LogListing) -> bool {
+        let files = self.parts.unwrap_or(1);
+        listing.checkpoints_of(self.version).any(|there| i64::try_from(there.files.len()) == Ok(files))
+    }
+
+    /// Whether readers of a log that begin with it find a checkpoint: where it is not there, a newer one serves as well.
+    pub(crate) fn leads_to_one_in(&self, listing: &LogListing) -> bool {
+        self.is_in(listing) || listing.checkpoint_version() > Some(self.version)
+    }
+}
+
+/// Puts `_last_checkpoint`, unless the one that is there names a newer checkpoint that is there, too. One that cannot be
+/// read is replaced.
 pub(super) async fn name_checkpoint(log: &LogStore, last: &LastCheckpoint) -> Result<()> {
-    if named_version(log).await? > Some(last.version) {
+    let newer = named_checkpoint(log).await?.filter(|named| named.version > last.version);
+    if let Some(newer) = newer
+        && newer.is_in(&LogListing::new(log.list().await?))
+    {
         return Ok(());
     }
     log.put(LAST_CHECKPOINT, Fetched::Bytes(last.to_json()?.into())).await
 }
 
-/// The version that `_last_checkpoint` names; none when there is no such file, or it cannot be read.
-pub(super) async fn named_version(log: &LogStore) -> Result<Option<i64>> {
+/// What `_last_checkpoint` names; none when there is no such file, or it cannot be read.
+pub(crate) async fn named_checkpoint(log: &LogStore) -> Result<Option<NamedCheckpoint>> {
     let there = match log.fetch_small(LAST_CHECKPOINT).await {
         Err(error) if error.kind() == ErrorKind::Corrupt => None,
         there => there?,
     };
-    let named: Option<Version> = there.and_then(|there| serde_json::from_slice(&there).ok());
-    Ok(named.map(|named| named.version))
+    Ok(there.and_then(|there| serde_json::from_slice(&there).ok()))
 }
 
-/// All that matters of what others wrote there.
-#[derive(serde::Deserialize)]
-struct Version {
-    version: i64,
-}
-
-/// What is to be said of a checkpoint of a snapshot's version that is in the log, whoever wrote it: its files are asked
-/// for their ends alone.
-pub(super) async fn describe(log: &LogStore, there: &Checkpoint, state: &Snapshot) -> Result<LastCheckpoint> {
+/// What is to be said of a checkpoint that is in the log, of so many files of the table, whoever wrote it: its own files are
+/// asked for their ends alone.
+pub(super) async fn describe(log: &LogStore, there: &Checkpoint, file_count: Option<i64>) -> Result<LastCheckpoint> {
     let mut last = LastCheckpoint {
         version: there.version,
-        num_of_add_files: Some(state.file_count),
+        num_of_add_files: file_count,
         size_in_bytes: Some(there.files.iter().map(|file| file.size as i64).sum()),
         ..LastCheckpoint::default()
     };
@@ -103,7 +121,7 @@ async fn read_v2(log: &LogStore, file: &LogFile) -> Result<(i64, Vec<Action>)> {
 }
 
 /// The number of rows and the schema of a Parquet file of this size in bytes, by its footer.
-async fn footer(log: &LogStore, name: &str, size: u64) -> Result<(i64, String)> {
+pub(super) async fn footer(log: &LogStore, name: &str, size: u64) -> Result<(i64, String)> {
     let end = log.tail(name, size, END_BYTES).await?;
     let length = end.first_chunk().map_or(0, |length| u64::from(u32::from_le_bytes(*length)));
     let end = log.tail(name, size, (length + END_BYTES).min(size)).await?;

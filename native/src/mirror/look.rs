@@ -1,19 +1,18 @@
 //! What a log has of a table, and what it lacks.
 
+use deltalakedb_core::action::Protocol;
 use deltalakedb_core::catalog::{Table, TableSelector};
-use deltalakedb_core::log::{Checkpoint, LogFileKind, LogListing};
+use deltalakedb_core::log::LogListing;
 use deltalakedb_core::mirror::{due_compaction, read_commit};
 use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
 use deltalakedb_core::sql::Database;
-use deltalakedb_core::table_features::check_publishable;
+use deltalakedb_core::table_features::{check_publishable, has_writer_feature};
 use deltalakedb_core::{Error, ErrorKind, Result};
 
-use super::last_checkpoint::{LAST_CHECKPOINT, named_version};
+use super::last_checkpoint::{LAST_CHECKPOINT, named_checkpoint};
+use super::whole::{check_has_sidecars, check_is_whole};
 use crate::import::{Disagreement, disagreement};
-use crate::store::{LogStore, listed};
-
-/// What every Parquet file ends with.
-const PARQUET_END: &[u8] = b"PAR1";
+use crate::store::LogStore;
 
 /// What a look at a log found.
 pub(super) struct Look {
@@ -24,7 +23,7 @@ pub(super) struct Look {
     /// The history begins with a state, of which the log has no checkpoint yet.
     pub(super) needs_first_checkpoint: bool,
     pub(super) newest_checkpoint: Option<i64>,
-    /// Whether `_last_checkpoint` is there, and says of which version.
+    /// Whether `_last_checkpoint` names a checkpoint that is there, or there is neither.
     pub(super) is_checkpoint_named: bool,
     /// The last version of the compacted log that is due, where that is there.
     pub(super) compacted: Option<i64>,
@@ -37,22 +36,28 @@ pub(super) struct Look {
 /// [`Conflict`](ErrorKind::Conflict) when the log is another one's or goes on past the catalog;
 /// [`Corrupt`](ErrorKind::Corrupt) when a checkpoint in it is not whole; those of the database and the store.
 pub(super) async fn look(database: &impl Database, table: i64, log: &LogStore) -> Result<Look> {
+    // The name before the log: whoever names a checkpoint has written it. Where it cannot be fetched, upkeep finds that, too,
+    // and tells it; versions are published without it.
+    let named = named_checkpoint(log).await;
     // The log before the catalog: what other mirrors write after this look is no reason to think that the log is ahead.
     let objects = log.list().await?;
     let state = snapshot(database, &TableSelector::Key(table), At::Latest).await?;
     let table = &state.table;
     check_publishable(&state.protocol)?;
-    // Where it cannot be fetched, upkeep finds that, too, and tells it; versions are published without it.
-    let is_checkpoint_named = objects.iter().any(|(name, ..)| name == LAST_CHECKPOINT)
-        && named_version(log).await.is_ok_and(|named| named.is_some());
+    let has_name = objects.iter().any(|(name, ..)| name == LAST_CHECKPOINT);
     let listing = LogListing::new(objects);
     let newest_checkpoint = listing.checkpoint_version();
+    let is_checkpoint_named = match named {
+        Ok(Some(named)) => named.is_in(&listing),
+        Ok(None) => !has_name && newest_checkpoint.is_none(),
+        Err(_) => false,
+    };
     let (needs_first_checkpoint, first) = match listing.latest_version() {
         None => (begins_with_a_state(database, table).await?, table.earliest_version),
         Some(latest) => {
             check_same_table(database, table, log, &listing).await?;
             check_not_ahead(table, log, latest)?;
-            check_checkpoint_is_whole(log, &listing, latest).await?;
+            check_checkpoint_is_whole(log, &listing, latest, &state.protocol).await?;
             // A run that was killed between its first commit and the checkpoint that it stands on.
             let needs_first_checkpoint = newest_checkpoint.is_none()
                 && listing.first_commit() >= Some(table.earliest_version)
@@ -104,25 +109,19 @@ async fn check_same_table(database: &impl Database, table: &Table, log: &LogStor
 }
 
 /// Commits on top of half a checkpoint could not be read.
-async fn check_checkpoint_is_whole(log: &LogStore, listing: &LogListing, latest: i64) -> Result<()> {
-    match listing.newest_checkpoint(latest) {
-        Some(checkpoint) => check_is_whole(log, checkpoint).await,
-        None => Ok(()),
+async fn check_checkpoint_is_whole(
+    log: &LogStore,
+    listing: &LogListing,
+    latest: i64,
+    protocol: &Protocol,
+) -> Result<()> {
+    let Some(checkpoint) = listing.newest_checkpoint(latest) else { return Ok(()) };
+    check_is_whole(log, checkpoint).await?;
+    // Without the feature no checkpoint has sidecars (protocol section "V2 Checkpoint Table Feature").
+    match has_writer_feature(protocol, "v2Checkpoint") {
+        true => check_has_sidecars(log, checkpoint).await,
+        false => Ok(()),
     }
-}
-
-/// Whether the files of a checkpoint end as they should.
-pub(super) async fn check_is_whole(log: &LogStore, checkpoint: &Checkpoint) -> Result<()> {
-    for file in checkpoint.files.iter().filter(|file| file.kind != LogFileKind::UuidCheckpointJson) {
-        let end = log.tail(&file.name, file.size, PARQUET_END.len() as u64).await.map_err(listed)?;
-        if end != PARQUET_END {
-            return Err(Error::corrupt(format!("the checkpoint {} in {} is not whole", file.name, log.url()))
-                .version(file.version)
-                .path(&file.name)
-                .hint("delete it; the next `dl mirror` writes one when it is due. Nothing was changed"));
-        }
-    }
-    Ok(())
 }
 
 fn check_not_ahead(table: &Table, log: &LogStore, latest: i64) -> Result<()> {

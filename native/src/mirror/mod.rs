@@ -13,6 +13,7 @@ mod look;
 mod publisher;
 mod upkeep;
 pub(crate) mod watch;
+mod whole;
 
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -24,6 +25,7 @@ use deltalakedb_core::sql::Database;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
 pub use export::{Exported, export_table};
+pub(crate) use last_checkpoint::named_checkpoint;
 pub use publisher::{Published, Publisher};
 pub use upkeep::{KeptUp, Upkeep};
 

@@ -7,7 +7,7 @@ use deltalakedb_core::mirror::{Checksum, due_compaction};
 use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
 use deltalakedb_core::sql::Database;
 
-use super::checkpoint::{due_checkpoint, write_checkpoint};
+use super::checkpoint::{due_checkpoint, name_newest_checkpoint, write_checkpoint};
 use super::checksum::{read_checksum, write_checksum};
 use super::cleanup::clean_up;
 use super::compaction::compact;
@@ -20,7 +20,7 @@ pub struct Upkeep {
     log: LogStore,
     /// The version of the newest checkpoint in the log.
     newest_checkpoint: Option<i64>,
-    /// Whether `_last_checkpoint` is there, and can be read.
+    /// Whether `_last_checkpoint` names a checkpoint that is there, or there is neither.
     is_checkpoint_named: bool,
     /// The last version of the compacted log that was due.
     compacted: Option<i64>,
@@ -72,6 +72,9 @@ impl Upkeep {
         if due >= state.table.earliest_version.max(1) && !is_written {
             self.write_checkpoint(database, &state.table, due, now_ms).await?;
             done.checkpoint_version = Some(due);
+        } else if !self.is_checkpoint_named {
+            name_newest_checkpoint(database, &state.table, &self.log).await?;
+            self.is_checkpoint_named = true;
         }
         self.compact(database, &state).await?;
         self.write_checksum(database, &state).await?;

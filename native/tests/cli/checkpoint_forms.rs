@@ -143,21 +143,111 @@ fn the_policy_classic_is_one_file() {
     assert_same_state(&home, &log);
 }
 
+/// Engines that do not find the checkpoint that is named cannot read the table.
 #[test]
-fn the_name_of_the_last_checkpoint_does_not_go_back() {
+fn the_checkpoint_that_is_named_is_there() {
+    let home = home(json!({}));
+    home.mirror("m").ok();
+    let log = home.path("m/_delta_log");
+    let name = log.join("_last_checkpoint");
+    let own = fs::read_to_string(&name).unwrap();
     for (there, stays) in [
-        (r#"{"version":5,"size":1}"#, true),
-        (r#"{"version":9007199254740993,"size":-1,"checksum":"?"}"#, true),
+        (r#"{"version":4,"size":1}"#, true),
+        (r#"{"version":4,"size":1,"parts":2}"#, false),
+        (r#"{"version":5,"size":1}"#, false),
+        (r#"{"version":9007199254740993,"size":-1,"checksum":"?"}"#, false),
         (r#"{"version":3,"size":1}"#, false),
         (r#"{"version":"#, false),
         ("", false),
     ] {
-        let home = home(json!({}));
-        let log = home.path("m/_delta_log");
-        fs::create_dir_all(&log).unwrap();
-        fs::write(log.join("_last_checkpoint"), there).unwrap();
+        fs::write(&name, there).unwrap();
         home.mirror("m").ok();
-        let found = fs::read_to_string(log.join("_last_checkpoint")).unwrap();
-        assert_eq!(found == there, stays, "{there} became {found}");
+        let found = fs::read_to_string(&name).unwrap();
+        assert_eq!(found, if stays { there } else { &own });
+    }
+}
+
+#[test]
+fn a_newer_checkpoint_of_another_writer_stays_named() {
+    let home = home(json!({}));
+    home.commit(&lines(&[add_with("new", json!({}))]), &[]).ok();
+    home.mirror("m").ok();
+    let log = home.path("m/_delta_log");
+    let (name, checkpoint) =
+        (log.join("_last_checkpoint"), |version| log.join(format!("{version:020}.checkpoint.parquet")));
+    let own = fs::read_to_string(&name).unwrap();
+    fs::copy(checkpoint(LAST), checkpoint(LAST + 1)).unwrap();
+    let theirs = r#"{"version":5,"size":1}"#;
+    fs::write(&name, theirs).unwrap();
+    home.mirror("m").ok();
+    assert_eq!(fs::read_to_string(&name).unwrap(), theirs);
+    // Not named any more, it is named anew; gone, the one before is.
+    fs::write(&name, r#"{"version":100}"#).unwrap();
+    home.mirror("m").ok();
+    let last = last_checkpoint(&log);
+    assert_eq!((&last["version"], &last["numOfAddFiles"], &last["size"]), (&json!(5), &json!(10), &json!(14)));
+    fs::remove_file(checkpoint(LAST + 1)).unwrap();
+    home.mirror("m").ok();
+    assert_eq!(fs::read_to_string(&name).unwrap(), own);
+}
+
+#[test]
+fn without_a_checkpoint_none_is_named() {
+    let home = Home::with_table(&[lines(&[commit_info(), protocol_with(&[]), metadata_with(json!({}))])]);
+    let log = home.path("m/_delta_log");
+    fs::create_dir_all(&log).unwrap();
+    fs::write(log.join("_last_checkpoint"), r#"{"version":100}"#).unwrap();
+    home.mirror("m").ok();
+    assert_eq!(names(&log), [format!("{:020}.crc", 0), commit_name(0)]);
+}
+
+/// The commits on top of it could not be read.
+#[test]
+fn a_checkpoint_without_a_sidecar_is_not_whole() {
+    let home = home(json!({ "delta.checkpointPolicy": "v2", "deltalakedb.checkpointPartSize": "5" }));
+    home.mirror("m").ok();
+    let log = home.path("m/_delta_log");
+    let sidecar = log.join("_sidecars").join(&names(&log.join("_sidecars"))[1]);
+    let whole = fs::read(&sidecar).unwrap();
+    home.commit(&lines(&[add_with("new", json!({}))]), &[]).ok();
+    let before = names(&log);
+    let named = sidecar.file_name().unwrap().to_str().unwrap();
+    fs::write(&sidecar, &whole[1..]).unwrap();
+    home.mirror("m").fails("corrupt", named);
+    fs::remove_file(&sidecar).unwrap();
+    let error = home.mirror("m").fails("corrupt", named);
+    assert!(error["path"].as_str().unwrap().contains(".checkpoint."), "{error}");
+    assert_eq!(names(&log), before, "nothing was written");
+    fs::write(&sidecar, &whole).unwrap();
+    home.mirror("m").ok();
+    assert!(log.join(commit_name(LAST + 1)).exists());
+}
+
+/// A value that is none of its column's type would be null in the struct, and engines would pass its file over.
+#[test]
+fn odd_partition_values_are_in_no_struct() {
+    let schema = r#"{"type":"struct","fields":[
+        {"name":"id","type":"long","nullable":true,"metadata":{}},{"name":"p","type":"integer","nullable":true,"metadata":{}}]}"#;
+    for (value, extra, is_parsed) in
+        [("6", json!({}), true), (" 6", json!({}), false), (" 6", json!({ "future": 1 }), false)]
+    {
+        let metadata = metadata_with(json!({
+            "schemaString": schema, "partitionColumns": ["p"],
+            "configuration": { "delta.checkpointInterval": "1", "delta.checkpoint.writeStatsAsStruct": "true" },
+        }));
+        let file = |path: &str, value: &str| {
+            let mut file = extra.clone();
+            file["partitionValues"] = json!({ "p": value });
+            add_with(path, file)
+        };
+        let first = lines(&[commit_info(), protocol_with(&[]), metadata, file("a", "5")]);
+        let home = Home::with_table(&[first, lines(&[commit_info(), file("b", value)])]);
+        home.mirror("m").ok();
+        let log = home.path("m/_delta_log");
+        let schema = last_checkpoint(&log)["checkpointSchema"].to_string();
+        assert_eq!(schema.contains("partitionValues_parsed"), is_parsed, "{value}: {schema}");
+        assert!(schema.contains("stats_parsed"), "{schema}");
+        fs::remove_file(log.join(commit_name(0))).unwrap();
+        assert_same_state(&home, &log);
     }
 }

@@ -58,6 +58,8 @@ fn what_was_mirrored_is_equal() {
 fn every_bundled_table_is_equal_to_its_own_log() {
     // Their own checkpoint is damaged, or they cannot be imported.
     let damaged = ["broken", "corrupt-checkpoint-with-commits"];
+    // Their `_last_checkpoint` names a checkpoint, or parts of one, that are not there.
+    let misnamed = ["last-checkpoint-ahead", "last-checkpoint-wrong-parts", "multi-part-incomplete"];
     let mut compared = 0;
     for entry in fs::read_dir(tables_folder()).unwrap() {
         let folder = entry.unwrap().path();
@@ -68,7 +70,10 @@ fn every_bundled_table_is_equal_to_its_own_log() {
         let home = Home::new();
         home.run("import", &["--log-dir", folder.to_str().unwrap(), "--name", "t"]).ok();
         println!("{name}");
-        found(&home.run("diff", &[]), 0);
+        let is_misnamed = misnamed.contains(&name.as_str());
+        let document = found(&home.run("diff", &[]), if is_misnamed { 2 } else { 0 });
+        assert_eq!(document["misnamed_checkpoint"].is_null(), !is_misnamed);
+        assert_eq!((&document["differences"], &document["gap_at"]), (&json!([]), &Value::Null));
         compared += 1;
     }
     assert!(compared > 60, "{compared}");
@@ -282,6 +287,51 @@ fn diverged_histories_show_both_sides() {
     let counts = &document["counts"];
     assert_eq!((&counts["files_in_catalog_only"], &counts["files_in_log_only"]), (&json!(1), &json!(1)));
     assert!(log_content(&log) == before);
+}
+
+/// Engines may not find their way then, whatever else is there.
+#[test]
+fn a_checkpoint_that_is_named_and_not_there() {
+    let (home, log) = mirrored();
+    fs::write(log.join("_last_checkpoint"), r#"{"version":100,"size":1}"#).unwrap();
+    let document = found(&diff(&home, "m", &[]), 2);
+    assert_eq!((&document["status"], &document["misnamed_checkpoint"]), (&json!("drift"), &json!(100)));
+    assert!(document["hint"].as_str().unwrap().contains("`dl mirror`"), "{document}");
+    let metrics: Value = serde_json::from_str(&diff(&home, "m", &["--metrics-format", "json"]).out).unwrap();
+    assert_eq!(metrics[0]["dl_diff_unreadable"], 1);
+    let target = home.path("m");
+    let table = run(home.command_in("table", "diff", &["--target", target.to_str().unwrap()]));
+    assert!(table.out.contains("names a checkpoint that is not there, of version"), "{}", table.out);
+    home.mirror("m").ok();
+    assert_eq!(found(&diff(&home, "m", &[]), 0)["misnamed_checkpoint"], Value::Null);
+}
+
+/// It has the actions of the commit, but engines want the commit.
+#[test]
+fn a_compacted_log_is_no_commit() {
+    let configured = metadata_with(json!({ "configuration": {
+        "deltalakedb.logCompactionInterval": "2", "delta.checkpointInterval": "6",
+    } }));
+    let mut commits = many_commits(8, 1);
+    commits[0] = lines(&[commit_info(), protocol(), configured, add("first")]);
+    let home = Home::with_table(&commits);
+    home.mirror("m").ok();
+    let log = home.path("m/_delta_log");
+    assert!(log.join(format!("{:020}.{:020}.compacted.json", 7, 8)).exists());
+    let before = log_content(&log);
+    for missing in [&[7][..], &[7, 8]] {
+        missing.iter().for_each(|&version| fs::remove_file(log.join(commit_name(version))).unwrap());
+        let document = found(&diff(&home, "m", &[]), 2);
+        assert_eq!((&document["gap_at"], &document["lag_versions"]), (&json!(7), &json!(2)));
+        assert!(document["hint"].as_str().unwrap().contains("`dl mirror`"), "{document}");
+        // What can be read is taken in.
+        let reader = Home::new();
+        reader.run("import", &["--log-dir", log.to_str().unwrap(), "--mode", "latest"]).ok();
+        assert_eq!(reader.file_paths(), home.file_paths());
+        home.mirror("m").ok();
+        assert!(log_content(&log) == before);
+        found(&diff(&home, "m", &[]), 0);
+    }
 }
 
 #[test]

@@ -171,6 +171,21 @@ fn a_log_that_is_deleted_comes_back() {
     home.run("verify", &["--target", target.to_str().unwrap()]).ok();
 }
 
+/// The daemon looks after the name of the last checkpoint whenever it looks at a log anew.
+#[test]
+fn a_checkpoint_that_is_gone_is_not_named_for_long() {
+    let home = Home::with_table(&[first_commit()]);
+    let log = home.path("t/_delta_log");
+    let daemon = Daemon::start(&home, &["--check-seconds", "1"]);
+    (1..=10).for_each(|version| append(&home, "t", &format!("part-{version}")));
+    wait_until("a checkpoint", || targets(&home)[0]["checkpoint_version"] == 10);
+    let name = log.join("_last_checkpoint");
+    let own = std::fs::read(&name).unwrap();
+    std::fs::write(&name, r#"{"version":100,"size":1}"#).unwrap();
+    wait_until("the name of the one that is there", || std::fs::read(&name).unwrap() == own);
+    daemon.end().ok();
+}
+
 #[test]
 fn wrong_usage() {
     let home = Home::with_table(&[first_commit()]);

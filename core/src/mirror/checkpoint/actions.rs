@@ -9,10 +9,9 @@ use super::fields::{Boolean, Column, Columns, Integer, Long, Struct, Tags, Text,
 use super::fields::{DeletionVectorColumns, FormatColumns};
 use super::form::CheckpointForm;
 use super::kept::{UnknownFields, WHOLE_ACTION, has_unknown_fields, whole_action};
-use super::parsed::{ParsedColumn, ParsedType};
+use super::parsed::ParsedColumn;
+use super::partition_values::PartitionValuesColumn;
 use crate::action::{Action, Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
-use crate::partition_values::PartitionValue;
-use crate::scalar::Scalar;
 
 columns! {
     TxnColumns of Txn {
@@ -192,7 +191,7 @@ impl AddValues {
         let mut fields = AddColumns::fields();
         fields.extend(self.stats.iter().map(|_| Field::new(STATS, Text::data_type(), true)));
         let parsed = self.partition_values_parsed.iter();
-        fields.extend(parsed.map(|values| Field::new("partitionValues_parsed", values.column.data_type(), true)));
+        fields.extend(parsed.map(|values| Field::new("partitionValues_parsed", values.data_type(), true)));
         fields.extend(self.stats_parsed.iter().map(|column| Field::new("stats_parsed", column.data_type(), true)));
         fields
     }
@@ -213,44 +212,8 @@ impl AddValues {
     fn finish(&mut self) -> Vec<ArrayRef> {
         let mut columns = self.columns.finish();
         columns.extend(self.stats.as_mut().map(Column::finish));
-        columns.extend(self.partition_values_parsed.as_mut().map(|values| values.column.finish()));
+        columns.extend(self.partition_values_parsed.as_mut().map(PartitionValuesColumn::finish));
         columns.extend(self.stats_parsed.as_mut().map(ParsedColumn::finish));
         columns
-    }
-}
-
-/// The column `partitionValues_parsed`.
-struct PartitionValuesColumn {
-    column: ParsedColumn,
-    types: Vec<crate::schema::DataType>,
-}
-
-impl PartitionValuesColumn {
-    fn new(data_type: &ParsedType) -> Self {
-        let types = match data_type {
-            ParsedType::Struct(fields) => fields.as_slice(),
-            ParsedType::Leaf(_) => &[],
-        };
-        let types = types.iter().filter_map(|(_, field)| match field {
-            ParsedType::Leaf(primitive) => Some(primitive.clone().into()),
-            ParsedType::Struct(_) => None,
-        });
-        PartitionValuesColumn { column: ParsedColumn::new(data_type), types: types.collect() }
-    }
-
-    fn append(&mut self, add: &Add) {
-        self.column.append_values(|index, name| {
-            let text = add.partition_values.value(name);
-            let data_type = self.types.get(index)?;
-            match PartitionValue::parse(text, data_type) {
-                PartitionValue::Known(value) => Some(value),
-                PartitionValue::Null => None,
-                // Of a text nothing else can be meant.
-                PartitionValue::Unknown if *data_type == crate::schema::Primitive::String.into() => {
-                    text.map(|text| Scalar::String(text.to_owned()))
-                }
-                PartitionValue::Unknown => None,
-            }
-        });
     }
 }

@@ -3,9 +3,10 @@
 use parquet::basic::{Compression, GzipLevel};
 
 use super::parsed::ParsedType;
+use super::partition_values::have_room;
 use super::stats_parsed::{partition_values_type, stats_type};
 use crate::Result;
-use crate::action::{Metadata, Protocol};
+use crate::action::{Action, Metadata, Protocol};
 use crate::schema::Schema;
 
 const POLICY: &str = "delta.checkpointPolicy";
@@ -81,6 +82,20 @@ impl CheckpointForm {
             form.partition_values_parsed = partition_values_type(&schema);
         }
         Ok(form)
+    }
+
+    /// Whether the column `partitionValues_parsed` lacks a value of an action, which it could only tell as null.
+    pub fn lacks_partition_value(&self, action: &Action) -> bool {
+        match (&self.partition_values_parsed, action) {
+            (Some(data_type), Action::Add(add)) => !have_room(data_type, add),
+            _ => false,
+        }
+    }
+
+    /// The same without the column `partitionValues_parsed`.
+    #[must_use]
+    pub fn without_partition_values_parsed(self) -> Self {
+        CheckpointForm { partition_values_parsed: None, ..self }
     }
 
     /// Whether it is of the V2 spec, with the file actions in sidecars.

@@ -138,7 +138,7 @@ impl Leaf {
             (Values::Double(values), Some(Scalar::Double(value))) => values.append_value(value),
             (Values::Double(values), _) => values.append_null(),
             (Values::Decimal(values), Some(Scalar::Decimal { unscaled, .. })) => {
-                values.append_option(has_room(&self.primitive, unscaled).then_some(unscaled));
+                values.append_option(has_digits(&self.primitive, unscaled).then_some(unscaled));
             }
             (Values::Decimal(values), _) => values.append_null(),
             (Values::Date(values), Some(Scalar::Date(days))) => values.append_value(days),
@@ -157,8 +157,19 @@ impl Leaf {
     }
 }
 
+/// Whether a value of a type is among those that its column holds.
+pub(super) fn has_room(primitive: &Primitive, value: &Scalar) -> bool {
+    match (primitive, value) {
+        (Primitive::Byte, Scalar::Integer(value)) => i8::try_from(*value).is_ok(),
+        (Primitive::Short, Scalar::Integer(value)) => i16::try_from(*value).is_ok(),
+        (Primitive::Integer, Scalar::Integer(value)) => i32::try_from(*value).is_ok(),
+        (Primitive::Decimal { .. }, Scalar::Decimal { unscaled, .. }) => has_digits(primitive, *unscaled),
+        _ => true,
+    }
+}
+
 /// Whether a decimal has no more digits than its type.
-fn has_room(primitive: &Primitive, unscaled: i128) -> bool {
+fn has_digits(primitive: &Primitive, unscaled: i128) -> bool {
     let Primitive::Decimal { precision, .. } = primitive else { return false };
     10_u128.checked_pow((*precision).into()).is_some_and(|limit| unscaled.unsigned_abs() < limit)
 }

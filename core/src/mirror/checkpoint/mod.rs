@@ -12,6 +12,7 @@ mod kept;
 mod leaf;
 mod parsed;
 mod part_of;
+mod partition_values;
 mod stats_parsed;
 mod stats_value;
 #[cfg(test)]

@@ -202,7 +202,7 @@ fn partition_values_have_their_types_and_physical_names() {
     let form = CheckpointForm::of(&metadata, &protocol(&["columnMapping"]), 2).unwrap();
     let values = [
         serde_json::json!({ "p1": "1970-01-02", "p2": "-5", "p3": "__HIVE_DEFAULT_PARTITION__", "p4": "1970-01-01 00:00:01" }),
-        serde_json::json!({ "p1": "", "p2": "70000", "p3": null, "p4": "1970-01-01T00:00:01.000001Z" }),
+        serde_json::json!({ "p1": "", "p2": "32767", "p3": null, "p4": "1970-01-01T00:00:01.000001Z" }),
     ];
     let stats = r#"{"minValues":{"c1":5,"id":6}}"#;
     let actions: Vec<Action> = values
@@ -220,6 +220,42 @@ fn partition_values_have_their_types_and_physical_names() {
     let schema: serde_json::Value = serde_json::from_str(&summary.schema).unwrap();
     let add = schema["fields"].as_array().unwrap().iter().find(|field| field["name"] == "add").unwrap();
     insta::assert_json_snapshot!(add);
+}
+
+/// What the column has no value for would be null in it, and readers would pass the file over.
+#[test]
+fn partition_values_without_a_value_in_their_column() {
+    for (data_type, text, has_value) in [
+        ("binary", "\u{e9}", false),
+        ("binary", "abc", true),
+        ("date", "10000-01-01", false),
+        ("date", "2024-01-01", true),
+        ("integer", " 6", false),
+        ("integer", "2147483648", false),
+        ("short", "70000", false),
+        ("byte", "-129", false),
+        ("byte", "-128", true),
+        ("decimal(4,2)", "100.00", false),
+        ("decimal(4,2)", "99.99", true),
+        ("boolean", "1", false),
+        ("timestamp", "2024-06-01 00:00:00 Europe/Paris", false),
+        ("timestamp", "2024-06-01 00:00:00.1234567Z", false),
+        ("timestamp", "2024-06-01 00:00:00", true),
+        ("string", "__HIVE_DEFAULT_PARTITION__", true),
+        ("long", "", true),
+    ] {
+        let metadata = metadata(&field("p", data_type), &["p"], &STRUCT_ALONE);
+        let form = CheckpointForm::of(&metadata, &protocol(&[]), 1).unwrap();
+        let action = add_with("f", serde_json::json!({ "partitionValues": { "p": text } }));
+        assert_eq!(form.lacks_partition_value(&action), !has_value, "{data_type} {text}");
+        let has_column = |form: &CheckpointForm| {
+            let written = write_as(form, UnknownFields::Absent, std::slice::from_ref(&action));
+            assert_eq!(read(&written.files[0].0), std::slice::from_ref(&action));
+            written.files[0].1.schema.contains("partitionValues_parsed")
+        };
+        assert!(has_column(&form) && !has_column(&form.clone().without_partition_values_parsed()));
+        assert!(!form.without_partition_values_parsed().lacks_partition_value(&action));
+    }
 }
 
 #[test]

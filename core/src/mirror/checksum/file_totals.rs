@@ -95,7 +95,8 @@ impl FileTotals {
     /// Whether a table of so many files and bytes may have them.
     pub(super) fn fit(&self, file_count: i64, size_bytes: i64) -> bool {
         let deleted = self.deleted_records.as_ref();
-        self.file_sizes.fits(file_count, size_bytes) && deleted.is_none_or(|deleted| deleted.histogram.fits(file_count))
+        self.file_sizes.fits(file_count, size_bytes)
+            && deleted.is_none_or(|deleted| deleted.histogram.fits(file_count, deleted.vectors, deleted.records))
     }
 
     /// `None` when it takes more than to count all files, or the catalog does not know the version to begin with.

@@ -57,7 +57,7 @@ impl FileSizeHistogram {
     }
 
     /// Whether it has the bins of [`FileSizeHistogram::default`], and what a table of so many files and bytes may have in
-    /// them: another writer's may be of other bins.
+    /// each of them: another writer's may be of other bins, or damaged.
     pub(super) fn fits(&self, file_count: i64, size_bytes: i64) -> bool {
         let boundaries = bin_boundaries();
         self.sorted_bin_boundaries == boundaries
@@ -65,6 +65,14 @@ impl FileSizeHistogram {
             && is_sum(&self.total_bytes, size_bytes)
             && self.file_counts.len() == boundaries.len()
             && is_sum(&self.file_counts, file_count)
+            && self.are_in_their_bins()
+    }
+
+    /// Whether the files of each bin can be of the sizes that it is for.
+    fn are_in_their_bins(&self) -> bool {
+        let ends = self.sorted_bin_boundaries.iter().skip(1).copied().chain([i64::MAX]);
+        let bins = self.sorted_bin_boundaries.iter().zip(ends).zip(self.file_counts.iter().zip(&self.total_bytes));
+        bins.into_iter().all(|((&begin, end), (&count, &bytes))| may_sum_to(count, begin, end - 1, bytes))
     }
 }
 
@@ -86,10 +94,25 @@ impl DeletedRecordCountsHistogram {
         self.deleted_record_counts[bin] = self.deleted_record_counts[bin].saturating_add(count);
     }
 
-    /// Whether a table of so many files may have it.
-    pub(super) fn fits(&self, file_count: i64) -> bool {
+    /// Whether a table of so many files may have it, of which so many have so many deleted rows together.
+    pub(super) fn fits(&self, file_count: i64, vectors: i64, deleted_records: i64) -> bool {
+        let with_deleted = &self.deleted_record_counts[1..];
+        let ends = DELETED_RECORDS[1..].iter().copied().chain([i64::MAX]);
+        let bins = DELETED_RECORDS.iter().zip(ends).zip(with_deleted);
+        let least: i128 = bins.clone().map(|((&begin, _), &count)| i128::from(begin) * i128::from(count)).sum();
+        let most: i128 = bins.map(|((_, end), &count)| i128::from(end - 1) * i128::from(count)).sum();
+        let files_with_deleted: i128 = with_deleted.iter().map(|&count| i128::from(count)).sum();
         is_sum(&self.deleted_record_counts, file_count)
+            && (least..=most).contains(&deleted_records.into())
+            // A vector may delete nothing.
+            && (files_with_deleted..=file_count.into()).contains(&vectors.into())
     }
+}
+
+/// Whether so many numbers from `least` to `most` can have this sum.
+fn may_sum_to(count: i64, least: i64, most: i64, sum: i64) -> bool {
+    let [count, least, most] = [count, least, most].map(i128::from);
+    (count * least..=count * most).contains(&sum.into())
 }
 
 fn is_sum(parts: &[i64], sum: i64) -> bool {
@@ -143,5 +166,34 @@ mod tests {
         assert!(!serde_json::from_str::<FileSizeHistogram>(other).unwrap().fits(2, 10));
         let short = FileSizeHistogram { file_counts: vec![0], ..FileSizeHistogram::default() };
         assert!(!short.fits(0, 0));
+    }
+
+    #[test]
+    fn files_are_in_the_bins_of_their_sizes() {
+        let mut sizes = FileSizeHistogram::default();
+        for size in [0, 8191, 8192, 16383, 256 * GIB] {
+            sizes.count(size, 1);
+        }
+        let sum = 8191 + 8192 + 16383 + 256 * GIB;
+        assert!(sizes.fits(5, sum));
+        let last = sizes.file_counts.len() - 1;
+        for (bin, files, bytes) in [(90, 1, 300), (1, -1, 0), (2, 1, 0), (last, 0, -300)] {
+            // The sums stay.
+            let mut moved = sizes.clone();
+            moved.file_counts[0] -= files;
+            moved.total_bytes[0] -= bytes;
+            moved.file_counts[bin] += files;
+            moved.total_bytes[bin] += bytes;
+            assert!(is_sum(&moved.file_counts, 5) && is_sum(&moved.total_bytes, sum), "{bin}");
+            assert!(!moved.fits(5, sum), "{bin} {files} {bytes}");
+        }
+        let mut deleted = DeletedRecordCountsHistogram::default();
+        for records in [0, 0, 1, 9, 10] {
+            deleted.count(records, 1);
+        }
+        assert!(deleted.fits(5, 3, 20) && deleted.fits(5, 5, 12), "other numbers may be in these bins");
+        assert!(!deleted.fits(5, 3, 11) && !deleted.fits(5, 3, 118), "too few and too many rows");
+        assert!(!deleted.fits(5, 2, 20) && !deleted.fits(5, 6, 20) && !deleted.fits(4, 3, 20));
+        assert!(DeletedRecordCountsHistogram::default().fits(0, 0, 0));
     }
 }
