@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use deltalakedb_core::Result;
-use deltalakedb_core::action::{Action, Add, Json};
+use deltalakedb_core::action::{Action, Add, CommitInfo, Json};
 use deltalakedb_core::diff::{CatalogVersion, Counts, FileComparison, LogState, Source, rule_differences};
 use deltalakedb_core::snapshot::{FileCursor, Snapshot, files};
 use deltalakedb_core::sql::Database;
@@ -61,7 +61,9 @@ impl Checked {
     }
 
     fn numbers(&mut self, at: &Snapshot, catalog: &CatalogVersion) {
-        let timestamp_ms = in_commit_timestamps_enabled(&at.metadata, &at.protocol).then_some(at.timestamp_ms);
+        // The commit's own, which the catalog's time is not where it would go back.
+        let timestamp_ms = at.commit_info.as_ref().and_then(CommitInfo::in_commit_timestamp);
+        let timestamp_ms = timestamp_ms.filter(|_| in_commit_timestamps_enabled(&at.metadata, &at.protocol));
         for (field, expected) in [
             ("numFiles", Some(catalog.files.file_count)),
             ("tableSizeBytes", Some(catalog.size_bytes)),

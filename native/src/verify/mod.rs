@@ -33,6 +33,8 @@ pub(crate) struct Verified {
     pub(crate) target: String,
     pub(crate) first: i64,
     pub(crate) last: i64,
+    /// Versions that the catalog has after the log's last one: they may be published yet.
+    pub(crate) lag_versions: i64,
     pub(crate) checkpoints: u64,
     pub(crate) compacted: u64,
     pub(crate) checksums: u64,
@@ -62,21 +64,26 @@ pub(crate) async fn verify(
     begin: impl FnOnce(u64),
     on_version: &mut impl FnMut(&VerifiedVersion) -> Result<()>,
 ) -> Result<Verified> {
-    // The catalog before the log, which may have gone on meanwhile.
+    // The log before the catalog: what is committed and published after this look is not yet in either.
+    let listing = list_target(log).await?;
     let selector = TableSelector::Key(table.key);
     let latest = snapshot(database, &selector, At::Latest).await?;
     let table = &latest.table;
-    let listing = list_target(log).await?;
     let mut problems = Vec::new();
     let readable = listing.oldest_readable().unwrap_or(i64::MAX);
-    let (asked_first, last) = asked(table, wanted)?;
+    let log_version = listing.latest_version().unwrap_or(-1);
+    let (asked_first, last) = asked(table, wanted, log_version)?;
     let first = asked_first.max(if wanted.range.is_none_or(|range| range.first.is_none()) { readable } else { 0 });
     if first > last {
-        let text = format!("the log can be read from version {readable} on, the catalog ends at {}", table.version);
+        let text = format!(
+            "the log can be read from version {readable} on and ends at {log_version}, the catalog has {} to {}: there is \
+             nothing to compare",
+            table.earliest_version, table.version
+        );
         problems.push(Problem::of_log(text));
     }
-    if let (None, Some(ahead)) = (wanted.range, listing.latest_version().filter(|&version| version > table.version)) {
-        let text = format!("the log goes on to version {ahead}, the catalog ends at {}", table.version);
+    if wanted.range.is_none() && log_version > table.version {
+        let text = format!("the log goes on to version {log_version}, the catalog ends at {}", table.version);
         problems.push(Problem::of_log(text));
     }
     let mut verified = Verified {
@@ -84,6 +91,7 @@ pub(crate) async fn verify(
         target: log.url().to_string(),
         first,
         last,
+        lag_versions: (table.version - log_version).max(0),
         checkpoints: 0,
         compacted: 0,
         checksums: 0,
@@ -107,13 +115,16 @@ pub(crate) async fn verify(
     Ok(verified)
 }
 
-fn asked(table: &Table, wanted: Wanted) -> Result<(i64, i64)> {
+/// The first and the last version to look at. Where nobody asks for an end, it is the newest version that both have.
+fn asked(table: &Table, wanted: Wanted, log_version: i64) -> Result<(i64, i64)> {
     let (earliest, latest) = (table.earliest_version, table.version);
+    let common = latest.min(log_version);
     let Some(range) = wanted.range else {
-        let first = wanted.last.map_or(earliest, |count| earliest.max(latest - count + 1));
-        return Ok((first, latest));
+        let first = wanted.last.map_or(earliest, |count| earliest.max(common - count + 1));
+        return Ok((first, common));
     };
-    let (first, last) = (range.first.unwrap_or(earliest), range.last.unwrap_or(latest));
+    // The first version that is asked for is looked at whether the log has it or not.
+    let (first, last) = (range.first.unwrap_or(earliest), range.last.unwrap_or(common.max(range.first.unwrap_or(0))));
     if first < earliest || last > latest || first > last {
         return Err(Error::new(
             ErrorKind::NotFound,

@@ -13,7 +13,6 @@ mod leaf;
 mod parsed;
 mod part_of;
 mod stats_parsed;
-mod stats_value;
 #[cfg(test)]
 mod tests;
 mod v2;
