@@ -14,6 +14,7 @@ mod compaction;
 mod difference;
 mod fields;
 mod files;
+mod form;
 mod rules;
 mod state;
 mod value;

@@ -70,6 +70,7 @@ fn bundled_tables_and_their_mirrors() {
         "last-checkpoint-ahead",
         "last-checkpoint-corrupt",
         "last-checkpoint-empty",
+        "last-checkpoint-wrong-parts",
         "multi-part-incomplete",
     ];
     for entry in fs::read_dir(tables_folder()).unwrap() {
