@@ -17,6 +17,7 @@ pub mod schema;
 pub mod snapshot;
 pub mod sql;
 pub mod stats;
+mod stats_value;
 pub mod table_features;
 pub mod time;
 

@@ -9,8 +9,9 @@ use twox_hash::XxHash3_128;
 use super::value::Value;
 use super::{FieldDifference, Source};
 use crate::action::{Add, DeletionVector, Extra, Json, Metadata, Protocol};
-use crate::scalar::parse_instant;
+use crate::scalar::{Scalar, parse_instant};
 use crate::schema::{DataType, Field, Primitive, Schema};
+use crate::stats_value::stats_value;
 
 /// The fields that the protocol names: a checkpoint may have no others.
 const ADD_FIELDS: [&str; 9] = [
@@ -83,18 +84,21 @@ impl StatsTypes {
     fn are_same(&self, path: &[&str], one: &Value<'_>, other: &Value<'_>) -> bool {
         let ["stats", "minValues" | "maxValues", column @ ..] = path else { return false };
         let column: Vec<String> = column.iter().map(|name| (*name).to_owned()).collect();
-        match (self.0.get(&column), one, other) {
-            (Some(Primitive::Float), Value::Number(one), Value::Number(other)) => {
-                one.parse::<f32>().is_ok_and(|one| other.parse() == Ok(one))
-            }
-            (Some(Primitive::Double), Value::Number(one), Value::Number(other)) => {
-                one.parse::<f64>().is_ok_and(|one| other.parse() == Ok(one))
-            }
-            (Some(Primitive::Timestamp | Primitive::TimestampNtz), Value::Text(one), Value::Text(other)) => {
+        self.0.get(&column).is_some_and(|primitive| is_same_bound(primitive, one, other))
+    }
+}
+
+/// By what statistics are read as; a time that is not read, as its zone is not known, by its text's parts.
+fn is_same_bound(primitive: &Primitive, one: &Value<'_>, other: &Value<'_>) -> bool {
+    match [one, other].map(|bound| stats_value(&bound.to_json(), primitive)) {
+        [Some(Scalar::Timestamp(one)), Some(Scalar::Timestamp(other))] => one.micros == other.micros,
+        [Some(one), Some(other)] => one == other,
+        _ => match (primitive, one, other) {
+            (Primitive::Timestamp | Primitive::TimestampNtz, Value::Text(one), Value::Text(other)) => {
                 parse_instant(one).is_some_and(|one| parse_instant(other) == Some(one))
             }
             _ => false,
-        }
+        },
     }
 }
 
@@ -260,6 +264,9 @@ mod tests {
             {\"name\":\"f\",\"type\":\"float\",\"nullable\":true,\"metadata\":{}},
             {\"name\":\"d\",\"type\":\"double\",\"nullable\":true,\"metadata\":{}},
             {\"name\":\"t\",\"type\":\"timestamp\",\"nullable\":true,\"metadata\":{}},
+            {\"name\":\"n\",\"type\":\"timestamp_ntz\",\"nullable\":true,\"metadata\":{}},
+            {\"name\":\"c\",\"type\":\"decimal(5,2)\",\"nullable\":true,\"metadata\":{}},
+            {\"name\":\"day\",\"type\":\"date\",\"nullable\":true,\"metadata\":{}},
             {\"name\":\"s\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}},
             {\"name\":\"l\",\"type\":\"long\",\"nullable\":true,\"metadata\":{}}]}"#
             .replace('\n', "");
@@ -319,6 +326,15 @@ mod tests {
         same("l", "5", "5.0");
         same("t", "\"2024-01-01T00:00:00Z\"", "\"2024-01-01T00:00:00.000Z\"");
         different("t", "\"2024-01-01T00:00:00Z\"", "\"2024-01-01T00:00:01Z\"");
+        same("t", "\"2021-05-01T12:00:00.000-07:00\"", "\"2021-05-01T19:00:00.000Z\"");
+        same("t", "\"2021-05-01T19:00:00+00:00\"", "\"2021-05-01T19:00:00.000Z\"");
+        different("t", "\"2021-05-01T12:00:00\"", "\"2021-05-01T12:00:00Z\"");
+        same("n", "\"2021-05-01T12:00:00\"", "\"2021-05-01T12:00:00.000Z\"");
+        different("n", "\"2021-05-01T12:00:00\"", "\"2021-05-01T12:00:00+00:00\"");
+        same("c", "\"1.50\"", "1.5");
+        different("c", "\"1.50\"", "1.51");
+        same("day", "\"1969-1-3\"", "\"1969-01-03\"");
+        different("day", "\"1969-1-3\"", "\"1969-01-04\"");
         different("s", "\"2024-01-01T00:00:00Z\"", "\"2024-01-01T00:00:00.000Z\"");
     }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use twox_hash::XxHash3_128;
 
 use super::fields::FileHash;
-use crate::action::{Action, Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
+use super::form::CheckpointForm;
+use crate::action::{Action, Add, DomainMetadata, Metadata, Protocol, Remove, Sidecar, Txn};
 
 /// Where the log's side was read from. A checkpoint's writer is free to leave out statistics and what the protocol does not
 /// name; a commit's is not.
@@ -106,6 +107,7 @@ pub struct LogState {
     pub(super) domains: BTreeMap<String, Sourced<DomainMetadata>>,
     pub(super) files: HashMap<FileKey, Entry>,
     sum: FileSum,
+    form: CheckpointForm,
     text: String,
 }
 
@@ -114,9 +116,12 @@ impl LogState {
     /// forbids, the first `add` counts, as it does in the catalog.
     pub fn apply(&mut self, version: i64, actions: &[Action], source: Source) {
         for action in actions {
+            if source == Source::Checkpoint {
+                self.form.see(version, action);
+            }
             match action {
-                Action::Add(add) => self.add(version, add),
-                Action::Remove(remove) => self.remove(version, remove),
+                Action::Add(add) => self.add(version, add, source),
+                Action::Remove(remove) => self.remove(version, remove, source),
                 Action::Protocol(protocol) => self.protocol = Some((protocol.clone(), source)),
                 Action::Metadata(metadata) => self.metadata = Some((metadata.clone(), source)),
                 Action::Txn(txn) => {
@@ -137,8 +142,11 @@ impl LogState {
         }
     }
 
-    fn add(&mut self, version: i64, add: &Add) {
+    fn add(&mut self, version: i64, add: &Add, source: Source) {
         let key = FileKey::of_add(add);
+        if source == Source::Checkpoint {
+            self.form.see_add(key, self.files.contains_key(&key));
+        }
         let hash = FileHash::of(add, &mut self.text);
         match self.files.get_mut(&key) {
             Some(entry) if entry.version == version => return,
@@ -153,8 +161,11 @@ impl LogState {
         self.sum.insert(key, hash);
     }
 
-    fn remove(&mut self, version: i64, remove: &Remove) {
+    fn remove(&mut self, version: i64, remove: &Remove, source: Source) {
         let key = FileKey::of_remove(remove);
+        if source == Source::Checkpoint {
+            self.form.see_remove(key, self.files.contains_key(&key));
+        }
         if let Some(entry) = self.files.get(&key).filter(|entry| entry.version < version) {
             self.sum.remove(key, entry.hash);
             self.files.remove(&key);
@@ -164,6 +175,12 @@ impl LogState {
     /// All its files.
     pub fn files(&self) -> FileSum {
         self.sum
+    }
+
+    /// What is wrong in the rows of the checkpoint that was taken in, alone, and the sidecars that it names; then forgets
+    /// about its rows. A V2 checkpoint is known by its name.
+    pub fn take_checkpoint_faults(&mut self, is_v2: bool) -> (Vec<String>, Vec<Sidecar>) {
+        std::mem::take(&mut self.form).faults(self.transactions.len(), self.domains.len(), is_v2)
     }
 
     /// Leaves the files out, for others that mean the same.
@@ -215,6 +232,34 @@ mod tests {
         // Each other's fields are other files.
         assert_ne!(state(&[&[add("a", 2), add("b", 1)]]).files(), expected);
         assert_ne!(state(&[&[a.clone(), add("c", 2)]]).files(), expected);
+    }
+
+    #[test]
+    fn rows_that_a_checkpoint_must_not_have() {
+        let protocol = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#.to_owned();
+        let txn = r#"{"txn":{"appId":"a","version":1}}"#.to_owned();
+        let of_version = |version: i64| format!(r#"{{"checkpointMetadata":{{"version":{version}}}}}"#);
+        let sidecar = r#"{"sidecar":{"path":"s","sizeInBytes":1,"modificationTime":0}}"#.to_owned();
+        let check = |lines: &[String], is_v2: bool, expected: &[&str]| {
+            let mut state = LogState::default();
+            lines.iter().for_each(|line| state.apply(7, &parse_line(line).unwrap(), Source::Checkpoint));
+            let (faults, _) = state.take_checkpoint_faults(is_v2);
+            assert_eq!(faults.len(), expected.len(), "{faults:?}");
+            let is_told = faults.iter().zip(expected).all(|(fault, expected)| fault.contains(expected));
+            assert!(is_told, "{faults:?}");
+        };
+        let right = [protocol.clone(), txn.clone(), add("a", 1), remove("b"), sidecar.clone(), of_version(7)];
+        check(&right, true, &[]);
+        check(&right[..5], false, &[]);
+        check(&right[..5], true, &["no `checkpointMetadata`"]);
+        check(&[of_version(8)], true, &["another version"]);
+        check(&[of_version(7), of_version(7)], true, &["1 `checkpointMetadata` too many"]);
+        check(&[add("a", 1), add("a", 2)], false, &["1 `add`"]);
+        check(&[add("a", 1), remove("a")], false, &["1 `remove`"]);
+        check(&[remove("a"), add("a", 1)], false, &["1 `remove`"]);
+        check(&[protocol.clone(), protocol], false, &["1 `protocol`"]);
+        check(&[txn.clone(), txn], false, &["1 `txn`"]);
+        check(&[sidecar.clone(), sidecar], false, &["1 `sidecar`"]);
     }
 
     #[test]

@@ -14,13 +14,32 @@ use serde_json::value::RawValue;
 /// # Errors
 /// When `json` is none.
 pub(super) fn json_checksum(json: &str) -> serde_json::Result<String> {
+    let mut entries = entries(json)?;
+    entries.sort_unstable();
+    Ok(hexadecimal_md5(&entries.join(",")))
+}
+
+/// In Delta-Spark's order, and in the protocol's.
+///
+/// # Errors
+/// As [`json_checksum`].
+pub(super) fn checksums_of_json(json: &str) -> serde_json::Result<[String; 2]> {
+    let mut entries = entries(json)?;
+    // In the protocol's order the paths are compared alone; their values never hold a `=`.
+    entries.sort_by(|one, other| {
+        let path = |entry: &str| entry.split_once('=').map_or(entry.len(), |(path, _)| path.len());
+        one[..path(one)].cmp(&other[..path(other)])
+    });
+    Ok([json_checksum(json)?, hexadecimal_md5(&entries.join(","))])
+}
+
+fn entries(json: &str) -> serde_json::Result<Vec<String>> {
     let mut entries = Vec::new();
     let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json)?;
     for (name, value) in fields.iter().filter(|(name, _)| *name != "checksum") {
         collect(&encoded(name), value, &mut entries)?;
     }
-    entries.sort_unstable();
-    Ok(hexadecimal_md5(&entries.join(",")))
+    Ok(entries)
 }
 
 fn hexadecimal_md5(text: &str) -> String {

@@ -83,6 +83,7 @@ async fn verify_table(
         "status": status(&verified),
         "first_version": verified.first,
         "last_version": verified.last,
+        "lag_versions": verified.lag_versions,
         "unequal_version_count": verified.unequal_versions,
         "checkpoint_count": verified.checkpoints,
         "compacted_count": verified.compacted,
@@ -108,7 +109,11 @@ async fn verify_table(
 }
 
 fn status(verified: &Verified) -> &'static str {
-    if verified.is_equal() { "equal" } else { "unequal" }
+    match verified.is_equal() {
+        false => "unequal",
+        true if verified.lag_versions > 0 => "lagging",
+        true => "equal",
+    }
 }
 
 fn print_table(verified: &Verified, unequal: &[(i64, Problem)], output: &Output) -> Result<()> {
@@ -117,6 +122,7 @@ fn print_table(verified: &Verified, unequal: &[(i64, Problem)], output: &Output)
         ("target", verified.target.clone()),
         ("status", status(verified).to_owned()),
         ("versions", format!("{} to {}", verified.first, verified.last)),
+        ("versions behind", verified.lag_versions.to_string()),
         ("unequal versions", verified.unequal_versions.to_string()),
         ("checkpoints", verified.checkpoints.to_string()),
         ("compacted logs", verified.compacted.to_string()),

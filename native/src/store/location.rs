@@ -55,7 +55,7 @@ pub(super) fn parse_location(what: &str, argument: &str) -> Result<Url> {
     let mut url = match Url::parse(&expanded) {
         // A drive letter or a plain name with a colon is no scheme.
         Ok(url) if expanded.contains("://") || expanded.starts_with("file:/") => match url.to_file_path() {
-            Ok(path) if url.query().is_none() && url.fragment().is_none() => of_path(&path)?,
+            Ok(path) if url.scheme() == "file" && url.query().is_none() && url.fragment().is_none() => of_path(&path)?,
             _ => url,
         },
         Err(error) if is_url(&expanded) => return Err(invalid(error.to_string())),

@@ -3,25 +3,35 @@
 
 use std::collections::BTreeMap;
 
-use deltalakedb_core::Result;
-use deltalakedb_core::action::{Action, Add, Json};
+use deltalakedb_core::action::{Action, Add, CommitInfo, Json};
 use deltalakedb_core::diff::{CatalogVersion, Counts, FileComparison, LogState, Source, rule_differences};
+use deltalakedb_core::mirror::FileTotals;
 use deltalakedb_core::snapshot::{FileCursor, Snapshot, files};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::in_commit_timestamps_enabled;
+use deltalakedb_core::{Error, ErrorKind, Result};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Problem, read_json};
 use crate::store::LogStore;
 
 const PAGE: usize = 4096;
+/// The protocol's name, and the one by which Delta-Spark wrote it.
+const FILE_SIZES: [&str; 2] = ["fileSizeHistogram", "histogramOpt"];
+const DELETED_RECORDS: &str = "deletedRecordCountsHistogramOpt";
+/// What all writers have told ever since.
+const REQUIRED: [&str; 4] = ["tableSizeBytes", "numFiles", "numMetadata", "numProtocol"];
+const TIMESTAMP: &str = "inCommitTimestampOpt";
 
-/// What is wrong in the checksum of a version; none when there is no checksum.
+/// What is wrong in the checksum of a version; none when there is no checksum. `totals` are those of an earlier version's
+/// files, from which those of this one are counted on.
 pub(super) async fn check_checksum(
     database: &impl Database,
     log: &LogStore,
     at: &Snapshot,
     catalog: &CatalogVersion,
+    totals: &mut Option<FileTotals>,
     now_ms: i64,
 ) -> Result<Option<Vec<Problem>>> {
     let name = format!("{:020}.crc", at.version);
@@ -32,7 +42,11 @@ pub(super) async fn check_checksum(
     };
     let mut found = Checked { name, fields, problems: Vec::new() };
     found.numbers(at, catalog);
-    found.histogram(catalog);
+    if found.has_histogram() {
+        let counted = FileTotals::of(database, at, totals.take(), PAGE).await?;
+        found.histograms(catalog, &counted)?;
+        *totals = Some(counted);
+    }
     let (state, all_files) = found.state(at);
     let mut counts = Counts::default();
     rule_differences(at, &state, now_ms).iter().for_each(|difference| counts.count(difference));
@@ -41,6 +55,40 @@ pub(super) async fn check_checksum(
     }
     found.problems.extend(Problem::of_counts(Some(&found.name), &counts));
     Ok(Some(found.problems))
+}
+
+/// A histogram of file sizes.
+struct Bins {
+    bounds: Vec<i64>,
+    counts: Vec<i64>,
+    bytes: Vec<i64>,
+}
+
+impl Bins {
+    fn of(histogram: &Json) -> Self {
+        let list = |field: &str| list(histogram, field);
+        Bins { bounds: list("sortedBinBoundaries"), counts: list("fileCounts"), bytes: list("totalBytes") }
+    }
+
+    fn is_well_formed(&self) -> bool {
+        self.bounds.first() == Some(&0)
+            && self.bounds.is_sorted()
+            && self.bounds.len() == self.counts.len()
+            && self.bounds.len() == self.bytes.len()
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<Json> {
+    Json::of(value).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
+}
+
+fn list(histogram: &Json, field: &str) -> Vec<i64> {
+    let fields: Option<BTreeMap<String, Json>> = histogram.read();
+    fields.and_then(|fields| fields.get(field)?.read()).unwrap_or_default()
+}
+
+fn sum(list: &[i64]) -> i64 {
+    list.iter().fold(0, |sum, number| sum.saturating_add(*number))
 }
 
 struct Checked {
@@ -61,7 +109,19 @@ impl Checked {
     }
 
     fn numbers(&mut self, at: &Snapshot, catalog: &CatalogVersion) {
-        let timestamp_ms = in_commit_timestamps_enabled(&at.metadata, &at.protocol).then_some(at.timestamp_ms);
+        // The commit's own, which the catalog's time is not where it would go back.
+        let timestamp_ms = at.commit_info.as_ref().and_then(CommitInfo::in_commit_timestamp);
+        let has_timestamps = in_commit_timestamps_enabled(&at.metadata, &at.protocol);
+        let timestamp_ms = timestamp_ms.filter(|_| has_timestamps);
+        for field in REQUIRED.into_iter().chain(timestamp_ms.map(|_| TIMESTAMP)) {
+            if !self.has(field) {
+                self.problems.push(Problem::of(&self.name, format!("it has no `{field}`")));
+            }
+        }
+        if !has_timestamps && self.has(TIMESTAMP) {
+            let message = format!("it has `{TIMESTAMP}`, but the table has no in-commit timestamps");
+            self.problems.push(Problem::of(&self.name, message));
+        }
         for (field, expected) in [
             ("numFiles", Some(catalog.files.file_count)),
             ("tableSizeBytes", Some(catalog.size_bytes)),
@@ -69,7 +129,7 @@ impl Checked {
             ("numProtocol", Some(1)),
             ("numDeletionVectorsOpt", Some(catalog.deletion_vectors)),
             ("numDeletedRecordsOpt", Some(catalog.deleted_rows)),
-            ("inCommitTimestampOpt", timestamp_ms),
+            (TIMESTAMP, timestamp_ms),
         ] {
             if let (Some(told), Some(expected)) = (self.field::<i64>(field), expected)
                 && told != expected
@@ -80,28 +140,56 @@ impl Checked {
         }
     }
 
-    /// Its bins must hold all files.
-    fn histogram(&mut self, catalog: &CatalogVersion) {
-        let Some(histogram) = self.field::<BTreeMap<String, Json>>("fileSizeHistogram") else { return };
-        let list = |field: &str| histogram.get(field).and_then(Json::read::<Vec<i64>>).unwrap_or_default();
-        let (bounds, counts, bytes) = (list("sortedBinBoundaries"), list("fileCounts"), list("totalBytes"));
-        let sum = |list: &[i64]| list.iter().fold(0_i64, |sum, number| sum.saturating_add(*number));
-        let is_well_formed = bounds.first() == Some(&0)
-            && bounds.is_sorted()
-            && bounds.len() == counts.len()
-            && bounds.len() == bytes.len();
-        if !is_well_formed || sum(&counts) != catalog.files.file_count || sum(&bytes) != catalog.size_bytes {
-            self.problems.push(Problem::of(
-                &self.name,
-                format!(
-                    "`fileSizeHistogram` has {} files of {} bytes, the catalog {} of {}",
-                    sum(&counts),
-                    sum(&bytes),
+    fn has(&self, field: &str) -> bool {
+        self.fields.get(field).is_some_and(|json| json.text() != "null")
+    }
+
+    fn has_histogram(&self) -> bool {
+        FILE_SIZES.iter().chain(&[DELETED_RECORDS]).any(|field| self.has(field))
+    }
+
+    /// Their bins must hold the table's files, each its own; where there are other bins than ours, all together.
+    fn histograms(&mut self, catalog: &CatalogVersion, totals: &FileTotals) -> Result<()> {
+        let ours = Bins::of(&json(totals.file_sizes())?);
+        for field in FILE_SIZES {
+            let Some(told) = self.field::<Json>(field) else { continue };
+            let told = Bins::of(&told);
+            if told.bounds == ours.bounds
+                && (told.counts.len(), told.bytes.len()) == (ours.counts.len(), ours.bytes.len())
+            {
+                if let Some(bin) = (0..ours.bounds.len())
+                    .find(|&bin| (told.counts[bin], told.bytes[bin]) != (ours.counts[bin], ours.bytes[bin]))
+                {
+                    let message = format!(
+                        "`{field}` has {} files of {} bytes in the bin that begins at {}, the catalog {} of {}",
+                        told.counts[bin], told.bytes[bin], ours.bounds[bin], ours.counts[bin], ours.bytes[bin]
+                    );
+                    self.problems.push(Problem::of(&self.name, message));
+                }
+            } else if !told.is_well_formed()
+                || sum(&told.counts) != catalog.files.file_count
+                || sum(&told.bytes) != catalog.size_bytes
+            {
+                let message = format!(
+                    "`{field}` has {} files of {} bytes, the catalog {} of {}",
+                    sum(&told.counts),
+                    sum(&told.bytes),
                     catalog.files.file_count,
                     catalog.size_bytes
-                ),
-            ));
+                );
+                self.problems.push(Problem::of(&self.name, message));
+            }
         }
+        let Some(counted) = totals.deleted_record_counts() else { return Ok(()) };
+        let ours = list(&json(counted)?, "deletedRecordCounts");
+        if let Some(told) = self.field::<Json>(DELETED_RECORDS) {
+            let told = list(&told, "deletedRecordCounts");
+            if told != ours {
+                let message = format!("`{DELETED_RECORDS}` is {told:?}, in the catalog it is {ours:?}");
+                self.problems.push(Problem::of(&self.name, message));
+            }
+        }
+        Ok(())
     }
 
     /// What it says beside numbers; where it says nothing, what the catalog says.

@@ -1,5 +1,6 @@
 //! Reading a log back, version by version, and comparing it with the catalog.
 
+mod checkpoint;
 mod checksum;
 mod problem;
 mod versions;
@@ -7,17 +8,18 @@ mod versions;
 pub(crate) use problem::Problem;
 pub(crate) use versions::{VerifiedVersion, Verifier};
 
+use deltalakedb_core::action::Json;
 use deltalakedb_core::catalog::{Table, TableSelector};
-use deltalakedb_core::diff::{Counts, LogState, catalog_versions, rule_differences};
-use deltalakedb_core::log::{Checkpoint, LogPlan};
+use deltalakedb_core::diff::catalog_versions;
+use deltalakedb_core::log::checksum_file_name;
 use deltalakedb_core::mirror::LastCheckpoint;
-use deltalakedb_core::snapshot::{At, Snapshot, snapshot};
+use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 
 use crate::cli::VersionRange;
-use crate::diff::{compare_state, list_target, read_state};
+use crate::diff::list_target;
 use crate::store::LogStore;
 
 /// Which versions to look at.
@@ -33,6 +35,8 @@ pub(crate) struct Verified {
     pub(crate) target: String,
     pub(crate) first: i64,
     pub(crate) last: i64,
+    /// Versions that the catalog has after the log's last one: they may be published yet.
+    pub(crate) lag_versions: i64,
     pub(crate) checkpoints: u64,
     pub(crate) compacted: u64,
     pub(crate) checksums: u64,
@@ -62,21 +66,26 @@ pub(crate) async fn verify(
     begin: impl FnOnce(u64),
     on_version: &mut impl FnMut(&VerifiedVersion) -> Result<()>,
 ) -> Result<Verified> {
-    // The catalog before the log, which may have gone on meanwhile.
+    // The log before the catalog: what is committed and published after this look is not yet in either.
+    let listing = list_target(log).await?;
     let selector = TableSelector::Key(table.key);
     let latest = snapshot(database, &selector, At::Latest).await?;
     let table = &latest.table;
-    let listing = list_target(log).await?;
     let mut problems = Vec::new();
     let readable = listing.oldest_readable().unwrap_or(i64::MAX);
-    let (asked_first, last) = asked(table, wanted)?;
+    let log_version = listing.latest_version().unwrap_or(-1);
+    let (asked_first, last) = asked(table, wanted, log_version)?;
     let first = asked_first.max(if wanted.range.is_none_or(|range| range.first.is_none()) { readable } else { 0 });
     if first > last {
-        let text = format!("the log can be read from version {readable} on, the catalog ends at {}", table.version);
+        let text = format!(
+            "the log can be read from version {readable} on and ends at {log_version}, the catalog has {} to {}: there is \
+             nothing to compare",
+            table.earliest_version, table.version
+        );
         problems.push(Problem::of_log(text));
     }
-    if let (None, Some(ahead)) = (wanted.range, listing.latest_version().filter(|&version| version > table.version)) {
-        let text = format!("the log goes on to version {ahead}, the catalog ends at {}", table.version);
+    if wanted.range.is_none() && log_version > table.version {
+        let text = format!("the log goes on to version {log_version}, the catalog ends at {}", table.version);
         problems.push(Problem::of_log(text));
     }
     let mut verified = Verified {
@@ -84,6 +93,7 @@ pub(crate) async fn verify(
         target: log.url().to_string(),
         first,
         last,
+        lag_versions: (table.version - log_version).max(0),
         checkpoints: 0,
         compacted: 0,
         checksums: 0,
@@ -104,16 +114,20 @@ pub(crate) async fn verify(
         }
     }
     verified.problems.extend(check_last_checkpoint(log).await?);
+    verified.problems.extend(check_newest_checksum(log).await?);
     Ok(verified)
 }
 
-fn asked(table: &Table, wanted: Wanted) -> Result<(i64, i64)> {
+/// The first and the last version to look at. Where nobody asks for an end, it is the newest version that both have.
+fn asked(table: &Table, wanted: Wanted, log_version: i64) -> Result<(i64, i64)> {
     let (earliest, latest) = (table.earliest_version, table.version);
+    let common = latest.min(log_version);
     let Some(range) = wanted.range else {
-        let first = wanted.last.map_or(earliest, |count| earliest.max(latest - count + 1));
-        return Ok((first, latest));
+        let first = wanted.last.map_or(earliest, |count| earliest.max(common - count + 1));
+        return Ok((first, common));
     };
-    let (first, last) = (range.first.unwrap_or(earliest), range.last.unwrap_or(latest));
+    // The first version that is asked for is looked at whether the log has it or not.
+    let (first, last) = (range.first.unwrap_or(earliest), range.last.unwrap_or(common.max(range.first.unwrap_or(0))));
     if first < earliest || last > latest || first > last {
         return Err(Error::new(
             ErrorKind::NotFound,
@@ -123,37 +137,6 @@ fn asked(table: &Table, wanted: Wanted) -> Result<(i64, i64)> {
         .hint("`dl history` lists the versions"));
     }
     Ok((first, last))
-}
-
-/// What differs between a checkpoint, alone, and the catalog.
-async fn compare_checkpoint(
-    database: &impl Database,
-    catalog: &Snapshot,
-    files: &deltalakedb_core::diff::FileSum,
-    log: &LogStore,
-    checkpoint: &Checkpoint,
-    now_ms: i64,
-) -> Result<(Counts, LogState)> {
-    let version = checkpoint.version;
-    let plan = LogPlan {
-        checkpoint: Some(checkpoint.clone()),
-        steps: Vec::new(),
-        earliest_version: version,
-        latest_version: version,
-    };
-    let state = read_state(log, &plan).await?;
-    let mut counts = Counts::default();
-    if state.files() == *files {
-        rule_differences(catalog, &state, now_ms).iter().for_each(|difference| counts.count(difference));
-        return Ok((counts, state));
-    }
-    // A checkpoint may leave something out: what it is takes a closer look.
-    compare_state(database, catalog, log, plan, now_ms, &mut |difference| {
-        counts.count(&difference);
-        Ok(())
-    })
-    .await?;
-    Ok((counts, state))
 }
 
 /// A small file of JSON; none where there is none.
@@ -168,28 +151,62 @@ async fn read_json<T: DeserializeOwned>(log: &LogStore, name: &str) -> Result<Op
     Ok(content.map(read))
 }
 
-/// `_last_checkpoint` must name a checkpoint that is there, and its size.
-async fn check_last_checkpoint(log: &LogStore) -> Result<Option<Problem>> {
+/// A `.crc` of a version that the log does not have stops some readers.
+async fn check_newest_checksum(log: &LogStore) -> Result<Option<Problem>> {
+    // Listed anew: a mirror writes the commit first, but a listing may have come by before.
+    let listing = list_target(log).await?;
+    let log_version = listing.latest_version().unwrap_or(-1);
+    let newest = listing.newest_checksum(i64::MAX).filter(|&version| version > log_version);
+    Ok(newest.map(|version| {
+        Problem::of(
+            &checksum_file_name(version),
+            format!("it is newer than the log, which ends at version {log_version}"),
+        )
+    }))
+}
+
+/// `_last_checkpoint` must name a checkpoint that is there, and tell of it what is so; its checksum must be its own.
+async fn check_last_checkpoint(log: &LogStore) -> Result<Vec<Problem>> {
     const NAME: &str = "_last_checkpoint";
-    let last: LastCheckpoint = match read_json(log, NAME).await? {
-        Some(Ok(last)) => last,
-        Some(Err(problem)) => return Ok(Some(problem)),
-        None => return Ok(None),
+    let text: Json = match read_json(log, NAME).await? {
+        Some(Ok(text)) => text,
+        Some(Err(problem)) => return Ok(vec![problem]),
+        None => return Ok(Vec::new()),
+    };
+    let last: LastCheckpoint = match serde_json::from_str(text.text()) {
+        Ok(last) => last,
+        Err(error) => return Ok(vec![Problem::of(NAME, format!("it cannot be read: {error}"))]),
     };
     // Listed anew: a mirror may have written both since.
     let listing = list_target(log).await?;
-    let Some(checkpoint) = listing.checkpoints_of(last.version).next() else {
-        let text = format!("it names a checkpoint of version {}, which is not there", last.version);
-        return Ok(Some(Problem::of(NAME, text)));
-    };
-    let bytes: u64 = checkpoint.files.iter().map(|file| file.size).sum();
-    let is_plain = listing.checkpoints_of(last.version).count() == 1 && checkpoint.files.len() == 1;
-    match last.size_in_bytes {
-        // Of a V2 checkpoint the sidecars count, too.
-        Some(told) if is_plain && u64::try_from(told).is_ok_and(|told| told < bytes) => Ok(Some(Problem::of(
-            NAME,
-            format!("it tells {told} bytes of the checkpoint of version {}, which has {bytes}", last.version),
-        ))),
-        _ => Ok(None),
+    let mut problems = Vec::new();
+    let mut tell = |text: String| problems.push(Problem::of(NAME, text));
+    if LastCheckpoint::has_wrong_checksum(text.text()) {
+        tell("its `checksum` is not that of what it says".to_owned());
     }
+    let checkpoints: Vec<_> = listing.checkpoints_of(last.version).collect();
+    let Some(checkpoint) = checkpoints.first() else {
+        tell(format!("it names a checkpoint of version {}, which is not there", last.version));
+        return Ok(problems);
+    };
+    if let Some(v2) = &last.v2_checkpoint
+        && !checkpoints.iter().any(|checkpoint| checkpoint.files.iter().any(|file| file.name == v2.path))
+    {
+        tell(format!("it names the checkpoint {}, which is not there", v2.path));
+    }
+    if let Some(parts) = last.parts
+        && !checkpoints.iter().any(|checkpoint| i64::try_from(checkpoint.files.len()) == Ok(parts))
+    {
+        tell(format!("it names a checkpoint of {parts} parts, which is not there"));
+    }
+    let bytes: u64 = checkpoint.files.iter().map(|file| file.size).sum();
+    let is_plain = checkpoints.len() == 1 && checkpoint.files.len() == 1;
+    // Of a V2 checkpoint the sidecars count, too.
+    if let Some(told) = last.size_in_bytes
+        && is_plain
+        && u64::try_from(told).is_ok_and(|told| told < bytes)
+    {
+        tell(format!("it tells {told} bytes of the checkpoint of version {}, which has {bytes}", last.version));
+    }
+    Ok(problems)
 }

@@ -7,13 +7,15 @@ use deltalakedb_core::catalog::{Table, TableSelector};
 use deltalakedb_core::diff::{CatalogVersion, Counts, LogState, NetChanges, Source, rule_differences};
 use deltalakedb_core::import::{CommitDigest, catalog_digest};
 use deltalakedb_core::log::{LogFile, LogListing};
+use deltalakedb_core::mirror::FileTotals;
 use deltalakedb_core::snapshot::{At, FileCursor, Snapshot, files, snapshot};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 
+use super::Problem;
+use super::checkpoint::{check_rows, compare_checkpoint};
 use super::checksum::check_checksum;
-use super::{Problem, compare_checkpoint};
 use crate::diff::{compare_state, read_state};
 use crate::log_reader::{Pieces, read_files};
 use crate::store::LogStore;
@@ -49,6 +51,8 @@ pub(crate) struct Verifier<'a, D> {
     commits: Option<Pieces>,
     /// Whether the version before had the catalog's files.
     was_equal: bool,
+    /// Of the catalog's files, at the last version that had a checksum.
+    totals: Option<FileTotals>,
 }
 
 impl<'a, D: Database> Verifier<'a, D> {
@@ -60,7 +64,18 @@ impl<'a, D: Database> Verifier<'a, D> {
         now_ms: i64,
         versions: RangeInclusive<i64>,
     ) -> Self {
-        Verifier { database, table, log, listing, now_ms, versions, state: None, commits: None, was_equal: true }
+        Verifier {
+            database,
+            table,
+            log,
+            listing,
+            now_ms,
+            versions,
+            state: None,
+            commits: None,
+            was_equal: true,
+            totals: None,
+        }
     }
 
     /// The next version.
@@ -102,7 +117,7 @@ impl<'a, D: Database> Verifier<'a, D> {
                 self.compare_rules(&at, &mut found);
                 self.compare_files(catalog, Some(&at), &mut found).await?;
             }
-            let checksum = check_checksum(self.database, self.log, &at, catalog, self.now_ms).await?;
+            let checksum = check_checksum(self.database, self.log, &at, catalog, &mut self.totals, self.now_ms).await?;
             found.has_checksum = checksum.is_some();
             found.problems.extend(checksum.into_iter().flatten());
         } else {
@@ -117,12 +132,18 @@ impl<'a, D: Database> Verifier<'a, D> {
 
     /// The state of the first version, and its own commit.
     async fn begin(&mut self, version: i64, found: &mut VerifiedVersion) -> Result<()> {
-        let state = match self.listing.plan_at(version) {
-            Ok(plan) => read_state(self.log, &plan).await,
+        let read = match self.listing.plan_at(version) {
+            Ok(plan) => read_state(self.log, &plan).await.map(|state| (plan.checkpoint, state)),
             Err(error) => Err(error),
         };
-        match state {
-            Ok(state) => self.state = Some(state),
+        match read {
+            Ok((checkpoint, mut state)) => {
+                // Others than the version's own are told where they are, if they are asked for.
+                if let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.version == version) {
+                    found.problems.extend(check_rows(self.log, &checkpoint, &mut state).await?);
+                }
+                self.state = Some(state);
+            }
             Err(error) => found.problems.push(unreadable(error)?),
         }
         if let Some(file) = self.listing.commit(version) {
@@ -335,8 +356,9 @@ impl<'a, D: Database> Verifier<'a, D> {
             let compared =
                 compare_checkpoint(self.database, at, &catalog.files, self.log, checkpoint, self.now_ms).await;
             let state = match compared {
-                Ok((counts, state)) => {
+                Ok((counts, problems, state)) => {
                     found.problems.extend(Problem::of_counts(Some(name), &counts));
+                    found.problems.extend(problems);
                     Some((counts.is_equal(), state))
                 }
                 Err(error) => {

@@ -29,4 +29,5 @@ mod support;
 mod transactions;
 mod upkeep;
 mod verify;
+mod verify_damage;
 mod watch;

@@ -70,6 +70,7 @@ fn bundled_tables_and_their_mirrors() {
         "last-checkpoint-ahead",
         "last-checkpoint-corrupt",
         "last-checkpoint-empty",
+        "last-checkpoint-wrong-parts",
         "multi-part-incomplete",
     ];
     for entry in fs::read_dir(tables_folder()).unwrap() {
@@ -156,11 +157,6 @@ fn logs_that_lack_something() {
     // A hole after the checkpoint, and what follows.
     fs::remove_file(log.join(commit_name(11))).unwrap();
     assert_eq!(unequal(&found(&verify(&home, &[]), 2)), [11, 12]);
-    // The log is behind.
-    let (home, log) = mirrored();
-    fs::remove_file(log.join(commit_name(12))).unwrap();
-    assert_eq!(unequal(&found(&verify(&home, &[]), 2)), [12]);
-    found(&verify(&home, &["--version", "..11"]), 0);
     // The log is ahead.
     let (home, log) = mirrored();
     fs::write(log.join(commit_name(13)), lines(&[add("x")])).unwrap();
@@ -174,6 +170,92 @@ fn logs_that_lack_something() {
         let document = found(&verify(&home, &[]), 2);
         assert_eq!((unequal(&document), &document["problems"][0]["object"]), (vec![], &json!("_last_checkpoint")));
     }
+}
+
+/// What is not published yet is no damage, unless one asks for it.
+#[test]
+fn a_log_that_is_behind() {
+    let (home, log) = mirrored();
+    for version in [11, 12] {
+        fs::remove_file(log.join(commit_name(version))).unwrap();
+        let _ = fs::remove_file(log.join(format!("{version:020}.crc"))); // the last version has one
+    }
+    let document = found(&verify(&home, &[]), 0);
+    assert_eq!((&document["status"], &document["lag_versions"]), (&json!("lagging"), &json!(2)));
+    for (args, first, last) in [
+        (&["--last", "2"][..], 9, 10),
+        (&["--last", "100"], 0, 10),
+        (&["--version", "9.."], 9, 10),
+        (&["--version", "..10"], 0, 10),
+    ] {
+        let document = found(&verify(&home, args), 0);
+        assert_eq!((&document["first_version"], &document["last_version"]), (&json!(first), &json!(last)), "{args:?}");
+    }
+    for (args, lacking) in [
+        (&["--version", "10..12"][..], vec![11, 12]),
+        (&["--version", "11"], vec![11]),
+        (&["--version", "12.."], vec![12]),
+    ] {
+        assert_eq!(unequal(&found(&verify(&home, args), 2)), lacking, "{args:?}");
+    }
+    // Damage before the end is told all the same.
+    fs::remove_file(log.join(commit_name(3))).unwrap();
+    let document = found(&verify(&home, &[]), 2);
+    assert_eq!((&document["status"], document["lag_versions"].clone()), (&json!("unequal"), json!(2)));
+}
+
+/// Bounds that a checkpoint has as a struct only are compared with the commits' JSON by what they are.
+#[test]
+fn bounds_in_other_forms() {
+    let field =
+        |name: &str, data_type: &str| json!({ "name": name, "type": data_type, "nullable": true, "metadata": {} });
+    let fields =
+        [field("t", "timestamp"), field("n", "timestamp_ntz"), field("d", "decimal(5,2)"), field("day", "date")];
+    let schema = json!({ "type": "struct", "fields": fields }).to_string();
+    let configuration = json!({
+        "delta.checkpointInterval": "1", "delta.checkpoint.writeStatsAsJson": "false",
+        "delta.checkpoint.writeStatsAsStruct": "true",
+    });
+    let bounds = |t: &str, n: &str, d: Value, day: &str| json!({ "t": t, "n": n, "d": d, "day": day });
+    let stats = json!({
+        "numRecords": 2,
+        "minValues": bounds("2021-05-01T12:00:00.000-07:00", "2021-05-01T12:00:00.000Z", json!("1.50"), "1969-1-3"),
+        "maxValues": bounds("2021-05-01T19:00:00.000+00:00", "2021-05-01T12:00:00.000", json!(1.5), "1970-01-03"),
+    });
+    let first = [
+        commit_info(),
+        crate::support::protocol_with(&["timestampNtz"]),
+        metadata_with(json!({ "schemaString": schema, "configuration": configuration })),
+        add_with("a", json!({ "stats": stats.to_string() })),
+    ];
+    let home = Home::with_table(&[lines(&first), lines(&[commit_info(), add("b")])]);
+    home.mirror("m").ok();
+    let log = home.path("m/_delta_log");
+    assert_eq!(found(&verify(&home, &[]), 0)["checkpoint_count"], 1);
+    fs::remove_file(log.join(commit_name(0))).unwrap();
+    found(&verify(&home, &[]), 0);
+    let target = home.path("m");
+    found(&home.run("diff", &["--target", target.to_str().unwrap()]), 0);
+}
+
+/// A commit's own time is what its `.crc` has, also where the catalog's had to be later.
+#[test]
+fn in_commit_timestamps_that_go_back() {
+    let configuration = json!({ "delta.enableInCommitTimestamps": "true" });
+    let info = |timestamp_ms: i64| json!({ "commitInfo": { "inCommitTimestamp": timestamp_ms, "operation": "WRITE", "timestamp": timestamp_ms } });
+    let first = [
+        info(1_700_000_000_000),
+        crate::support::protocol_with(&["inCommitTimestamp"]),
+        metadata_with(json!({ "configuration": configuration })),
+        add("a"),
+    ];
+    let home = Home::with_table(&[lines(&first), lines(&[info(1_600_000_000_000), add("b")])]);
+    home.mirror("m").ok();
+    assert_eq!(found(&verify(&home, &[]), 0)["checksum_count"], 1);
+    let path = home.path("m/_delta_log").join(format!("{:020}.crc", 1));
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("1600000000000", "1700000000001")).unwrap();
+    assert_eq!(unequal(&found(&verify(&home, &[]), 2)), [1]);
 }
 
 /// A `.crc` must say what the state is.

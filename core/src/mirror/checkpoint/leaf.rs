@@ -8,10 +8,10 @@ use arrow_array::builder::{
 };
 use arrow_schema::{DataType, TimeUnit};
 
-use super::stats_value::stats_value;
 use crate::scalar::{Instant, Scalar};
 use crate::schema::Primitive;
 use crate::stats;
+use crate::stats_value::stats_value;
 
 /// The Arrow type of a primitive one. Types that no column of a checkpoint has count as text.
 pub(super) fn arrow_type(primitive: &Primitive) -> DataType {

@@ -14,7 +14,6 @@ mod parsed;
 mod part_of;
 mod partition_values;
 mod stats_parsed;
-mod stats_value;
 #[cfg(test)]
 mod tests;
 mod v2;

@@ -92,6 +92,16 @@ impl FileTotals {
         Ok(totals)
     }
 
+    /// How many files there are of which size.
+    pub fn file_sizes(&self) -> &FileSizeHistogram {
+        &self.file_sizes
+    }
+
+    /// How many rows deletion vectors delete in how many files; none when that was not counted.
+    pub fn deleted_record_counts(&self) -> Option<&DeletedRecordCountsHistogram> {
+        self.deleted_records.as_ref().map(|deleted| &deleted.histogram)
+    }
+
     /// Whether a table of so many files and bytes may have them.
     pub(super) fn fit(&self, file_count: i64, size_bytes: i64) -> bool {
         let deleted = self.deleted_records.as_ref();

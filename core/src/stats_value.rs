@@ -6,7 +6,7 @@ use crate::stats::text;
 
 /// The value that the JSON is, exactly; `None` where it is none of the type. A bound that were rounded could leave out
 /// rows that are there.
-pub(super) fn stats_value(json: &str, primitive: &Primitive) -> Option<Scalar> {
+pub(crate) fn stats_value(json: &str, primitive: &Primitive) -> Option<Scalar> {
     match primitive {
         Primitive::Byte | Primitive::Short | Primitive::Integer | Primitive::Long => {
             let number = parse_scaled(json, 0).filter(|number| number.exact)?;
