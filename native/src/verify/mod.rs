@@ -35,7 +35,7 @@ pub(crate) struct Verified {
     pub(crate) target: String,
     pub(crate) first: i64,
     pub(crate) last: i64,
-    /// Versions that the catalog has after the log's last one: they may be published yet.
+    /// Versions that the catalog has after the log's last one: they may be published yet. 0 where an end was asked for.
     pub(crate) lag_versions: i64,
     pub(crate) checkpoints: u64,
     pub(crate) compacted: u64,
@@ -88,12 +88,13 @@ pub(crate) async fn verify(
         let text = format!("the log goes on to version {log_version}, the catalog ends at {}", table.version);
         problems.push(Problem::of_log(text));
     }
+    let is_end_asked = wanted.range.is_some_and(|range| range.last.is_some());
     let mut verified = Verified {
         table: table.clone(),
         target: log.url().to_string(),
         first,
         last,
-        lag_versions: (table.version - log_version).max(0),
+        lag_versions: if is_end_asked { 0 } else { (table.version - log_version).max(0) },
         checkpoints: 0,
         compacted: 0,
         checksums: 0,

@@ -22,7 +22,6 @@ fn diverged() -> (Home, PathBuf) {
     }
     other.run("mirror", &[]).ok();
     assert!(log.join(format!("{:020}.checkpoint.parquet", 20)).exists());
-    fs::write(log.join(format!("{:020}.crc", 21)), "{}").unwrap();
     home.commit(&lines(&[add("ours-13")]), &["--operation", "OURS"]).ok();
     home.commit(&lines(&[add("ours-14")]), &[]).ok();
     (home, log)
