@@ -10,7 +10,7 @@ use deltalakedb_core::table_features::cleanup_floor;
 use deltalakedb_core::{ErrorKind, Result};
 
 use super::last_checkpoint::named_checkpoint;
-use super::whole::{SIDECARS, check_has_sidecars, check_is_whole, sidecars_of};
+use super::whole::{SIDECARS, check_has_sidecars, check_is_whole, named_sidecars, sidecars_of};
 use crate::store::LogStore;
 
 /// Cleans up a log, which the caller knows to be the table's: deletes commits, checksums, compacted logs and checkpoints
@@ -41,7 +41,8 @@ pub(crate) async fn clean_up(
     };
 
     check_is_whole(log, &cleanup.checkpoint).await?;
-    check_has_sidecars(log, &cleanup.checkpoint).await?;
+    let named = named_sidecars(log, &cleanup.checkpoint).await?;
+    check_has_sidecars(log, &cleanup.checkpoint, &named).await?;
     let mut deleted = cleanup.deletions;
     for name in &deleted {
         log.delete(name).await?;

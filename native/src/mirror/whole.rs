@@ -31,16 +31,22 @@ pub(super) async fn check_is_whole(log: &LogStore, checkpoint: &Checkpoint) -> R
     Ok(())
 }
 
-/// Whether the sidecars that a checkpoint names are there, with their sizes.
-pub(super) async fn check_has_sidecars(log: &LogStore, checkpoint: &Checkpoint) -> Result<()> {
-    let [file] = checkpoint.files.as_slice() else { return Ok(()) };
+/// The names of the sidecars that a checkpoint names, and their bytes.
+pub(super) async fn named_sidecars(log: &LogStore, checkpoint: &Checkpoint) -> Result<HashMap<String, i64>> {
+    let [file] = checkpoint.files.as_slice() else { return Ok(HashMap::new()) };
     if !may_have_sidecars(log, file).await.map_err(listed)? {
-        return Ok(());
+        return Ok(HashMap::new());
     }
-    let named = sidecars_of(log, &file.name).await.map_err(listed)?;
-    if named.is_empty() {
-        return Ok(());
-    }
+    sidecars_of(log, &file.name).await.map_err(listed)
+}
+
+/// Whether the sidecars that a checkpoint names are there, with their sizes.
+pub(super) async fn check_has_sidecars(
+    log: &LogStore,
+    checkpoint: &Checkpoint,
+    named: &HashMap<String, i64>,
+) -> Result<()> {
+    let Some(file) = checkpoint.files.first().filter(|_| !named.is_empty()) else { return Ok(()) };
     let there: HashMap<String, u64> =
         log.list_in(SIDECARS).await?.into_iter().map(|(name, size, _)| (name, size)).collect();
     let mut problems = named.iter().filter_map(|(name, &size)| match there.get(name) {
