@@ -6,8 +6,9 @@
 //! [`catalog_versions`] has the sums of many versions' files, to be compared with [`LogState::files`] version by version.
 //!
 //! Compared is what is meant: two values of JSON are the same in any order of their fields, a null is as good as no field, 1
-//! is 1.0 and nothing is rounded; bounds in statistics are compared as values of their column's type. Paths and partition values are compared by their texts, as file keys and the names of
-//! folders, except that an empty partition value means null. `dataChange`, tombstones and expired transactions are no part of a state.
+//! is 1.0 and nothing is rounded; bounds in statistics are compared as values of their column's type. Paths and partition
+//! values are compared by their texts, as file keys and the names of folders, except that an empty partition value means null.
+//! `dataChange`, tombstones and expired transactions are no part of a state.
 //! A checkpoint may leave out statistics, and fields that the protocol does not name, but not tell other ones.
 
 mod compaction;
