@@ -50,11 +50,27 @@ impl LogListing {
             return Err(Error::new(ErrorKind::NotFound, "no Delta log: there are no commit files and no checkpoints")
                 .hint("name the folder that holds 00000000000000000000.json, as a rule <table>/_delta_log"));
         };
-        match mode {
+        let plan = match mode {
             HistoryMode::Latest => self.plan_state(latest),
             HistoryMode::Full => self.plan_full(latest),
+        };
+        let mut plan = plan.ok_or_else(|| self.gap(latest))?;
+        self.make_times_increase(&mut plan.steps);
+        Ok(plan)
+    }
+
+    /// Each commit's time is later than that of the commit file before it, also where that one is no part of the plan:
+    /// Delta-Spark counts from the oldest commit file of the log on (`DeltaHistoryManager.getCommits`).
+    fn make_times_increase(&self, steps: &mut [Step]) {
+        let mut times = BTreeMap::new();
+        let mut time_ms = i64::MIN;
+        for (&version, file) in &self.commits {
+            time_ms = file.modified_ms.max(time_ms.saturating_add(1));
+            times.insert(version, time_ms);
         }
-        .ok_or_else(|| self.gap(latest))
+        for step in steps.iter_mut().filter(|step| !step.compacted) {
+            step.file.modified_ms = times.get(&step.version).copied().unwrap_or(step.file.modified_ms);
+        }
     }
 
     /// What a reader reads to know the state at `version`: the newest checkpoint from which commits lead there, and those.
@@ -331,6 +347,18 @@ mod tests {
             [-1, 0, 2, 4, 5, 6, 9].into_iter().map(|at_most| log.newest_by_commits(at_most)).collect();
         assert_eq!(by_commits, [None, Some(0), Some(0), Some(0), Some(5), Some(6), Some(6)]);
         assert_eq!(listing(&["0.1.compacted.json"]).newest_by_commits(1), None);
+    }
+
+    #[test]
+    fn times_increase_from_the_oldest_commit_file_on() {
+        let files = [(1, "json", 7), (2, "json", 7), (2, "checkpoint.parquet", 9), (3, "json", 5), (4, "json", 20)];
+        let log = LogListing::new(files.map(|(version, kind, time_ms)| (format!("{version:020}.{kind}"), 1, time_ms)));
+        let times = |mode| -> Vec<_> {
+            let plan = log.plan(mode).expect("a log that can be read");
+            plan.steps.iter().map(|step| (step.version, step.file.modified_ms)).collect()
+        };
+        assert_eq!(times(HistoryMode::Full), [(2, 8), (3, 9), (4, 20)]);
+        assert_eq!(times(HistoryMode::Latest), [(3, 9), (4, 20)]);
     }
 
     #[test]
