@@ -14,10 +14,11 @@ use deltalakedb_native::host::SystemHost;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::appends::{Bare, warm_up};
+use crate::appends::{Bare, WARM_UP, warm_up};
 use crate::payload::Append;
 use crate::percentiles::Percentiles;
 use crate::report::{Columns, Format, load_average, print_table};
+use crate::same_rows::SameRows;
 use crate::{Result, catalog};
 
 pub(crate) const ROWS: &str = "\
@@ -25,16 +26,19 @@ One process, nobody beside it:
   commit                      append a file to a table of the catalog
   bare INSERT                 of the same bytes into a plain SQLite table, in
                               turns with the commits
+  bare INSERTs, same rows     of a commit's rows into tables and indexes like the
+                              catalog's, with no look at what is there; in turns, too
   ..., fsync                  each is safe on the disk before the next begins
   ..., no fsync               none waits for that: what the work itself takes
   ..., on a blocking thread   SQLite runs beside the caller's thread, not on it
   transaction over 10 tables  append a file to each of them";
 
 pub(crate) const COLUMNS: Columns = Columns {
-    header: &["", "p50 ms", "p95 ms", "p99 ms", "max ms", "by bare"],
+    header: &["", "p50 ms", "p95 ms", "p99 ms", "max ms", "by bare", "by same rows"],
     legend: "\
 p50 p95 p99 max ms  what half, 95 %, 99 % and all of them took at the most
-by bare             p50 of the commits by that of the bare INSERTs in between",
+by bare             p50 of the commits by that of the bare INSERTs in between
+by same rows        and by that of the bare INSERTs of the same rows",
 };
 
 /// Tables of the transaction.
@@ -53,8 +57,22 @@ pub(crate) struct Options {
 struct Measured {
     what: String,
     times: Percentiles,
-    /// Median by that of the bare INSERT of the same bytes, of the same durability, taken in turns with it.
-    ratio: Option<f64>,
+    /// Median by those of the baselines of the same durability, taken in turns with it.
+    by: Option<Ratios>,
+}
+
+#[derive(Clone, Copy, serde::Serialize)]
+struct Ratios {
+    bare: f64,
+    same_rows: f64,
+}
+
+/// Microseconds of each commit, and of the baselines in between.
+#[derive(Default)]
+struct Turns {
+    commits: Vec<u64>,
+    bare: Vec<u64>,
+    same_rows: Vec<u64>,
 }
 
 pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
@@ -68,25 +86,26 @@ pub(crate) fn run(options: &Options, format: Format) -> Result<ExitCode> {
         for (thread, batch_thread) in [("", BatchThread::Caller), (", on a blocking thread", BatchThread::Blocking)] {
             let database = SqliteOptions::default().synchronous(synchronous).batch_thread(batch_thread);
             let folder = tempfile::tempdir()?;
-            let (ours, bare) = single_file(&runtime, folder.path(), database, options.commits)?;
-            let (ours, bare) = (Percentiles::of(ours), Percentiles::of(bare));
-            let ratio = Some(ours.p50_ms / bare.p50_ms);
-            all.push(Measured { what: format!("commit, {name}{thread}"), times: ours, ratio });
+            let turns = single_file(&runtime, folder.path(), database, options.commits)?;
+            let [commits, bare, same_rows] = [turns.commits, turns.bare, turns.same_rows].map(Percentiles::of);
+            let by = Some(Ratios { bare: commits.p50_ms / bare.p50_ms, same_rows: commits.p50_ms / same_rows.p50_ms });
+            all.push(Measured { what: format!("commit, {name}{thread}"), times: commits, by });
             if batch_thread == BatchThread::Caller {
-                all.push(Measured { what: format!("bare INSERT, {name}"), times: bare, ratio: None });
+                all.push(Measured { what: format!("bare INSERT, {name}"), times: bare, by: None });
+                all.push(Measured { what: format!("bare INSERTs, same rows, {name}"), times: same_rows, by: None });
             }
         }
     }
     if options.only.is_none() {
         let folder = tempfile::tempdir()?;
         let times = runtime.block_on(transactions(folder.path(), options.commits / TABLES))?;
-        all.push(Measured { what: format!("transaction over {TABLES} tables, fsync"), times, ratio: None });
+        all.push(Measured { what: format!("transaction over {TABLES} tables, fsync"), times, by: None });
     }
     print(&all, format)
 }
 
-/// Commits and bare INSERTs by turns: microseconds of each.
-fn single_file(runtime: &Runtime, folder: &Path, options: SqliteOptions, count: usize) -> Result<(Vec<u64>, Vec<u64>)> {
+/// Commits and both baselines by turns.
+fn single_file(runtime: &Runtime, folder: &Path, options: SqliteOptions, count: usize) -> Result<Turns> {
     let path = folder.join("catalog.db");
     let database = catalog::create(&path, options)?;
     runtime.block_on(catalog::create_table(&database, "t", &catalog::plain_table("t")))?;
@@ -96,21 +115,25 @@ fn single_file(runtime: &Runtime, folder: &Path, options: SqliteOptions, count: 
     let mut warm = Bare::open(folder)?;
     warm.warm_up()?;
     let mut bare = Bare::open_with(folder, options.synchronous)?;
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let mut same_rows = SameRows::create(folder, options.synchronous, WARM_UP)?;
+    let mut turns = Turns::default();
     for _ in 0..count {
         let append = Append::new()?;
         let begin = Instant::now();
         bare.insert(&append)?;
-        theirs.push(begin.elapsed().as_micros() as u64);
+        turns.bare.push(begin.elapsed().as_micros() as u64);
+        let begin = Instant::now();
+        same_rows.insert(&append)?;
+        turns.same_rows.push(begin.elapsed().as_micros() as u64);
         let request = CommitRequest::new(append.commit_id, vec![Action::Add(append.add)]);
         let begin = Instant::now();
         let outcome = runtime.block_on(writer.commit(&request))?;
-        ours.push(begin.elapsed().as_micros() as u64);
+        turns.commits.push(begin.elapsed().as_micros() as u64);
         if !matches!(outcome, Outcome::Committed(_)) {
             return Err(format!("an append was answered {outcome:?}").into());
         }
     }
-    Ok((ours, theirs))
+    Ok(turns)
 }
 
 async fn transactions(folder: &Path, count: usize) -> Result<Percentiles> {
@@ -141,10 +164,8 @@ async fn transactions(folder: &Path, count: usize) -> Result<Percentiles> {
 
 fn print(all: &[Measured], format: Format) -> Result<ExitCode> {
     if format == Format::Json {
-        let all: Vec<Value> = all
-            .iter()
-            .map(|one| json!({"what": one.what, "times": one.times, "ratio_of_medians": one.ratio}))
-            .collect();
+        let all: Vec<Value> =
+            all.iter().map(|one| json!({"what": one.what, "times": one.times, "ratio_of_medians": one.by})).collect();
         println!("{}", serde_json::to_string_pretty(&json!({"measured": all, "load_average": load_average()}))?);
         return Ok(ExitCode::SUCCESS);
     }
@@ -152,7 +173,8 @@ fn print(all: &[Measured], format: Format) -> Result<ExitCode> {
         let Percentiles { p50_ms, p95_ms, p99_ms, max_ms } = one.times;
         let mut row = vec![one.what.clone()];
         row.extend([p50_ms, p95_ms, p99_ms, max_ms].map(|ms| format!("{ms:.3}")));
-        row.push(one.ratio.map_or(String::new(), |ratio| format!("{ratio:.2}")));
+        let ratio = |of: fn(Ratios) -> f64| one.by.map_or(String::new(), |ratios| format!("{:.2}", of(ratios)));
+        row.extend([ratio(|ratios| ratios.bare), ratio(|ratios| ratios.same_rows)]);
         row
     };
     let rows: Vec<Vec<String>> = all.iter().map(row).collect();

@@ -12,6 +12,7 @@ mod payload;
 mod percentiles;
 mod processes;
 mod report;
+mod same_rows;
 
 use std::process::ExitCode;
 

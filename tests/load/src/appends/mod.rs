@@ -26,7 +26,7 @@ pub(crate) use summary::{COLUMNS, ROWS};
 use worker::What;
 
 /// Commits before the measurement: the log beside the file is then written over, and not made longer.
-const WARM_UP: usize = 1000;
+pub(crate) const WARM_UP: usize = 1000;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {

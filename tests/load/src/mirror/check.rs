@@ -65,7 +65,7 @@ async fn lines(database: &impl Database, table: &Table, version: i64) -> Result<
     let commit = read_commit(database, table, version).await?;
     let mut lines = Vec::new();
     write(&mut lines, &commit.actions)?;
-    let mut cursor = Some(commit.start());
+    let mut cursor = commit.start();
     while let Some(at) = cursor {
         let (actions, next) = commit_actions(database, &commit, at, PAGE).await?;
         write(&mut lines, &actions)?;
