@@ -2,7 +2,7 @@
 
 use crate::catalog::{Table, TableSelector, quoted};
 use crate::snapshot::{At, Snapshot, snapshot};
-use crate::sql::{Batch, Database, DatabaseError, Row, Statement};
+use crate::sql::{Batch, Database, DatabaseError, ResultSet, Row, Statement};
 use crate::{Error, ErrorKind, Result};
 
 use super::conflict::Conflict;
@@ -125,13 +125,14 @@ async fn attempt(database: &impl Database, parts: &mut [Part<'_>], now_ms: i64) 
             *part.state = latest(database, &part.state.table).await.map_err(Refusal::Final)?;
         }
     }
-    let plan = match plan(parts, now_ms, &database.limits()) {
-        Ok(plan) => plan,
-        Err(error) if catch_up(database, parts).await.map_err(Refusal::Final)? => return Err(Refusal::Stale(error)),
-        Err(error) => return Err(Refusal::Final(error)),
+    let (results, answers) = match send(database, parts, now_ms).await {
+        Err(Refusal::Guarded(DatabaseError::Guard(guard))) if guard == "path_known" => {
+            parts.iter_mut().for_each(|part| part.adds_again = true);
+            send(database, parts, now_ms).await?
+        }
+        sent => sent?,
     };
-    let results = database.batch(plan.batch).await.map_err(|error| refusal(error, parts))?;
-    let answers = parts.iter_mut().zip(plan.answers).map(|(part, answer)| {
+    let answers = parts.iter_mut().zip(answers).map(|(part, answer)| {
         let row = results.get(answer).and_then(|result| result.rows.first());
         let row = row.ok_or_else(|| Error::corrupt("the commit's batch gave no version"))?;
         let committed = committed(&part.state.table, row)?;
@@ -142,6 +143,22 @@ async fn attempt(database: &impl Database, parts: &mut [Part<'_>], now_ms: i64) 
         Ok(committed)
     });
     answers.collect::<Result<_>>().map_err(Refusal::Final)
+}
+
+/// Plans the batch and runs it.
+async fn send(
+    database: &impl Database,
+    parts: &mut [Part<'_>],
+    now_ms: i64,
+) -> Result<(Vec<ResultSet>, Vec<usize>), Refusal> {
+    let plan = match plan(parts, now_ms, &database.limits()) {
+        Ok(plan) => plan,
+        Err(error) if catch_up(database, parts).await.map_err(Refusal::Final)? => return Err(Refusal::Stale(error)),
+        Err(error) => return Err(Refusal::Final(error)),
+    };
+    let answers = plan.answers;
+    let results = database.batch(plan.batch).await.map_err(|error| refusal(error, parts))?;
+    Ok((results, answers))
 }
 
 fn refusal(error: DatabaseError, parts: &[Part<'_>]) -> Refusal {

@@ -4,9 +4,10 @@
 //! decides exactly, and the commit is tried again on top of what it may ignore.
 
 use crate::snapshot::Snapshot;
-use crate::sql::{Limits, RowSource, Statement, Value, with_rows};
+use crate::sql::{Limits, Statement, Value, with_rows};
 
 use super::intent::Intent;
+use super::plan::Part;
 use super::statements::latest_version_id;
 
 /// A transaction's id was used in no table yet. ?1 commit id.
@@ -55,6 +56,13 @@ INSERT INTO dl_guard (guard)
 SELECT CASE WHEN f.removed_version IS NULL THEN 'path_added_again' ELSE 'concurrent_delete_read' END
 FROM rows r CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path
 WHERE f.removed_version > ?2 OR (f.removed_version IS NULL AND f.dv_id <> r.dv_id)";
+
+/// In the place of [`GUARD_PATHS`] where the commit only adds files that ought to be new: none of their paths was ever the
+/// table's, so that no entry ends with it and nothing need be looked for.
+const GUARD_NEW_PATHS: &str = "
+WITH rows (path, dv_id) AS ({rows})
+INSERT INTO dl_guard (guard)
+SELECT 'path_known' FROM rows r CROSS JOIN dl_add_files f ON f.table_id = ?1 AND f.path = r.path";
 
 /// ?3: what was last updated at this time or before has expired, or NULL.
 const GUARD_TXNS: &str = "
@@ -116,15 +124,13 @@ pub(super) fn guards(state: &Snapshot, intent: &Intent, now_ms: i64, limits: &Li
 }
 
 /// The guards on the files that a commit removes and adds.
-pub(super) fn file_guards(
-    key: i64,
-    intent: &Intent,
-    removed: RowSource,
-    added: RowSource,
-    limits: &Limits,
-) -> Vec<Statement> {
-    let since = [key.into(), intent.examined_version.into()];
-    let mut statements = with_rows(limits, GUARD_REMOVES, &since, removed);
-    statements.extend(with_rows(limits, GUARD_PATHS, &since, added));
+pub(super) fn file_guards(part: &Part<'_>, intent: &Intent, limits: &Limits) -> Vec<Statement> {
+    let key = part.state.table.key.into();
+    if part.brings_new_files(intent) {
+        return with_rows(limits, GUARD_NEW_PATHS, &[key], part.added_paths());
+    }
+    let since = [key, intent.examined_version.into()];
+    let mut statements = with_rows(limits, GUARD_REMOVES, &since, part.removed());
+    statements.extend(with_rows(limits, GUARD_PATHS, &since, part.added_paths()));
     statements
 }

@@ -39,6 +39,8 @@ pub(super) struct Part<'a> {
     pub examined_version: Option<i64>,
     /// Row tracking was switched on after the commit was prepared.
     pub loses_row_ids: bool,
+    /// An added path is one that the table has or had, as an earlier try has found.
+    pub adds_again: bool,
     /// File actions that are in the catalog already.
     pub staged: Option<Staged>,
     /// Those that no commit may bring in.
@@ -54,6 +56,7 @@ impl<'a> Part<'a> {
             state,
             examined_version: None,
             loses_row_ids: false,
+            adds_again: false,
             staged: None,
             unusual_staged: UnusualFiles::default(),
             transaction: None,
@@ -143,6 +146,13 @@ impl<'a> Part<'a> {
                 Cow::Owned(UnusualFiles::of(&self.request.actions, location, &self.operation()))
             }
         }
+    }
+
+    /// Whether it adds files, presumably of paths that the table never had, and does nothing else to files. Who commits
+    /// new statistics or tags of a file says that no data changes.
+    pub(super) fn brings_new_files(&self, intent: &Intent) -> bool {
+        let is_new = |action: &Action| !matches!(action, Action::Add(add) if !add.data_change);
+        !self.adds_again && self.staged.is_none() && intent.is_blind_append && self.request.actions.iter().all(is_new)
     }
 
     fn operation(&self) -> String {
@@ -280,13 +290,14 @@ fn plan_part(part: &Part<'_>, now_ms: i64, limits: &Limits) -> Result<Vec<Statem
         let replaces = intent.has_metadata && past_of(state, &request.actions, Some(staged)) == Past::Replaced;
         statements.extend(staged.guards(replaces, refuses_vectors(state, &request.actions)));
     }
-    statements.extend(file_guards(key, &intent, part.removed(), part.added_paths(), limits));
+    statements.extend(file_guards(part, &intent, limits));
     statements.extend(added_guards(part, limits));
     let gets_ids = row_ids != RowIds::AsGiven && !assigns_row_ids(&state.metadata, &state.protocol);
     if gets_ids || part.enables_row_tracking() {
         statements.push(writer.raise_high_water_mark());
     }
-    statements.extend(writer.actions(part.actions(), |_, _| true));
+    let may_be_live = !part.brings_new_files(&intent);
+    statements.extend(writer.actions(part.actions(), |_, _| may_be_live));
     if let Some(staged) = &part.staged {
         statements.extend(writer.staged(staged));
         statements.push(staged.end());

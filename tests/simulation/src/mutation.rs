@@ -42,7 +42,7 @@ macro_rules! named {
 }
 
 /// Where several guards give one name to `dl_guard`, as `concurrent_delete_read`, each has a name of its own here.
-static GUARDS: [Guard; 19] = [
+static GUARDS: [Guard; 20] = [
     named!("removed_file_not_live"),
     named!("concurrent_append"),
     named!("unusual_path"),
@@ -79,6 +79,12 @@ static GUARDS: [Guard; 19] = [
         name: "added_file_removed",
         text: "WHERE f.removed_version > ?2 OR",
         instead: "WHERE f.removed_version > ?2 AND 0 OR",
+    },
+    // What is taken for a new file is one.
+    Guard {
+        name: "path_known",
+        text: "ON f.table_id = ?1 AND f.path = r.path",
+        instead: "ON 0 AND f.table_id = ?1 AND f.path = r.path",
     },
     Guard { name: "path_added_again", text: "OR (f.removed_version IS NULL AND f.dv_id <> r.dv_id)", instead: "OR 0" },
     // An application that was read has not moved.

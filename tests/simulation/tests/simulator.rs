@@ -108,6 +108,7 @@ mod without {
         application_done: "was written before";
         domain_changed: "the domain sim.domain-";
         path_added_again: "with two deletion vectors";
+        path_known: "and the rows are others";
         large_commit_over: "that belong to nothing";
         large_commit_incomplete: "has other actions than were sent";
         unusual_path: "breaks a rule";
