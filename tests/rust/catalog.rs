@@ -129,7 +129,7 @@ pub(crate) async fn read_state(database: &impl Database, table: &str, at: At) ->
 pub(crate) async fn read_actions(database: &impl Database, snapshot: &Snapshot) -> Option<Vec<Action>> {
     let commit = read_commit(database, &snapshot.table, snapshot.version).await.unwrap();
     let mut actions = commit.actions.clone();
-    let mut cursor = Some(commit.start());
+    let mut cursor = commit.start();
     while let Some(at) = cursor {
         let (page, next) = commit_actions(database, &commit, at, PAGE).await.unwrap();
         actions.extend(page);

@@ -13,7 +13,7 @@ use deltalakedb_core::log::CheckpointReader;
 use deltalakedb_core::mirror::{
     CheckpointForm, CheckpointState, CheckpointWriter, PART_SIZE, StateCursor, UnknownFields, state_actions,
 };
-use deltalakedb_core::snapshot::{At, HistoryEntry, Snapshot, history, snapshot};
+use deltalakedb_core::snapshot::{At, FileCursor, HistoryEntry, Snapshot, files, history, snapshot};
 use deltalakedb_core::sql::{Database, Limits};
 use deltalakedb_native::database::SqliteDatabase;
 use proptest::prelude::*;
@@ -449,15 +449,15 @@ fn a_commit_may_be_larger_than_a_batch() {
             import(&database, &table, &history, 1000).await;
             for expected in replay(&history, 0) {
                 let snapshot = snapshot(&database, &named(&table), At::Version(expected.version)).await.unwrap();
-                let page = deltalakedb_core::snapshot::files(
-                    &database,
-                    &snapshot,
-                    deltalakedb_core::snapshot::FileCursor::start(&snapshot),
-                    100_000,
-                );
-                let mut files = page.await.unwrap().files;
-                files.sort_by(|left, right| left.path.cmp(&right.path));
-                assert!(files.iter().eq(expected.state.files.values()));
+                let mut all = Vec::new();
+                let mut cursor = Some(FileCursor::start(&snapshot));
+                while let Some(at) = cursor {
+                    let page = files(&database, &snapshot, at, 100_000).await.unwrap();
+                    all.extend(page.files);
+                    cursor = page.next;
+                }
+                all.sort_by(|left, right| left.path.cmp(&right.path));
+                assert!(all.iter().eq(expected.state.files.values()));
                 assert_eq!(snapshot.file_count, 9000);
                 assert_eq!(snapshot.size_bytes, expected.state.size_bytes());
                 assert_eq!(snapshot.row_count, expected.state.row_count());

@@ -174,7 +174,7 @@ pub async fn catalog_digest(database: &impl Database, table: &Table, version: i6
     }
     let mut digest = CommitDigest::default();
     digest.insert(&commit.actions);
-    let mut cursor = Some(commit.start());
+    let mut cursor = commit.start();
     while let Some(at) = cursor {
         let (page, next) = commit_actions(database, &commit, at, PAGE).await?;
         digest.insert(&page);

@@ -1,9 +1,11 @@
 //! A version's own actions, as its commit file holds them.
 
+use std::ops::Range;
+
 use crate::action::{Action, Remove};
 use crate::catalog::Table;
 use crate::snapshot::{add_from_row, parse_stored};
-use crate::sql::{Batch, Database, ResultSet, Statement, Value};
+use crate::sql::{Batch, Database, PageStart, ResultSet, Row, Statement, Value};
 use crate::{Error, ErrorKind, Result};
 
 const VERSION: &str = "
@@ -15,9 +17,10 @@ const METADATA: &str = "SELECT metadata FROM dl_metadata_updates WHERE table_id 
 const TXNS: &str = "SELECT txn FROM dl_txn_actions WHERE table_id = ?1 AND version = ?2 ORDER BY app_id";
 const DOMAINS: &str =
     "SELECT domain_metadata FROM dl_domain_metadata WHERE table_id = ?1 AND version = ?2 ORDER BY domain";
-const CDC: &str = "SELECT action FROM dl_cdc_files WHERE table_id = ?1 AND version = ?2 ORDER BY ordinal";
-const UNKNOWN: &str =
-    "SELECT name, action FROM dl_unknown_actions WHERE table_id = ?1 AND version = ?2 ORDER BY ordinal";
+
+/// Behind the last one.
+const CDC_END: &str = "SELECT max(ordinal) + 1 FROM dl_cdc_files WHERE table_id = ?1 AND version = ?2";
+const UNKNOWN_END: &str = "SELECT max(ordinal) + 1 FROM dl_unknown_actions WHERE table_id = ?1 AND version = ?2";
 
 /// ?1 first id, ?2 before this one, ?3 rows at the most.
 const REMOVES: &str = "
@@ -27,7 +30,15 @@ SELECT file_id, path, size, modification_time, data_change, partition_values, st
   base_row_id, default_row_commit_version, clustering_provider, extra
 FROM dl_add_files WHERE file_id >= ?1 AND file_id < ?2 ORDER BY file_id LIMIT ?3";
 
-/// A version and those of its actions that are few; its files come by pages.
+/// As above, ?4 table, ?5 version.
+const CDC: &str = "
+SELECT ordinal, action FROM dl_cdc_files
+WHERE table_id = ?4 AND version = ?5 AND ordinal >= ?1 AND ordinal < ?2 ORDER BY ordinal LIMIT ?3";
+const UNKNOWN: &str = "
+SELECT ordinal, action, name FROM dl_unknown_actions
+WHERE table_id = ?4 AND version = ?5 AND ordinal >= ?1 AND ordinal < ?2 ORDER BY ordinal LIMIT ?3";
+
+/// A version and those of its actions that are few; the others come by pages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredCommit {
     /// The version.
@@ -36,34 +47,52 @@ pub struct StoredCommit {
     pub timestamp_ms: i64,
     /// False when the version is known from a checkpoint only: then there is no commit file to write.
     pub is_known: bool,
-    /// All but the file actions; `commitInfo` first, as in-commit timestamps demand.
+    /// What there is once: `commitInfo` first, as in-commit timestamps demand, protocol, metadata; and transactions and
+    /// domains.
     pub actions: Vec<Action>,
-    files: std::ops::Range<i64>,
-    removes: std::ops::Range<i64>,
+    /// The ids of the others, in the order of [`KINDS`].
+    ids: [Range<i64>; KINDS.len()],
     table: Table,
 }
 
-/// Where the next page of a commit's file actions begins.
+/// Kinds of actions of which a commit may have many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Remove,
+    Add,
+    Cdc,
+    Unknown,
+}
+
+const KINDS: [Kind; 4] = [Kind::Remove, Kind::Add, Kind::Cdc, Kind::Unknown];
+
+/// Where the next page of a commit's actions begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ActionCursor {
-    file_id: i64,
-    remove_id: i64,
+    /// Place in [`KINDS`].
+    kind: usize,
+    page: PageStart,
 }
 
 impl StoredCommit {
-    /// Before the first file action.
-    pub fn start(&self) -> ActionCursor {
-        ActionCursor { file_id: self.files.start, remove_id: self.removes.start }
+    /// The first page; none where there are no such actions.
+    pub fn start(&self) -> Option<ActionCursor> {
+        self.start_from(0)
+    }
+
+    fn start_from(&self, first: usize) -> Option<ActionCursor> {
+        let kind = (first..KINDS.len()).find(|&kind| !self.ids[kind].is_empty())?;
+        Some(ActionCursor { kind, page: PageStart::after(self.ids[kind].start - 1) })
     }
 }
 
-/// Reads a version of a table, without its file actions.
+/// Reads a version of a table, without its file actions and those that the protocol does not name.
 ///
 /// # Errors
 /// [`NotFound`](ErrorKind::NotFound) when the version is not there; those of the database.
 pub async fn read_commit(database: &impl Database, table: &Table, version: i64) -> Result<StoredCommit> {
     let params = || vec![Value::from(table.key), version.into()];
-    let queries = [VERSION, PROTOCOL, METADATA, TXNS, DOMAINS, CDC, UNKNOWN];
+    let queries = [VERSION, PROTOCOL, METADATA, TXNS, DOMAINS, CDC_END, UNKNOWN_END];
     let statements = queries.into_iter().map(|sql| Statement::new(sql, params())).collect();
     let mut results = database.batch(Batch::read(statements)).await?.into_iter();
     let mut next = || results.next().unwrap_or_default();
@@ -86,17 +115,14 @@ pub async fn read_commit(database: &impl Database, table: &Table, version: i64) 
     actions.extend(stored(next(), name, "metaData", Action::Metadata)?);
     actions.extend(stored(next(), name, "txn", Action::Txn)?);
     actions.extend(stored(next(), name, "domainMetadata", Action::DomainMetadata)?);
-    actions.extend(stored(next(), name, "cdc", Action::Cdc)?);
-    for mut row in next().rows {
-        actions.push(Action::Unknown { name: row.text(0)?, value: parse_stored("action", name, row.text(1)?)? });
-    }
+    let mut end = || next().rows.first().map_or(Ok(None), |row| row.optional_integer(0));
+    let (cdc_end, unknown_end) = (end()?.unwrap_or(0), end()?.unwrap_or(0));
     Ok(StoredCommit {
         version,
         timestamp_ms: row.integer(0)?,
         is_known: row.integer(1)? != 0,
         actions,
-        files: row.integer(3)?..row.integer(4)?,
-        removes: row.integer(5)?..row.integer(6)?,
+        ids: [row.integer(5)?..row.integer(6)?, row.integer(3)?..row.integer(4)?, 0..cdc_end, 0..unknown_end],
         table: table.clone(),
     })
 }
@@ -110,7 +136,7 @@ fn stored<T: serde::de::DeserializeOwned>(
     result.rows.into_iter().map(|mut row| Ok(action(parse_stored(name, table, row.text(0)?)?))).collect()
 }
 
-/// Up to `limit` file actions of a commit from `cursor` on, removes before adds, and where the next ones begin.
+/// Up to `limit` actions of a commit from `cursor` on, removes before adds, and where the next ones begin.
 ///
 /// # Errors
 /// [`NotFound`](ErrorKind::NotFound) when the table was dropped meanwhile; those of the database.
@@ -120,20 +146,30 @@ pub async fn commit_actions(
     cursor: ActionCursor,
     limit: usize,
 ) -> Result<(Vec<Action>, Option<ActionCursor>)> {
-    let query = |sql, from: i64, end: i64| Statement::new(sql, vec![from.into(), end.into(), (limit as i64).into()]);
-    if cursor.remove_id < commit.removes.end {
-        let statement = query(REMOVES, cursor.remove_id, commit.removes.end);
-        let rows = commit.table.read_rows(database, statement).await?;
-        let last = rows.last().filter(|_| rows.len() == limit).map(|row| row.integer(0)).transpose()?;
-        let remove_id = last.map_or(commit.removes.end, |last| last + 1);
-        let actions = rows
-            .into_iter()
-            .map(|mut row| parse_stored::<Remove>("remove", &commit.table.name, row.text(1)?).map(Action::Remove));
-        return Ok((actions.collect::<Result<_>>()?, Some(ActionCursor { remove_id, ..cursor })));
+    let (kind, page) = (KINDS[cursor.kind], cursor.page);
+    let (end, rows) = (commit.ids[cursor.kind].end, page.limit(limit) as i64);
+    let mut params: Vec<Value> = vec![(page.id + 1).into(), end.into(), rows.into()];
+    let sql = match kind {
+        Kind::Remove => REMOVES,
+        Kind::Add => ADDS,
+        Kind::Cdc => CDC,
+        Kind::Unknown => UNKNOWN,
+    };
+    if matches!(kind, Kind::Cdc | Kind::Unknown) {
+        params.extend([commit.table.key.into(), commit.version.into()]);
     }
-    let statement = query(ADDS, cursor.file_id, commit.files.end);
-    let rows = commit.table.read_rows(database, statement).await?;
-    let last = rows.last().filter(|_| rows.len() == limit).map(|row| row.integer(0)).transpose()?;
-    let actions = rows.into_iter().map(|row| add_from_row(row, &commit.table.name).map(Action::Add));
-    Ok((actions.collect::<Result<_>>()?, last.map(|last| ActionCursor { file_id: last + 1, ..cursor })))
+    let rows = commit.table.read_rows(database, Statement::new(sql, params)).await?;
+    let next = page.next(&rows, limit)?.filter(|next| next.id + 1 < end);
+    let next = next.map(|page| ActionCursor { page, ..cursor }).or_else(|| commit.start_from(cursor.kind + 1));
+    let actions = rows.into_iter().map(|row| action(kind, row, &commit.table.name)).collect::<Result<_>>()?;
+    Ok((actions, next))
+}
+
+fn action(kind: Kind, mut row: Row, table: &str) -> Result<Action> {
+    Ok(match kind {
+        Kind::Add => Action::Add(add_from_row(row, table)?),
+        Kind::Remove => Action::Remove(parse_stored::<Remove>("remove", table, row.text(1)?)?),
+        Kind::Cdc => Action::Cdc(parse_stored("cdc", table, row.text(1)?)?),
+        Kind::Unknown => Action::Unknown { name: row.text(2)?, value: parse_stored("action", table, row.text(1)?)? },
+    })
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::action::{Action, DomainMetadata, Metadata, Protocol, Remove, Txn};
 use crate::catalog::{Table, quoted};
 use crate::snapshot::{Snapshot, add_from_row, parse_stored};
-use crate::sql::{Batch, Database, ResultSet, Statement};
+use crate::sql::{Batch, Database, PageStart, ResultSet, Statement};
 use crate::{Error, ErrorKind, Result};
 
 /// The bounds of what the commits did, how many there are, and whether all are known. ?1 table, ?2 first version, ?3 last.
@@ -99,10 +99,10 @@ pub struct Compaction {
 pub enum CompactionCursor {
     /// With all but the files.
     Head,
-    /// With the adds from this id on.
-    Adds(i64),
-    /// With the removes before this id.
-    Removes(i64),
+    /// With these adds.
+    Adds(PageStart),
+    /// With these removes, the newest of which come first.
+    Removes(PageStart),
 }
 
 /// What it takes to compact the commits `from` to `to`, both included.
@@ -146,9 +146,10 @@ pub async fn compacted_actions(
     limit: usize,
 ) -> Result<(Vec<Action>, Option<CompactionCursor>)> {
     match cursor {
-        CompactionCursor::Head => {
-            Ok((head(database, compaction).await?, Some(CompactionCursor::Adds(compaction.files.start))))
-        }
+        CompactionCursor::Head => Ok((
+            head(database, compaction).await?,
+            Some(CompactionCursor::Adds(PageStart::after(compaction.files.start - 1))),
+        )),
         CompactionCursor::Adds(from) => adds(database, compaction, from, limit).await,
         CompactionCursor::Removes(before) => removes(database, compaction, before, limit).await,
     }
@@ -184,33 +185,34 @@ fn stored<T: serde::de::DeserializeOwned>(
 async fn adds(
     database: &impl Database,
     compaction: &Compaction,
-    from: i64,
+    from: PageStart,
     limit: usize,
 ) -> Result<(Vec<Action>, Option<CompactionCursor>)> {
     let Compaction { table, files, removes, to, .. } = compaction;
-    let params = vec![from.into(), files.end.into(), (*to).into(), (limit as i64).into()];
+    let params = vec![(from.id + 1).into(), files.end.into(), (*to).into(), (from.limit(limit) as i64).into()];
     let rows = table.read_rows(database, Statement::new(ADDS, params)).await?;
-    let last = rows.last().filter(|_| rows.len() == limit).map(|row| row.integer(0)).transpose()?;
+    let next = from.next(&rows, limit)?;
     let mut actions = Vec::with_capacity(rows.len());
     for row in rows {
         let mut add = add_from_row(row, &table.name)?;
         add.data_change = false;
         actions.push(Action::Add(add));
     }
-    let next = last.map_or(CompactionCursor::Removes(removes.end), |last| CompactionCursor::Adds(last + 1));
-    Ok((actions, Some(next)))
+    let removes = || CompactionCursor::Removes(PageStart::after(removes.end));
+    Ok((actions, Some(next.map_or_else(removes, CompactionCursor::Adds))))
 }
 
 async fn removes(
     database: &impl Database,
     compaction: &mut Compaction,
-    before: i64,
+    before: PageStart,
     limit: usize,
 ) -> Result<(Vec<Action>, Option<CompactionCursor>)> {
     let Compaction { table, removes, to, removed, .. } = compaction;
-    let params = vec![table.key.into(), removes.start.into(), before.into(), (*to).into(), (limit as i64).into()];
+    let (before_id, rows) = (before.id, before.limit(limit) as i64);
+    let params = vec![table.key.into(), removes.start.into(), before_id.into(), (*to).into(), rows.into()];
     let rows = table.read_rows(database, Statement::new(REMOVES, params)).await?;
-    let last = rows.last().filter(|_| rows.len() == limit).map(|row| row.integer(0)).transpose()?;
+    let next = before.next(&rows, limit)?;
     let mut actions = Vec::with_capacity(rows.len());
     for mut row in rows {
         let mut remove: Remove = parse_stored("remove", &table.name, row.text(1)?)?;
@@ -219,7 +221,7 @@ async fn removes(
             actions.push(Action::Remove(remove));
         }
     }
-    Ok((actions, last.map(CompactionCursor::Removes)))
+    Ok((actions, next.map(CompactionCursor::Removes)))
 }
 
 fn hash_of(remove: &Remove, seed: u8) -> u64 {

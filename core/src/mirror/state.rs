@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::Result;
 use crate::action::{Action, Metadata, Remove};
 use crate::snapshot::{FileCursor, Snapshot, files, parse_stored};
-use crate::sql::{Database, Statement};
+use crate::sql::{Database, PageStart, Statement};
 use crate::time::parse_interval_ms;
 
 /// Removals up to a version, newest first, of logical files that are not in it.
@@ -52,13 +52,15 @@ pub enum StateCursor {
     Head,
     /// With these files.
     Files(FileCursor),
-    /// With the tombstones before this id.
-    Tombstones(i64),
+    /// With these tombstones, the newest of which come first.
+    Tombstones(PageStart),
 }
 
 impl CheckpointState {
-    /// The state of `snapshot`, with the tombstones that have not expired at `now_ms`.
+    /// The state of `snapshot`, with the tombstones that have not expired at `now_ms`, or at the snapshot's own time if that
+    /// is earlier: a clock that is ahead must not end the wait of those who still read a removed file.
     pub fn new(snapshot: Snapshot, now_ms: i64) -> Self {
+        let now_ms = now_ms.min(snapshot.timestamp_ms);
         let removed_after_ms = now_ms.saturating_sub(tombstone_retention_ms(&snapshot.metadata));
         CheckpointState { snapshot, removed_after_ms, now_ms, removed: HashSet::new() }
     }
@@ -105,7 +107,7 @@ pub async fn state_actions(
                 add.data_change = false;
                 Action::Add(add)
             });
-            let tombstones = StateCursor::Tombstones((snapshot.table.key + 1) << 40);
+            let tombstones = StateCursor::Tombstones(PageStart::after((snapshot.table.key + 1) << 40));
             Ok((actions.collect(), Some(page.next.map_or(tombstones, StateCursor::Files))))
         }
         StateCursor::Tombstones(before) => tombstones(database, state, before, limit).await,
@@ -115,7 +117,7 @@ pub async fn state_actions(
 async fn tombstones(
     database: &impl Database,
     state: &mut CheckpointState,
-    before: i64,
+    before: PageStart,
     limit: usize,
 ) -> Result<(Vec<Action>, Option<StateCursor>)> {
     let snapshot = &state.snapshot;
@@ -123,11 +125,11 @@ async fn tombstones(
         snapshot.table.key.into(),
         snapshot.version.into(),
         state.removed_after_ms.into(),
-        before.into(),
-        (limit as i64).into(),
+        before.id.into(),
+        (before.limit(limit) as i64).into(),
     ];
     let rows = snapshot.table.read_rows(database, Statement::new(TOMBSTONES, params)).await?;
-    let last = rows.last().filter(|_| rows.len() == limit).map(|row| row.integer(0)).transpose()?;
+    let next = before.next(&rows, limit)?;
     let mut actions = Vec::with_capacity(rows.len());
     for mut row in rows {
         let mut remove: Remove = parse_stored("remove", &snapshot.table.name, row.text(1)?)?;
@@ -138,5 +140,5 @@ async fn tombstones(
             actions.push(Action::Remove(remove));
         }
     }
-    Ok((actions, last.map(StateCursor::Tombstones)))
+    Ok((actions, next.map(StateCursor::Tombstones)))
 }

@@ -1,6 +1,6 @@
 use crate::Result;
 use crate::action::{Add, StringMap};
-use crate::sql::{Database, Row, Statement};
+use crate::sql::{Database, PageStart, Row, Statement};
 
 use super::{Snapshot, parse_stored};
 
@@ -26,12 +26,12 @@ pub(crate) const ADD_COLUMNS: usize = 13;
 /// Where the next page of a snapshot's files begins. A snapshot never changes, so pages fit together
 /// however long a reader takes and whatever is committed meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileCursor(i64);
+pub struct FileCursor(PageStart);
 
 impl FileCursor {
     /// Before the snapshot's first file.
     pub fn start(snapshot: &Snapshot) -> Self {
-        FileCursor((snapshot.table.key << 40) - 1)
+        FileCursor(PageStart::after((snapshot.table.key << 40) - 1))
     }
 }
 
@@ -44,7 +44,7 @@ pub struct FilePage {
     pub next: Option<FileCursor>,
 }
 
-/// Up to `limit` files of a snapshot after `cursor`.
+/// Up to `limit` files of a snapshot after `cursor`, fewer where their statistics or tags are large.
 ///
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) when the table was dropped meanwhile; those of the database;
@@ -55,12 +55,10 @@ pub async fn files(
     cursor: FileCursor,
     limit: usize,
 ) -> Result<FilePage> {
-    let params = vec![cursor.0.into(), snapshot.end_file_id.into(), snapshot.version.into(), (limit as i64).into()];
+    let rows = cursor.0.limit(limit) as i64;
+    let params = vec![cursor.0.id.into(), snapshot.end_file_id.into(), snapshot.version.into(), rows.into()];
     let rows = snapshot.table.read_rows(database, Statement::new(PAGE, params)).await?;
-    let next = match rows.last() {
-        Some(row) if rows.len() == limit => Some(FileCursor(row.integer(0)?)),
-        _ => None,
-    };
+    let next = cursor.0.next(&rows, limit)?.map(FileCursor);
     let files = rows.into_iter().map(|row| add_from_row(row, &snapshot.table.name)).collect::<Result<_>>()?;
     Ok(FilePage { files, next })
 }

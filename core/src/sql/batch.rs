@@ -61,6 +61,16 @@ pub struct ResultSet {
 pub struct Row(pub Vec<Value>);
 
 impl Row {
+    /// Bytes of its texts and blobs.
+    pub(crate) fn text_bytes(&self) -> usize {
+        let bytes = self.0.iter().map(|value| match value {
+            Value::Text(text) => text.len(),
+            Value::Blob(blob) => blob.len(),
+            _ => 0,
+        });
+        bytes.sum()
+    }
+
     /// Takes the integer in a column.
     ///
     /// # Errors

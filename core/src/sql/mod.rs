@@ -5,10 +5,12 @@
 
 mod batch;
 mod database;
+mod page;
 mod rows;
 mod value;
 
 pub use batch::{Access, Batch, ResultSet, Row, Statement};
 pub use database::{Database, DatabaseError, Limits, MaybeSend, RowsEncoding};
+pub use page::PageStart;
 pub(crate) use rows::{RowSource, Rows, with_rows};
 pub use value::Value;

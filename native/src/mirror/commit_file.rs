@@ -44,7 +44,7 @@ pub(super) async fn content(
     let mut actions = commit.actions.clone();
     paths.write_in(&mut actions, location)?;
     out.write(&actions)?;
-    let mut cursor = Some(commit.start());
+    let mut cursor = commit.start();
     while let Some(at) = cursor {
         let (mut actions, next) = commit_actions(database, commit, at, PAGE).await?;
         paths.write_in(&mut actions, location)?;

@@ -72,7 +72,7 @@ async fn read_table(catalog: &impl Database, table: &Table) -> Result<TableHisto
     for entry in page.entries.into_iter().rev() {
         let commit = read_commit(catalog, table, entry.version).await?;
         let mut actions = commit.actions.clone();
-        let mut cursor = Some(commit.start());
+        let mut cursor = commit.start();
         while let Some(at) = cursor {
             let (page, next) = commit_actions(catalog, &commit, at, 100).await?;
             actions.extend(page);
