@@ -41,9 +41,12 @@ SELECT (t.table_id << 40) + 1 + ?2, t.table_id, ?2, max(?3, coalesce(p.timestamp
   coalesce(p.file_count, 0), coalesce(p.size_bytes, 0), coalesce(p.row_count, 0), coalesce(p.files_without_row_count, 0)
 FROM dl_tables t LEFT JOIN previous p WHERE t.table_id = ?1";
 
-/// What is learnt of a commit only at its end: ?1 table, ?2 least timestamp, ?3 commit info.
+/// What is learnt of a commit only at its end: ?1 table, ?2 least timestamp, ?3 commit info, ?4 the id that its writer gave
+/// it, which counts where the table has no other commit of that id.
 pub(super) const DESCRIBE: &str = concat!(
-    "UPDATE dl_table_versions SET commit_info = ?3, timestamp_ms = max(?2, coalesce((
+    "UPDATE dl_table_versions SET commit_info = ?3, commit_id = CASE WHEN NOT EXISTS (
+       SELECT 1 FROM dl_table_versions other WHERE other.commit_id = ?4 AND other.table_id = ?1) THEN ?4 END,
+     timestamp_ms = max(?2, coalesce((
        SELECT p.timestamp_ms + 1 FROM dl_table_versions p
        WHERE p.version_id >= ?1 << 40 AND p.version_id < dl_table_versions.version_id
        ORDER BY p.version_id DESC LIMIT 1), ?2))

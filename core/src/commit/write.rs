@@ -101,10 +101,13 @@ impl VersionWriter {
         Statement::new(ENABLE_IN_COMMIT_TIMESTAMPS, [self.table_id.into()])
     }
 
-    /// Sets what `begin` did not know: the least timestamp and the commit info.
+    /// Sets what `begin` did not know: the least timestamp and the commit info. Its `txnId` is the commit's id, so that a
+    /// commit that is sent again is known for one that happened, also where the catalog has it from a log.
     pub(crate) fn describe(&self, timestamp_ms: i64, commit_info: Option<&CommitInfo>) -> Statement {
+        let commit_id = commit_info.and_then(CommitInfo::txn_id).filter(|id| !id.is_empty());
         let commit_info = commit_info.map(|info| info.json().text());
-        Statement::new(DESCRIBE, vec![self.table_id.into(), timestamp_ms.into(), commit_info.into()])
+        let params = vec![self.table_id.into(), timestamp_ms.into(), commit_info.into(), commit_id.into()];
+        Statement::new(DESCRIBE, params)
     }
 
     /// Writes actions. `commitInfo` and the actions of a checkpoint's own (`sidecar`, `checkpointMetadata`)
