@@ -31,4 +31,6 @@ pub use compaction::{Compaction, CompactionCursor, compacted_actions, due_compac
 pub use last_checkpoint::{LastCheckpoint, LastV2Checkpoint};
 pub use leases::{Beat, Behind, Daemon, Selection, balance, beat, behind, held_targets, leave, register_daemon};
 pub use state::{CheckpointState, StateCursor, state_actions, tombstone_count};
-pub use targets::{Target, TargetReport, TargetStatus, add_target, remove_target, report_targets, target_statuses};
+pub use targets::{
+    Target, TargetReport, TargetStatus, add_target, lag_ms, remove_target, report_targets, target_statuses,
+};

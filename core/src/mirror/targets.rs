@@ -51,9 +51,16 @@ impl TargetStatus {
     }
 
     /// How long the oldest version that the target lacks has been there at `now_ms`, in milliseconds; 0 when it lacks none.
+    /// See [`lag_ms`].
     pub fn lag_ms(&self, now_ms: i64) -> i64 {
-        self.behind_since_ms.map_or(0, |since| now_ms.saturating_sub(since).max(0))
+        self.behind_since_ms.map_or(0, |since| lag_ms(since, now_ms))
     }
+}
+
+/// How long what was committed at `since_ms` has been missing at `now_ms`, in milliseconds. Where that time is yet to come,
+/// one of two clocks is wrong; then it is by how much: a lag that may be as long must not look like none.
+pub fn lag_ms(since_ms: i64, now_ms: i64) -> i64 {
+    i64::try_from(now_ms.abs_diff(since_ms)).unwrap_or(i64::MAX)
 }
 
 /// What an attempt to bring a target up to date came to.

@@ -9,7 +9,7 @@ mod state;
 use deltalakedb_core::catalog::{Table, TableSelector};
 use deltalakedb_core::diff::{Counts, Difference};
 use deltalakedb_core::log::LogListing;
-use deltalakedb_core::mirror::read_commit;
+use deltalakedb_core::mirror::{lag_ms, read_commit};
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::{Error, ErrorKind, Result};
@@ -124,5 +124,5 @@ async fn lag(
         return Ok(Lag::default());
     }
     let oldest = read_commit(database, table, (alike + 1).max(table.earliest_version)).await?;
-    Ok(Lag { versions, ms: now_ms.saturating_sub(oldest.timestamp_ms).max(0) })
+    Ok(Lag { versions, ms: lag_ms(oldest.timestamp_ms, now_ms) })
 }

@@ -9,7 +9,7 @@ use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::cleanup_floor;
 use deltalakedb_core::{ErrorKind, Result};
 
-use super::last_checkpoint::named_checkpoint;
+use super::last_checkpoint::{LAST_CHECKPOINT, named_checkpoint};
 use super::whole::{SIDECARS, check_has_sidecars, check_is_whole, named_sidecars, sidecars_of};
 use crate::store::LogStore;
 
@@ -32,11 +32,13 @@ pub(crate) async fn clean_up(
 ) -> Result<Vec<String>> {
     let state = snapshot(database, &TableSelector::Key(table.key), At::Latest).await?;
     let Some(floor) = cleanup_floor(&state.metadata, &state.protocol) else { return Ok(Vec::new()) };
-    let Some(cutoff_ms) = cleanup_cutoff_ms(&state.metadata, now_ms) else { return Ok(Vec::new()) };
-    let Some(cutoff) = newest_version_at(database, &state.table, cutoff_ms).await? else { return Ok(Vec::new()) };
     // Readers that follow it must find its checkpoint.
     let Some(named) = named_checkpoint(log).await? else { return Ok(Vec::new()) };
-    let Some(cleanup) = plan_cleanup(&log.list().await?, cutoff.min(named.version), floor) else {
+    let objects = log.list().await?;
+    let now_ms = now_ms.min(named_at_ms(&objects).unwrap_or(now_ms));
+    let Some(cutoff_ms) = cleanup_cutoff_ms(&state.metadata, now_ms) else { return Ok(Vec::new()) };
+    let Some(cutoff) = newest_version_at(database, &state.table, cutoff_ms).await? else { return Ok(Vec::new()) };
+    let Some(cleanup) = plan_cleanup(&objects, cutoff.min(named.version), floor) else {
         return Ok(Vec::new());
     };
 
@@ -51,6 +53,12 @@ pub(crate) async fn clean_up(
         deleted.extend(delete_orphaned_sidecars(log, now_ms).await?);
     }
     Ok(deleted)
+}
+
+/// When the log's newest checkpoint was named, by the clock of the store. It was so moments ago where the clean-up follows a
+/// checkpoint of its own; a clock here that is ahead of it must not delete what is young.
+fn named_at_ms(objects: &[(String, u64, i64)]) -> Option<i64> {
+    objects.iter().find(|(name, ..)| name == LAST_CHECKPOINT).map(|(_, _, modified_ms)| *modified_ms)
 }
 
 async fn delete_orphaned_sidecars(log: &LogStore, now_ms: i64) -> Result<Vec<String>> {

@@ -139,6 +139,8 @@ const FULL: [&str; 6] = [
     "InsufficientStorage",
 ];
 const THROTTLED: [&str; 4] = ["SlowDown", "TooManyRequests", "ServerBusy", "RequestLimitExceeded"];
+/// The store has waited for the rest of a request.
+const LATE: [&str; 2] = ["RequestTimeout", "OperationTimedOut"];
 const CLOCK: [&str; 2] = ["RequestTimeTooSkewed", "RequestExpired"];
 const REGION: [&str; 3] = ["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"];
 
@@ -156,6 +158,8 @@ fn explain_answer(kind: Kind, answer: &Answer<'_>) -> Error {
         (ErrorKind::Denied, credentials)
     } else if answer.says(&THROTTLED) || answer.is("429") || answer.is("503") {
         (ErrorKind::Unavailable, "the store asks to slow down; try again later")
+    } else if answer.says(&LATE) || answer.is("408") {
+        (ErrorKind::Unavailable, "the request came too slowly; see to the connection to the store, or try again later")
     } else if answer.is("404") {
         (ErrorKind::NotFound, "check the address")
     } else if answer.is("405") || answer.is("501") {
