@@ -88,6 +88,14 @@ pub(super) async fn run(args: cli::Diff, output: &Output) -> Result<Found> {
     Ok(found)
 }
 
+fn found_by(comparison: &Comparison, thresholds: Thresholds) -> Found {
+    match comparison.verdict(thresholds) {
+        Verdict::Equal => Found::Done,
+        Verdict::Lagging => Found::Lagging,
+        Verdict::Drift => Found::Drift,
+    }
+}
+
 /// What is said of one table.
 struct Report<'a> {
     table: Table,
@@ -110,19 +118,15 @@ impl Report<'_> {
         let version = self.args.version;
         let comparison =
             compare(database, &table, &log, version, now_ms(), &mut |difference| self.see(difference)).await?;
-        let mut found = match comparison.verdict(self.thresholds) {
-            Verdict::Equal => Found::Done,
-            Verdict::Lagging => Found::Lagging,
-            Verdict::Drift => Found::Drift,
-        };
+        let mut found = found_by(&comparison, self.thresholds);
         let resolved = match self.args.resolve {
             Some(winner) if self.args.yes => {
-                found = Found::Done;
-                let now_ms = now_ms();
-                Some(match winner {
-                    Winner::Catalog => catalog_wins(database, &comparison, &log, now_ms).await?,
-                    Winner::Log => log_wins(database, &comparison, &log, now_ms, self.output).await?,
-                })
+                let resolved = match winner {
+                    Winner::Catalog => catalog_wins(database, &comparison, &log, now_ms()).await?,
+                    Winner::Log => log_wins(database, &comparison, &log, now_ms(), self.output).await?,
+                };
+                found = found_by(&resolved.after, self.thresholds);
+                Some(resolved)
             }
             _ => None,
         };
@@ -156,7 +160,9 @@ impl Report<'_> {
     fn print(&self, comparison: &Comparison, resolved: Option<&Resolved>) -> Result<Option<Document>> {
         let mut summary = comparison.to_json(self.thresholds);
         if let Some(resolved) = resolved {
-            summary["resolved"] = json!({ "version": resolved.version, "kept_at": resolved.kept_at });
+            let status = resolved.after.verdict(self.thresholds).as_str();
+            summary["resolved"] =
+                json!({ "version": resolved.after.table.version, "kept_at": resolved.kept_at, "status": status });
         }
         let foreign = &comparison.history.foreign;
         match self.output.format {
@@ -208,7 +214,8 @@ impl Report<'_> {
             .extend(misnamed.map(|version| ("names a checkpoint that is not there, of version", version.to_string())));
         properties.extend(comparison.unreadable.as_ref().map(|error| ("cannot be read", error.to_string())));
         if let Some(resolved) = resolved {
-            properties.push(("resolved at version", resolved.version.to_string()));
+            let (version, status) = (resolved.after.table.version, resolved.after.verdict(self.thresholds));
+            properties.push(("status now", format!("{} at version {version}", status.as_str())));
             properties.extend(resolved.kept_at.clone().map(|kept_at| ("the other side is kept at", kept_at)));
         }
         output.properties(&properties)?;
@@ -235,7 +242,7 @@ impl Report<'_> {
         match (self.args.resolve, resolved) {
             (Some(_), None) => output.note("nothing was changed; with --yes it is done"),
             (None, _) => comparison.hint().into_iter().for_each(|hint| output.note(hint)),
-            _ => {}
+            (Some(_), Some(resolved)) => resolved.hint(self.thresholds).into_iter().for_each(|hint| output.note(hint)),
         }
         Ok(())
     }

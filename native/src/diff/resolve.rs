@@ -5,14 +5,14 @@
 use std::collections::BTreeSet;
 
 use deltalakedb_core::action::Action;
-use deltalakedb_core::catalog::Table;
+use deltalakedb_core::catalog::{Table, TableSelector};
 use deltalakedb_core::log::{HistoryMode, LogFileKind, LogListing, MAX_VERSION, parse_file_name};
 use deltalakedb_core::mirror::LastCheckpoint;
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::table_features::check_publishable;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
-use super::{Comparison, compare, list_target};
+use super::{Comparison, Thresholds, Verdict, compare, list_target};
 use crate::database::SqliteDatabase;
 use crate::import::{import_in_place_of, import_increment, plan_import};
 use crate::log_reader::read_files;
@@ -27,10 +27,31 @@ const FOLDERS: usize = 1000;
 
 /// What became of a divergence.
 pub(crate) struct Resolved {
-    /// The version that catalog and log are at.
-    pub(crate) version: i64,
+    /// Catalog and log, compared anew.
+    pub(crate) after: Comparison,
     /// Where the losing side is kept; none when there was nothing to keep.
     pub(crate) kept_at: Option<String>,
+}
+
+impl Resolved {
+    /// What to do where they still differ: their commits are alike now, so it is a checkpoint or other writers go on.
+    pub(crate) fn hint(&self, thresholds: Thresholds) -> Option<&'static str> {
+        let differs = self.after.verdict(thresholds) == Verdict::Drift;
+        let is_state = self.after.history.foreign.is_empty();
+        differs.then_some(match is_state {
+            true => {
+                "the commits are alike, but a checkpoint of the log says something else: `dl verify` names it; move it \
+                 away, and `dl mirror` writes it anew where the log needs it"
+            }
+            false => "another writer still commits to the log: stop it and run this again",
+        })
+    }
+}
+
+/// Compares the two again.
+async fn compared_again(database: &SqliteDatabase, table: &Table, log: &LogStore, now_ms: i64) -> Result<Comparison> {
+    let table = snapshot(database, &TableSelector::Key(table.key), At::Latest).await?.table;
+    compare(database, &table, log, None, now_ms, &mut |_| Ok(())).await
 }
 
 /// The catalog wins: the log's files from the first foreign version on are moved aside, and the mirror writes the
@@ -45,7 +66,7 @@ pub(crate) async fn catalog_wins(
     log: &LogStore,
     now_ms: i64,
 ) -> Result<Resolved> {
-    let selector = deltalakedb_core::catalog::TableSelector::Key(comparison.table.key);
+    let selector = TableSelector::Key(comparison.table.key);
     let state = snapshot(database, &selector, At::Latest).await?;
     check_publishable(&state.protocol)?;
     let mut kept_at = None;
@@ -59,8 +80,8 @@ pub(crate) async fn catalog_wins(
                 .hint("stop it and run this again: what was moved aside stays there, and the rest follows"));
         }
     }
-    let mirrored = mirror_table(database, &state.table, log, now_ms, || ()).await?;
-    Ok(Resolved { version: mirrored.version, kept_at })
+    mirror_table(database, &state.table, log, now_ms, || ()).await?;
+    Ok(Resolved { after: compared_again(database, &state.table, log, now_ms).await?, kept_at })
 }
 
 /// What stays of the log must lead to the version before, or be such that the mirror can write it.
@@ -238,16 +259,16 @@ pub(crate) async fn log_wins(
     let table = comparison.table.clone();
     let Some(first) = comparison.history.diverged_at else {
         // The catalog has nothing that the log has not, or has not yet.
-        let version = match comparison.history.foreign.is_empty() {
-            true => table.version,
-            false => import_increment(database, log, &listing, table).await?.table.version,
-        };
-        return Ok(Resolved { version, kept_at: None });
+        if !comparison.history.foreign.is_empty() {
+            import_increment(database, log, &listing, table.clone()).await?;
+        }
+        return Ok(Resolved { after: compared_again(database, &table, log, now_ms).await?, kept_at: None });
     };
     let plan = plan_import(log, &listing, HistoryMode::Full)?;
     let kept = keep_catalog(database, &table, log, first, now_ms).await?;
     let imported = import_in_place_of(database, log, plan, table, output).await?;
-    Ok(Resolved { version: imported.table.version, kept_at: Some(kept.url().to_string()) })
+    let after = compared_again(database, &imported.table, log, now_ms).await?;
+    Ok(Resolved { after, kept_at: Some(kept.url().to_string()) })
 }
 
 /// Writes the catalog's table to a folder of its own, and looks whether it is all there.
@@ -268,7 +289,7 @@ async fn keep_catalog(
         };
         let doing = |error: Error| error.context(format!("keeping what the catalog has at {}", kept.url()));
         let copy = compare(database, table, &kept, None, now_ms, &mut |_| Ok(())).await.map_err(doing)?;
-        let is_whole = copy.version == table.version && copy.verdict(Default::default()) == super::Verdict::Equal;
+        let is_whole = copy.version == table.version && copy.verdict(Thresholds::default()) == Verdict::Equal;
         if mirrored.version == table.version && is_whole {
             return Ok(kept);
         }

@@ -238,3 +238,25 @@ fn what_a_killed_run_left_half_written_goes() {
     assert!(half_written.iter().all(|path| !path.exists()));
     assert!(kept.join(commit_name(13)).exists());
 }
+
+/// A checkpoint that tells another state is no commit of others: neither side can win, and nobody is told so.
+#[test]
+fn what_is_left_after_it_is_told() {
+    let home = Home::with_table(&many_commits(12, 2));
+    home.run("mirror", &[]).ok();
+    (13..=22).for_each(|version| drop(home.commit(&lines(&[add(&format!("v{version}"))]), &[]).ok()));
+    home.run("mirror", &[]).ok();
+    let checkpoint = |version| home.path("t/_delta_log").join(format!("{version:020}.checkpoint.parquet"));
+    fs::copy(checkpoint(10), checkpoint(20)).unwrap();
+    for winner in ["catalog", "log"] {
+        let ran = resolve(&home, &["--resolve", winner, "--yes"]);
+        assert_eq!(ran.code, Some(2), "{winner}: {}", ran.err);
+        let document: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(document[0]["resolved"]["status"], "drift", "{document}");
+    }
+    let told = run(home.command_in("table", "diff", &["--resolve", "catalog", "--yes"]));
+    assert!(told.err.contains("a checkpoint of the log says something else"), "{}", told.err);
+    fs::remove_file(checkpoint(20)).unwrap();
+    assert_eq!(document(resolve(&home, &["--resolve", "catalog", "--yes"]))["resolved"]["status"], "equal");
+    assert!(checkpoint(20).exists());
+}
