@@ -13,6 +13,7 @@ mod import;
 mod log_reader;
 pub mod mirror;
 mod output;
+mod process;
 mod progress;
 pub mod store;
 mod verify;
