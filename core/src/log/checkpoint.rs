@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, cast::AsArray};
-use arrow_schema::{DataType, Fields, Schema, TimeUnit};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader, StructArray, cast::AsArray};
+use arrow_schema::{DataType, Fields, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -32,18 +32,14 @@ const PROTOCOL_ACTIONS: [&str; 10] = [
 const ROWS_PER_BATCH: usize = 4096;
 
 /// Columns that repeat another one in types; without it, statistics are taken from theirs.
-const STATS_PARSED: &str = "stats_parsed";
-const PARTITION_VALUES_PARSED: &str = "partitionValues_parsed";
+pub(super) const STATS_PARSED: &str = "stats_parsed";
+pub(super) const PARTITION_VALUES_PARSED: &str = "partitionValues_parsed";
 
 /// Reads the actions of one Parquet file, some thousand rows at a time.
 ///
 /// All columns become actions, also those that the protocol does not name. Where a file has its statistics
 /// as a struct only, the JSON form is made from it.
-pub struct CheckpointReader {
-    file: String,
-    /// None after an error.
-    batches: Option<ParquetRecordBatchReader>,
-}
+pub struct CheckpointReader(Batches);
 
 impl CheckpointReader {
     /// A reader of `source`, called `file` in errors.
@@ -51,7 +47,7 @@ impl CheckpointReader {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when it is not a Parquet file.
     pub fn new(file: &str, source: impl ChunkReader + 'static) -> Result<Self> {
-        Self::open(file, source, None)
+        Batches::open(file, source, |_| true).map(CheckpointReader)
     }
 
     /// A reader of the sidecars that `source` names, which passes over all other actions.
@@ -59,12 +55,7 @@ impl CheckpointReader {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn sidecars(file: &str, source: impl ChunkReader + 'static) -> Result<Self> {
-        Self::open(file, source, Some("sidecar"))
-    }
-
-    fn open(file: &str, source: impl ChunkReader + 'static, column: Option<&str>) -> Result<Self> {
-        let batches = no_panic(|| open(source, column)).map_err(|error| corrupt(file, error))?;
-        Ok(CheckpointReader { file: file.to_owned(), batches: Some(batches) })
+        Batches::open(file, source, |leaf| leaf[0] == "sidecar").map(CheckpointReader)
     }
 
     /// How many rows a file has, and its schema as Delta writes schemas; `end` needs to hold the footer only.
@@ -83,32 +74,69 @@ impl Iterator for CheckpointReader {
     type Item = Result<Vec<Action>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut batches = self.batches.take()?;
-        let batch = match no_panic(|| batches.next().transpose().map_err(|error| error.to_string())) {
-            Ok(batch) => batch?,
-            Err(error) => return Some(Err(corrupt(&self.file, error))),
-        };
-        self.batches = Some(batches);
-        Some(read_batch(&batch).map_err(|error| error.context(&self.file).path(&self.file)))
+        let batch = self.0.next()?;
+        Some(batch.and_then(|batch| read_batch(&batch).map_err(|error| self.0.doing(error))))
     }
 }
 
-fn open(source: impl ChunkReader + 'static, column: Option<&str>) -> Result<ParquetRecordBatchReader, String> {
+/// The rows of a file, some thousand at a time.
+pub(super) struct Batches {
+    file: String,
+    schema: SchemaRef,
+    /// None after an error.
+    reader: Option<ParquetRecordBatchReader>,
+}
+
+impl Batches {
+    /// Of the columns without others below them that `keep` wants, by the names that lead to them.
+    pub(super) fn open(
+        file: &str,
+        source: impl ChunkReader + 'static,
+        keep: impl Fn(&[String]) -> bool,
+    ) -> Result<Self> {
+        let reader = no_panic(|| open(source, keep)).map_err(|error| corrupt(file, error))?;
+        Ok(Batches { file: file.to_owned(), schema: reader.schema(), reader: Some(reader) })
+    }
+
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// An error with the file's name.
+    pub(super) fn doing(&self, error: Error) -> Error {
+        error.context(&self.file).path(&self.file)
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut reader = self.reader.take()?;
+        let batch = match no_panic(|| reader.next().transpose().map_err(|error| error.to_string())) {
+            Ok(batch) => batch?,
+            Err(error) => return Some(Err(corrupt(&self.file, error))),
+        };
+        self.reader = Some(reader);
+        Some(Ok(batch))
+    }
+}
+
+fn open(
+    source: impl ChunkReader + 'static,
+    keep: impl Fn(&[String]) -> bool,
+) -> Result<ParquetRecordBatchReader, String> {
     let text = |error: ParquetError| error.to_string();
     // A writer's own Arrow types (dictionaries, views) say nothing that the Parquet types do not.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let metadata = ArrowReaderMetadata::load(&source, options.clone()).map_err(text)?;
     let with_instants = options.with_schema(Arc::new(Schema::new(instants(metadata.schema().fields()))));
     let metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), with_instants).unwrap_or(metadata);
-    let mut builder =
-        ParquetRecordBatchReaderBuilder::new_with_metadata(source, metadata).with_batch_size(ROWS_PER_BATCH);
-    if let Some(column) = column {
-        let fields = builder.schema().fields().iter().enumerate();
-        let wanted = fields.filter(|(_, field)| field.name() == column).map(|(index, _)| index);
-        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.collect::<Vec<_>>());
-        builder = builder.with_projection(mask);
-    }
-    builder.build().map_err(text)
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(source, metadata).with_batch_size(ROWS_PER_BATCH);
+    let leaves = builder.parquet_schema().columns().iter().enumerate();
+    let kept = leaves.filter(|(_, leaf)| keep(leaf.path().parts())).map(|(index, _)| index);
+    let mask = ProjectionMask::leaves(builder.parquet_schema(), kept.collect::<Vec<_>>());
+    builder.with_projection(mask).build().map_err(text)
 }
 
 /// Nanoseconds come from INT96, which is an instant and reaches further than 64 bits of nanoseconds do; read as

@@ -42,7 +42,27 @@ pub(super) enum TextArray<'a> {
     LargeBinary(&'a LargeBinaryArray),
 }
 
-impl TextArray<'_> {
+impl<'a> TextArray<'a> {
+    pub(super) fn of(array: &'a dyn Array) -> Result<Self> {
+        text_array(array)
+    }
+
+    /// The bytes of a row that is not null.
+    pub(super) fn bytes(&self, row: usize) -> &[u8] {
+        match self {
+            TextArray::Utf8(array) => array.value(row).as_bytes(),
+            TextArray::LargeUtf8(array) => array.value(row).as_bytes(),
+            TextArray::View(array) => array.value(row).as_bytes(),
+            TextArray::Binary(array) => array.value(row),
+            TextArray::LargeBinary(array) => array.value(row),
+        }
+    }
+
+    /// The text of a row that is not null; none where it is no text.
+    pub(super) fn text(&self, row: usize) -> Option<&str> {
+        std::str::from_utf8(self.bytes(row)).ok()
+    }
+
     fn write(&self, row: usize, out: &mut String) {
         match self {
             TextArray::Utf8(array) => write_text(array.value(row), out),

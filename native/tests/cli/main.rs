@@ -29,5 +29,6 @@ mod support;
 mod transactions;
 mod upkeep;
 mod verify;
+mod verify_checkpoints;
 mod verify_damage;
 mod watch;
