@@ -27,6 +27,7 @@ mod races;
 mod resolve;
 mod support;
 mod transactions;
+mod unfolding_checkpoints;
 mod upkeep;
 mod verify;
 mod verify_checkpoints;
