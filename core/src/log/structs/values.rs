@@ -12,6 +12,9 @@ use crate::log::json_encoder::{JsonEncoder, TextArray};
 use crate::scalar::{Instant, Scalar, Zone};
 use crate::schema::Primitive;
 
+/// Reads a row that is not null.
+type Read<'a> = Box<dyn Fn(usize) -> Option<Scalar> + 'a>;
+
 /// A column of a struct, taken apart once a batch.
 pub(super) enum Part<'a> {
     Struct(Vec<(&'a str, Part<'a>)>, &'a StructArray),
@@ -25,7 +28,7 @@ pub(super) struct Values<'a> {
     /// The table's type that the column's one is of.
     pub(super) primitive: Primitive,
     array: &'a dyn Array,
-    read: Box<dyn Fn(usize) -> Option<Scalar> + 'a>,
+    read: Read<'a>,
 }
 
 impl<'a> Part<'a> {
@@ -50,7 +53,7 @@ pub(super) fn columns(array: &StructArray) -> Vec<(&str, Part<'_>)> {
 impl<'a> Values<'a> {
     fn of(array: &'a dyn Array) -> Option<Self> {
         let read_text = || TextArray::of(array).ok();
-        let (primitive, read): (_, Box<dyn Fn(usize) -> Option<Scalar> + 'a>) = match array.data_type() {
+        let (primitive, read): (_, Read<'a>) = match array.data_type() {
             DataType::Boolean => {
                 let values = array.as_boolean();
                 (Primitive::Boolean, Box::new(move |row| Some(Scalar::Boolean(values.value(row)))))
@@ -97,15 +100,12 @@ impl<'a> Values<'a> {
     }
 }
 
-fn read<'a, T: ArrowPrimitiveType>(
-    array: &'a dyn Array,
-    value: impl Fn(T::Native) -> Option<Scalar> + 'a,
-) -> Box<dyn Fn(usize) -> Option<Scalar> + 'a> {
+fn read<'a, T: ArrowPrimitiveType>(array: &'a dyn Array, value: impl Fn(T::Native) -> Option<Scalar> + 'a) -> Read<'a> {
     let values = array.as_primitive::<T>();
     Box::new(move |row| value(values.value(row)))
 }
 
-fn integers<'a, T: ArrowPrimitiveType>(array: &'a dyn Array) -> Box<dyn Fn(usize) -> Option<Scalar> + 'a>
+fn integers<'a, T: ArrowPrimitiveType>(array: &'a dyn Array) -> Read<'a>
 where
     T::Native: Into<i64>,
 {
@@ -113,17 +113,13 @@ where
 }
 
 /// The reader has made microseconds of nanoseconds; seconds are in no Parquet file.
-fn times<'a>(
-    array: &'a dyn Array,
-    unit: TimeUnit,
-    has_zone: bool,
-) -> Option<(Primitive, Box<dyn Fn(usize) -> Option<Scalar> + 'a>)> {
+fn times<'a>(array: &'a dyn Array, unit: TimeUnit, has_zone: bool) -> Option<(Primitive, Read<'a>)> {
     let value = move |micros: i64| match has_zone {
         true => Scalar::Timestamp(Instant { micros, zone: Zone::Utc, is_cut: false }),
         false => Scalar::TimestampNtz(micros),
     };
     let primitive = if has_zone { Primitive::Timestamp } else { Primitive::TimestampNtz };
-    let read: Box<dyn Fn(usize) -> Option<Scalar> + 'a> = match unit {
+    let read: Read<'a> = match unit {
         TimeUnit::Microsecond => read::<TimestampMicrosecondType>(array, move |micros| Some(value(micros))),
         TimeUnit::Millisecond => {
             read::<TimestampMillisecondType>(array, move |millis| millis.checked_mul(1_000).map(value))
