@@ -25,8 +25,18 @@ pub(crate) struct Piece {
     pub(crate) version: i64,
     pub(crate) source: Source,
     pub(crate) actions: Vec<Action>,
+    /// With the last ones: what is wrong in the file that they do not show.
+    pub(crate) faults: Vec<String>,
     /// Whether the file ends with them.
     pub(crate) is_last: bool,
+}
+
+/// What becomes of the structs in checkpoints that say again what texts beside them say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Structs {
+    PassedOver,
+    /// They are compared with the texts.
+    Checked,
 }
 
 /// What is being read.
@@ -46,9 +56,9 @@ pub(crate) fn files_of(plan: &LogPlan) -> Vec<LogFile> {
 }
 
 /// Reads files of a log: commits, compacted logs, checkpoints with their sidecars.
-pub(crate) fn read_files(log: &LogStore, files: Vec<LogFile>) -> Result<Pieces> {
+pub(crate) fn read_files(log: &LogStore, files: Vec<LogFile>, structs: Structs) -> Result<Pieces> {
     let (sender, pieces) = mpsc::channel(4);
-    let mut reader = Reader { log: log.clone(), handle: Handle::current(), pieces: sender };
+    let mut reader = Reader { log: log.clone(), handle: Handle::current(), structs, pieces: sender };
     start_reader(move || {
         if let Err(error) = reader.read(files) {
             let _ = reader.pieces.blocking_send(Err(error)); // who asked may be gone
@@ -60,6 +70,7 @@ pub(crate) fn read_files(log: &LogStore, files: Vec<LogFile>) -> Result<Pieces> 
 struct Reader {
     log: LogStore,
     handle: Handle,
+    structs: Structs,
     pieces: mpsc::Sender<Result<Piece>>,
 }
 
@@ -77,7 +88,8 @@ impl Reader {
     }
 
     fn read_file(&self, file: &LogFile, content: Fetched) -> Result<()> {
-        let mut out = Sink { reader: self, version: file.version, source: Source::Checkpoint, sidecars: Vec::new() };
+        let (sidecars, faults) = (Vec::new(), Vec::new());
+        let mut out = Sink { reader: self, version: file.version, source: Source::Checkpoint, sidecars, faults };
         match file.kind {
             LogFileKind::Commit => {
                 out.source = Source::Commit;
@@ -108,6 +120,7 @@ struct Sink<'a> {
     source: Source,
     /// Those that a checkpoint names.
     sidecars: Vec<String>,
+    faults: Vec<String>,
 }
 
 impl Sink<'_> {
@@ -124,6 +137,11 @@ impl Sink<'_> {
     }
 
     fn rows(&mut self, content: Fetched, name: &str) -> Result<()> {
+        if self.reader.structs == Structs::Checked {
+            let of_sidecar = name.strip_prefix("_sidecars/").map(|_| format!(" (in {name})")).unwrap_or_default();
+            let faults = content.wrong_structs(name)?;
+            self.faults.extend(faults.into_iter().map(|fault| fault + &of_sidecar));
+        }
         content.checkpoint(name)?.try_for_each(|actions| self.send(actions?, false))
     }
 
@@ -138,7 +156,8 @@ impl Sink<'_> {
                 }
             }
         }
-        let piece = Piece { version: self.version, source: self.source, actions, is_last };
+        let faults = if is_last { std::mem::take(&mut self.faults) } else { Vec::new() };
+        let piece = Piece { version: self.version, source: self.source, actions, faults, is_last };
         let ended = |_| Error::new(ErrorKind::Internal, "who reads the log has ended");
         self.reader.pieces.blocking_send(Ok(piece)).map_err(ended)
     }

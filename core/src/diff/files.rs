@@ -11,8 +11,9 @@ use crate::snapshot::{FILE_OF_PATH, Snapshot, add_from_row};
 use crate::sql::{Batch, Database, Statement};
 use crate::{Error, ErrorKind, Result};
 
-/// Files that are looked up at once.
+/// Files that are looked up at once, and bytes of their statistics.
 const LOOKED_UP: usize = 512;
+const LOOKED_UP_BYTES: usize = 8 << 20;
 
 /// The files of a state in a log, compared with a snapshot of the catalog.
 pub struct FileComparison {
@@ -23,6 +24,7 @@ pub struct FileComparison {
     types: StatsTypes,
     /// Of `unlike`, as the log has them, and not looked up yet.
     waiting: Vec<(Add, Source)>,
+    waiting_bytes: usize,
     text: String,
 }
 
@@ -34,6 +36,7 @@ impl FileComparison {
             unlike: HashMap::new(),
             types: StatsTypes::of(&catalog.metadata),
             waiting: Vec::new(),
+            waiting_bytes: 0,
             text: String::new(),
         }
     }
@@ -86,8 +89,9 @@ impl FileComparison {
                 continue;
             }
             self.unlike.remove(&key);
+            self.waiting_bytes += add.stats.as_ref().map_or(0, String::len);
             self.waiting.push((add, source));
-            if self.waiting.len() == LOOKED_UP {
+            if self.waiting.len() == LOOKED_UP || self.waiting_bytes >= LOOKED_UP_BYTES {
                 found.extend(self.look_up(database, catalog).await?);
             }
         }
@@ -109,6 +113,7 @@ impl FileComparison {
 
     async fn look_up(&mut self, database: &impl Database, catalog: &Snapshot) -> Result<Vec<Difference>> {
         let waiting = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
         let ours = files_of_paths(database, catalog, waiting.iter().map(|(add, _)| add)).await?;
         let compare = |((log, source), ours): ((Add, Source), Option<Add>)| match ours {
             None => Some(difference(&log, Found::LogOnly)),

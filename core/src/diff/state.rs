@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use twox_hash::XxHash3_128;
 
 use super::fields::FileHash;
-use super::form::CheckpointForm;
-use crate::action::{Action, Add, DomainMetadata, Metadata, Protocol, Remove, Sidecar, Txn};
+use super::form::{CheckpointForm, CheckpointRows};
+use crate::action::{Action, Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
 
 /// Where the log's side was read from. A checkpoint's writer is free to leave out statistics and what the protocol does not
 /// name; a commit's is not.
@@ -164,7 +164,7 @@ impl LogState {
     fn remove(&mut self, version: i64, remove: &Remove, source: Source) {
         let key = FileKey::of_remove(remove);
         if source == Source::Checkpoint {
-            self.form.see_remove(key, self.files.contains_key(&key));
+            self.form.see_remove(key, remove, self.files.contains_key(&key));
         }
         if let Some(entry) = self.files.get(&key).filter(|entry| entry.version < version) {
             self.sum.remove(key, entry.hash);
@@ -177,10 +177,15 @@ impl LogState {
         self.sum
     }
 
-    /// What is wrong in the rows of the checkpoint that was taken in, alone, and the sidecars that it names; then forgets
-    /// about its rows. A V2 checkpoint is known by its name.
-    pub fn take_checkpoint_faults(&mut self, is_v2: bool) -> (Vec<String>, Vec<Sidecar>) {
-        std::mem::take(&mut self.form).faults(self.transactions.len(), self.domains.len(), is_v2)
+    /// Takes in what is wrong in a checkpoint and its actions do not show.
+    pub fn see_fault(&mut self, fault: String) {
+        self.form.see_fault(fault);
+    }
+
+    /// What the rows of the checkpoint that was taken in, alone, tell beside the state; then forgets about them. A V2
+    /// checkpoint is known by its name.
+    pub fn take_checkpoint_rows(&mut self, is_v2: bool) -> CheckpointRows {
+        std::mem::take(&mut self.form).rows(self.transactions.len(), self.domains.len(), is_v2)
     }
 
     /// Leaves the files out, for others that mean the same.
@@ -243,7 +248,7 @@ mod tests {
         let check = |lines: &[String], is_v2: bool, expected: &[&str]| {
             let mut state = LogState::default();
             lines.iter().for_each(|line| state.apply(7, &parse_line(line).unwrap(), Source::Checkpoint));
-            let (faults, _) = state.take_checkpoint_faults(is_v2);
+            let faults = state.take_checkpoint_rows(is_v2).faults;
             assert_eq!(faults.len(), expected.len(), "{faults:?}");
             let is_told = faults.iter().zip(expected).all(|(fault, expected)| fault.contains(expected));
             assert!(is_told, "{faults:?}");
@@ -257,6 +262,7 @@ mod tests {
         check(&[add("a", 1), add("a", 2)], false, &["1 `add`"]);
         check(&[add("a", 1), remove("a")], false, &["1 `remove`"]);
         check(&[remove("a"), add("a", 1)], false, &["1 `remove`"]);
+        check(&[remove("a"), remove("a")], false, &["1 `remove` of a file that has one"]);
         check(&[protocol.clone(), protocol], false, &["1 `protocol`"]);
         check(&[txn.clone(), txn], false, &["1 `txn`"]);
         check(&[sidecar.clone(), sidecar], false, &["1 `sidecar`"]);

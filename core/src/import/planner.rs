@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::action::{Action, CommitInfo, Metadata, Protocol};
+use crate::action::{Action, CommitInfo, Extra, Json, Metadata, Protocol, StringMap};
 use crate::catalog::plan_drop;
 use crate::commit::write::VersionWriter;
 use crate::sql::{Batch, Limits, Statement};
@@ -197,10 +197,10 @@ impl ImportPlanner {
                             add.size
                         ))));
                     }
-                    self.pending_bytes += add.path.len() + add.stats.as_ref().map_or(0, String::len);
                 }
                 _ => {}
             }
+            self.pending_bytes += text_bytes(&action);
             let is_state = self.follows_state;
             self.pending.push(if is_state { changing_no_data(action) } else { action });
             self.pending_count += 1;
@@ -346,6 +346,30 @@ impl ImportPlanner {
             Some(current) => error.context(format!("reading {}", current.file)).path(&current.file),
             None => error,
         }
+    }
+}
+
+/// Bytes of the texts of an action that may be long and there many times.
+fn text_bytes(action: &Action) -> usize {
+    let of_map = |map: &StringMap| -> usize {
+        map.0.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len)).sum()
+    };
+    let of_json = |json: &Option<Json>| json.as_ref().map_or(0, |json| json.text().len());
+    let of_extra = |extra: &Extra| extra.iter().map(|(name, json)| name.len() + json.text().len()).sum::<usize>();
+    let of_text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    match action {
+        Action::Add(add) => {
+            let values = of_map(&add.partition_values);
+            add.path.len() + values + of_text(&add.stats) + of_json(&add.tags) + of_extra(&add.extra)
+        }
+        Action::Remove(remove) => {
+            let values = remove.partition_values.as_ref().map_or(0, of_map);
+            remove.path.len() + values + of_text(&remove.stats) + of_json(&remove.tags) + of_extra(&remove.extra)
+        }
+        Action::Txn(txn) => txn.app_id.len() + of_extra(&txn.extra),
+        Action::DomainMetadata(domain) => domain.domain.len() + domain.configuration.len() + of_extra(&domain.extra),
+        Action::Unknown { value, .. } => value.text().len(),
+        _ => 0,
     }
 }
 

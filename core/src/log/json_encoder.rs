@@ -10,13 +10,16 @@ use arrow_array::types::{
     UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{
-    Array, ArrowPrimitiveType, BinaryArray, BooleanArray, Decimal128Array, Decimal256Array, LargeBinaryArray,
-    LargeStringArray, PrimitiveArray, StringArray, StringViewArray,
+    Array, ArrowPrimitiveType, BinaryArray, BinaryViewArray, BooleanArray, Decimal128Array, Decimal256Array,
+    LargeBinaryArray, LargeStringArray, PrimitiveArray, StringArray, StringViewArray,
 };
 use arrow_schema::{DataType, TimeUnit};
 use chrono::DateTime;
 
 use crate::{Error, Result};
+
+/// Of quotes, commas, numbers.
+const BYTES_OF_AN_ITEM: usize = 8;
 
 /// Appends the value of a row.
 type WriteRow<'a> = Box<dyn Fn(usize, &mut String) + 'a>;
@@ -40,9 +43,31 @@ pub(super) enum TextArray<'a> {
     View(&'a StringViewArray),
     Binary(&'a BinaryArray),
     LargeBinary(&'a LargeBinaryArray),
+    BinaryView(&'a BinaryViewArray),
 }
 
-impl TextArray<'_> {
+impl<'a> TextArray<'a> {
+    pub(super) fn of(array: &'a dyn Array) -> Result<Self> {
+        text_array(array)
+    }
+
+    /// The bytes of a row that is not null.
+    pub(super) fn bytes(&self, row: usize) -> &[u8] {
+        match self {
+            TextArray::Utf8(array) => array.value(row).as_bytes(),
+            TextArray::LargeUtf8(array) => array.value(row).as_bytes(),
+            TextArray::View(array) => array.value(row).as_bytes(),
+            TextArray::Binary(array) => array.value(row),
+            TextArray::LargeBinary(array) => array.value(row),
+            TextArray::BinaryView(array) => array.value(row),
+        }
+    }
+
+    /// The text of a row that is not null; none where it is no text.
+    pub(super) fn text(&self, row: usize) -> Option<&str> {
+        std::str::from_utf8(self.bytes(row)).ok()
+    }
+
     fn write(&self, row: usize, out: &mut String) {
         match self {
             TextArray::Utf8(array) => write_text(array.value(row), out),
@@ -50,6 +75,7 @@ impl TextArray<'_> {
             TextArray::View(array) => write_text(array.value(row), out),
             TextArray::Binary(array) => write_bytes(array.value(row), out),
             TextArray::LargeBinary(array) => write_bytes(array.value(row), out),
+            TextArray::BinaryView(array) => write_bytes(array.value(row), out),
         }
     }
 }
@@ -99,9 +125,12 @@ impl<'a> JsonEncoder<'a> {
                     }),
                 }
             }
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Binary | DataType::LargeBinary => {
-                JsonEncoder::Text(text_array(array)?, array)
-            }
+            DataType::Utf8
+            | DataType::LargeUtf8
+            | DataType::Utf8View
+            | DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView => JsonEncoder::Text(text_array(array)?, array),
             DataType::Struct(fields) => {
                 let columns = array.as_struct();
                 let encoders = fields.iter().zip(columns.columns()).map(|(field, column)| {
@@ -142,6 +171,27 @@ impl<'a> JsonEncoder<'a> {
             | JsonEncoder::Struct(_, array)
             | JsonEncoder::List(_, _, array) => array.is_null(row),
             JsonEncoder::Map(_, _, array) => array.is_null(row),
+        }
+    }
+
+    /// Bytes of the texts in a row, and some for each item of a list or map: what it takes to write it, about.
+    pub(super) fn text_bytes(&self, row: usize) -> usize {
+        if self.is_null(row) {
+            return 0;
+        }
+        match self {
+            JsonEncoder::Null | JsonEncoder::Boolean(_) | JsonEncoder::Scalar(..) => 0,
+            JsonEncoder::Text(array, _) => array.bytes(row).len(),
+            JsonEncoder::Struct(fields, _) => fields.iter().map(|(_, value)| value.text_bytes(row)).sum(),
+            JsonEncoder::List(values, range, _) => {
+                let (start, end) = range(row);
+                (start..end).map(|index| BYTES_OF_AN_ITEM + values.text_bytes(index)).sum()
+            }
+            JsonEncoder::Map(keys, values, map) => {
+                let offsets = map.value_offsets();
+                let items = offsets[row] as usize..offsets[row + 1] as usize;
+                items.map(|index| BYTES_OF_AN_ITEM + keys.bytes(index).len() + values.text_bytes(index)).sum()
+            }
         }
     }
 
@@ -206,6 +256,7 @@ fn text_array(array: &dyn Array) -> Result<TextArray<'_>> {
         DataType::Utf8View => TextArray::View(array.as_string_view()),
         DataType::Binary => TextArray::Binary(array.as_binary()),
         DataType::LargeBinary => TextArray::LargeBinary(array.as_binary()),
+        DataType::BinaryView => TextArray::BinaryView(array.as_binary_view()),
         other => return Err(Error::corrupt(format!("expected text, found a column of type {other}"))),
     })
 }

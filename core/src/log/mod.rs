@@ -11,6 +11,8 @@ mod file_name;
 mod json_encoder;
 mod listing;
 mod plan;
+#[cfg(feature = "parquet")]
+mod structs;
 
 #[cfg(feature = "parquet")]
 pub use checkpoint::CheckpointReader;
@@ -21,3 +23,5 @@ pub use file_name::{
 };
 pub use listing::{Checkpoint, LogFile, LogListing};
 pub use plan::{HistoryMode, LogPlan, Step};
+#[cfg(feature = "parquet")]
+pub use structs::wrong_structs;

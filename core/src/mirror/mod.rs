@@ -17,12 +17,12 @@ mod targets;
 
 pub use absolute_paths::absolute_paths;
 #[cfg(feature = "parquet")]
-pub(crate) use checkpoint::delta_schema;
-#[cfg(feature = "parquet")]
 pub use checkpoint::{
     CheckpointFiles, CheckpointForm, CheckpointSummary, CheckpointWriter, PART_SIZE, UnknownFields, WHOLE_ACTION,
     WrittenCheckpoint, content_id, has_unknown_fields, v2_checkpoint,
 };
+#[cfg(feature = "parquet")]
+pub(crate) use checkpoint::{delta_schema, has_room};
 pub use checksum::{Checksum, DeletedRecordCountsHistogram, FileSizeHistogram, FileTotals};
 pub use cleanup::{Cleanup, cleanup_cutoff_ms, newest_version_at, orphaned_sidecars, plan_cleanup};
 pub use commit::{ActionCursor, StoredCommit, commit_actions, read_commit};

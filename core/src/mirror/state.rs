@@ -56,13 +56,23 @@ pub enum StateCursor {
     Tombstones(PageStart),
 }
 
+impl StateCursor {
+    /// Before the first tombstone.
+    pub fn tombstones(snapshot: &Snapshot) -> Self {
+        StateCursor::Tombstones(PageStart::after((snapshot.table.key + 1) << 40))
+    }
+}
+
 impl CheckpointState {
-    /// The state of `snapshot`, with the tombstones that have not expired at `now_ms`, or at the snapshot's own time if that
-    /// is earlier: a clock that is ahead must not end the wait of those who still read a removed file.
+    /// The state of `snapshot`, with the tombstones that have not expired at `now_ms`.
     pub fn new(snapshot: Snapshot, now_ms: i64) -> Self {
-        let now_ms = now_ms.min(snapshot.timestamp_ms);
         let removed_after_ms = now_ms.saturating_sub(tombstone_retention_ms(&snapshot.metadata));
         CheckpointState { snapshot, removed_after_ms, now_ms, removed: HashSet::new() }
+    }
+
+    /// Tombstones of this time, in milliseconds since the epoch, and earlier ones have expired.
+    pub fn removed_after_ms(&self) -> i64 {
+        self.removed_after_ms
     }
 
     /// The snapshot.
@@ -107,7 +117,7 @@ pub async fn state_actions(
                 add.data_change = false;
                 Action::Add(add)
             });
-            let tombstones = StateCursor::Tombstones(PageStart::after((snapshot.table.key + 1) << 40));
+            let tombstones = StateCursor::tombstones(snapshot);
             Ok((actions.collect(), Some(page.next.map_or(tombstones, StateCursor::Files))))
         }
         StateCursor::Tombstones(before) => tombstones(database, state, before, limit).await,

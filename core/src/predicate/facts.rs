@@ -144,11 +144,11 @@ fn bound<'a>(primitive: &Primitive, json: &'a str, end: End) -> Option<Bound<'a>
         Primitive::Byte | Primitive::Short | Primitive::Integer | Primitive::Long => {
             let number = parse_scaled(json, 0)?;
             let is_whole = !json.contains('.') && !number.has_exponent;
-            Some(widened(number, if is_whole { 0 } else { double_slack(number) }, end))
+            Some(widened(number, if is_whole { 0 } else { number.double_slack() }, end))
         }
         Primitive::Decimal { scale, .. } => {
             let number = parse_scaled(json, *scale)?;
-            Some(widened(number, double_slack(number), end))
+            Some(widened(number, number.double_slack(), end))
         }
         Primitive::Float | Primitive::Double => float_bound(json, end).map(Bound::Float),
         Primitive::Boolean => match json {
@@ -185,13 +185,6 @@ fn widened<'a>(number: Scaled, slack: i128, end: End) -> Bound<'a> {
         End::Lower => number.floor.saturating_sub(slack),
         End::Upper => number.ceil().saturating_add(slack),
     })
-}
-
-/// How far a number may be off that its writer had as a double, as delta-rs has decimals: some of the
-/// last bits. Nothing under 10^15 units; nor where it has more digits than a double is written with.
-fn double_slack(number: Scaled) -> i128 {
-    let may_be_double = number.digit_count <= 17 || number.has_exponent;
-    if may_be_double { number.floor.saturating_abs() / 10i128.pow(15) } else { 0 }
 }
 
 fn float_bound(json: &str, end: End) -> Option<f64> {

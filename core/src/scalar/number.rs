@@ -16,6 +16,13 @@ impl Scaled {
     pub fn ceil(&self) -> i128 {
         if self.exact { self.floor } else { self.floor.saturating_add(1) }
     }
+
+    /// How far a number may be off that its writer had as a double, as delta-rs has decimals: some of the
+    /// last bits. Nothing under 10^15 units; nor where it has more digits than a double is written with.
+    pub fn double_slack(&self) -> i128 {
+        let may_be_double = self.digit_count <= 17 || self.has_exponent;
+        if may_be_double { self.floor.saturating_abs() / 10i128.pow(15) } else { 0 }
+    }
 }
 
 /// Reads a decimal number, `-12.50` or `1.25e3`, in units of ten to the power of minus `scale`.

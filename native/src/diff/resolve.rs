@@ -15,7 +15,7 @@ use deltalakedb_core::{Error, ErrorKind, Result};
 use super::{Comparison, Thresholds, Verdict, compare, list_target};
 use crate::database::SqliteDatabase;
 use crate::import::{import_in_place_of, import_increment, plan_import};
-use crate::log_reader::read_files;
+use crate::log_reader::{Structs, read_files};
 use crate::mirror::mirror_table;
 use crate::output::Output;
 use crate::store::{LogStore, Put};
@@ -194,7 +194,7 @@ async fn sidecars(log: &LogStore, listing: &LogListing, version: i64, name: &str
     let of_name =
         listing.checkpoints_of(version).find(|checkpoint| checkpoint.files.iter().any(|file| file.name == name));
     let Some(checkpoint) = of_name else { return Ok(found) };
-    let mut pieces = read_files(log, checkpoint.files.clone())?;
+    let mut pieces = read_files(log, checkpoint.files.clone(), Structs::PassedOver)?;
     loop {
         let piece = match pieces.next().await {
             Ok(Some(piece)) => piece,

@@ -6,17 +6,18 @@ use deltalakedb_core::snapshot::{FileCursor, Snapshot, files};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
-use crate::log_reader::{files_of, read_files};
+use crate::log_reader::{Structs, files_of, read_files};
 use crate::store::LogStore;
 
 const PAGE: usize = 4096;
 
 /// The state that files of a log lead to.
-pub(crate) async fn read_state(log: &LogStore, plan: &LogPlan) -> Result<LogState> {
+pub(crate) async fn read_state(log: &LogStore, plan: &LogPlan, structs: Structs) -> Result<LogState> {
     let mut state = LogState::default();
-    let mut pieces = read_files(log, files_of(plan))?;
+    let mut pieces = read_files(log, files_of(plan), structs)?;
     while let Some(piece) = pieces.next().await? {
         state.apply(piece.version, &piece.actions, piece.source);
+        piece.faults.into_iter().for_each(|fault| state.see_fault(fault));
     }
     Ok(state)
 }
@@ -30,7 +31,7 @@ pub(crate) async fn compare_state(
     now_ms: i64,
     on_difference: &mut impl FnMut(Difference) -> Result<()>,
 ) -> Result<()> {
-    let state = read_state(log, &plan).await?;
+    let state = read_state(log, &plan, Structs::PassedOver).await?;
     rule_differences(catalog, &state, now_ms).into_iter().try_for_each(&mut *on_difference)?;
     let mut comparison = FileComparison::new(state, catalog);
     let mut cursor = Some(FileCursor::start(catalog));
@@ -42,7 +43,7 @@ pub(crate) async fn compare_state(
     if !comparison.needs_log() {
         return Ok(());
     }
-    let mut pieces = read_files(log, files_of(&plan))?;
+    let mut pieces = read_files(log, files_of(&plan), Structs::PassedOver)?;
     while let Some(piece) = pieces.next().await? {
         let found = comparison.take_log(database, catalog, piece.actions, piece.source).await?;
         found.into_iter().try_for_each(&mut *on_difference)?;
@@ -53,7 +54,7 @@ pub(crate) async fn compare_state(
 /// A log whose history says nothing of the table must at least have its id.
 pub(super) async fn check_same_table(catalog: &Snapshot, log: &LogStore, listing: &LogListing) -> Result<()> {
     let Some(newest) = listing.newest_readable(i64::MAX) else { return Ok(()) };
-    let state = match read_state(log, &listing.plan_at(newest)?).await {
+    let state = match read_state(log, &listing.plan_at(newest)?, Structs::PassedOver).await {
         // What cannot be read is told by the comparison.
         Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(()),
         state => state?,

@@ -95,7 +95,8 @@ async fn write_files(
     now_ms: i64,
     paths: Paths,
 ) -> Result<LastCheckpoint> {
-    let state = CheckpointState::new(snapshot.clone(), now_ms);
+    // A clock that is ahead must not forget a removed file that is still read.
+    let state = CheckpointState::new(snapshot.clone(), now_ms.min(snapshot.timestamp_ms));
     let file_actions = snapshot.file_count + tombstone_count(database, &state).await?;
     let mut form = CheckpointForm::of(&snapshot.metadata, &snapshot.protocol, file_actions)?;
     let mut unknown_fields = UnknownFields::Absent;

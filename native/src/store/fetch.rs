@@ -2,7 +2,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom, Write};
 
 use bytes::Bytes;
-use deltalakedb_core::log::CheckpointReader;
+use deltalakedb_core::log::{CheckpointReader, wrong_structs};
 use deltalakedb_core::{Error, ErrorKind, Result};
 use futures::{Stream, StreamExt};
 
@@ -91,6 +91,14 @@ impl Fetched {
         match self {
             Fetched::File(file) => CheckpointReader::new(name, file),
             Fetched::Bytes(bytes) => CheckpointReader::new(name, bytes),
+        }
+    }
+
+    /// What is wrong with the structs of the content, a Parquet checkpoint called `name`.
+    pub(crate) fn wrong_structs(&self, name: &str) -> Result<Vec<String>> {
+        match self {
+            Fetched::File(file) => wrong_structs(name, file.try_clone().map_err(reading)?),
+            Fetched::Bytes(bytes) => wrong_structs(name, bytes.clone()),
         }
     }
 

@@ -1,5 +1,5 @@
-//! `<v>.crc`: what it says of the state (protocol section "Version Checksum File"). Those of older writers say less than
-//! the protocol now asks for; what they do not say cannot be wrong.
+//! `<v>.crc`: what it says of the state (protocol section "Version Checksum File"). What is optional and not there cannot be
+//! wrong.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +22,11 @@ const FILE_SIZES: [&str; 2] = ["fileSizeHistogram", "histogramOpt"];
 const DELETED_RECORDS: &str = "deletedRecordCountsHistogramOpt";
 /// What all writers have told ever since.
 const REQUIRED: [&str; 4] = ["tableSizeBytes", "numFiles", "numMetadata", "numProtocol"];
+/// Required, too, since the protocol tells of checksums at all.
+const ACTIONS: [&str; 2] = ["metadata", "protocol"];
+/// Writers from before that told the number of transactions, and none of the actions.
+const OF_OLDER_WRITERS: &str = "numTransactions";
+const TXN_ID: &str = "txnId";
 const TIMESTAMP: &str = "inCommitTimestampOpt";
 
 /// What is wrong in the checksum of a version; none when there is no checksum. `totals` are those of an earlier version's
@@ -42,6 +47,7 @@ pub(super) async fn check_checksum(
     };
     let mut found = Checked { name, fields, problems: Vec::new() };
     found.numbers(at, catalog);
+    found.transaction_id(at);
     if found.has_histogram() {
         let counted = FileTotals::of(database, at, totals.take(), PAGE).await?;
         found.histograms(catalog, &counted)?;
@@ -113,7 +119,8 @@ impl Checked {
         let timestamp_ms = at.commit_info.as_ref().and_then(CommitInfo::in_commit_timestamp);
         let has_timestamps = in_commit_timestamps_enabled(&at.metadata, &at.protocol);
         let timestamp_ms = timestamp_ms.filter(|_| has_timestamps);
-        for field in REQUIRED.into_iter().chain(timestamp_ms.map(|_| TIMESTAMP)) {
+        let actions = ACTIONS.into_iter().filter(|_| !self.has(OF_OLDER_WRITERS)).collect::<Vec<_>>();
+        for field in REQUIRED.into_iter().chain(actions).chain(timestamp_ms.map(|_| TIMESTAMP)) {
             if !self.has(field) {
                 self.problems.push(Problem::of(&self.name, format!("it has no `{field}`")));
             }
@@ -137,6 +144,17 @@ impl Checked {
                 let message = format!("`{field}` is {told}, in the catalog it is {expected}");
                 self.problems.push(Problem::of(&self.name, message));
             }
+        }
+    }
+
+    /// The transaction's id must be that of the commit, where both tell it.
+    fn transaction_id(&mut self, at: &Snapshot) {
+        let expected = at.commit_info.as_ref().and_then(CommitInfo::txn_id);
+        if let (Some(told), Some(expected)) = (self.field::<String>(TXN_ID), expected)
+            && told != expected
+        {
+            let message = format!("`{TXN_ID}` is {told}, in the `commitInfo` of its version it is {expected}");
+            self.problems.push(Problem::of(&self.name, message));
         }
     }
 

@@ -17,7 +17,7 @@ use super::Problem;
 use super::checkpoint::{check_rows, compare_checkpoint};
 use super::checksum::check_checksum;
 use crate::diff::{compare_state, read_state};
-use crate::log_reader::{Pieces, read_files};
+use crate::log_reader::{Pieces, Structs, read_files};
 use crate::store::LogStore;
 
 const PAGE: usize = 4096;
@@ -112,7 +112,7 @@ impl<'a, D: Database> Verifier<'a, D> {
         let has_more = self.listing.checkpoints_of(version).next().is_some() || self.has_checksum(version);
         // Reading the rules costs more than comparing the rest of a small commit.
         if changes_rules || has_more || version == *self.versions.end() {
-            let at = snapshot(self.database, &TableSelector::Key(self.table.key), At::Version(version)).await?;
+            let at = self.snapshot(version).await?;
             if !self.compare_checkpoints(catalog, &at, is_base, &mut found).await? {
                 self.compare_rules(&at, &mut found);
                 self.compare_files(catalog, Some(&at), &mut found).await?;
@@ -126,6 +126,10 @@ impl<'a, D: Database> Verifier<'a, D> {
         Ok(found)
     }
 
+    async fn snapshot(&self, version: i64) -> Result<Snapshot> {
+        snapshot(self.database, &TableSelector::Key(self.table.key), At::Version(version)).await
+    }
+
     fn has_checksum(&self, version: i64) -> bool {
         self.listing.has_checksum(version)
     }
@@ -133,14 +137,20 @@ impl<'a, D: Database> Verifier<'a, D> {
     /// The state of the first version, and its own commit.
     async fn begin(&mut self, version: i64, found: &mut VerifiedVersion) -> Result<()> {
         let read = match self.listing.plan_at(version) {
-            Ok(plan) => read_state(self.log, &plan).await.map(|state| (plan.checkpoint, state)),
+            Ok(plan) => {
+                // Others than the version's own are told where they are, if they are asked for.
+                let own = plan.checkpoint.clone().filter(|checkpoint| checkpoint.version == version);
+                let structs = if own.is_some() { Structs::Checked } else { Structs::PassedOver };
+                read_state(self.log, &plan, structs).await.map(|state| (own, state))
+            }
             Err(error) => Err(error),
         };
         match read {
-            Ok((checkpoint, mut state)) => {
-                // Others than the version's own are told where they are, if they are asked for.
-                if let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.version == version) {
-                    found.problems.extend(check_rows(self.log, &checkpoint, &mut state).await?);
+            Ok((own_checkpoint, mut state)) => {
+                if let Some(checkpoint) = own_checkpoint {
+                    let at = self.snapshot(version).await?;
+                    let rows = check_rows(self.database, &at, self.log, &checkpoint, &mut state, self.now_ms).await?;
+                    found.problems.extend(rows);
                 }
                 self.state = Some(state);
             }
@@ -183,7 +193,7 @@ impl<'a, D: Database> Verifier<'a, D> {
                 return Ok(true);
             }
         };
-        match read_state(self.log, &plan).await {
+        match read_state(self.log, &plan, Structs::PassedOver).await {
             Ok(state) => self.state = Some(state),
             Err(error) if found.problems.is_empty() => found.problems.push(unreadable(error)?),
             Err(error) => {
@@ -199,7 +209,8 @@ impl<'a, D: Database> Verifier<'a, D> {
             None => {
                 let rest = self.listing.commits(version..=*self.versions.end());
                 let chain = rest.enumerate().take_while(|(index, file)| file.version - version == *index as i64);
-                read_files(self.log, chain.map(|(_, file)| file.clone()).collect())?
+                let chain = chain.map(|(_, file)| file.clone());
+                read_files(self.log, chain.collect(), Structs::PassedOver)?
             }
         };
         let mut digest = CommitDigest::default();
@@ -244,7 +255,7 @@ impl<'a, D: Database> Verifier<'a, D> {
 
     async fn net_changes(&self, files: Vec<LogFile>) -> Result<NetChanges> {
         let mut changes = NetChanges::default();
-        let mut pieces = read_files(self.log, files)?;
+        let mut pieces = read_files(self.log, files, Structs::PassedOver)?;
         while let Some(piece) = pieces.next().await? {
             changes.apply(piece.version, &piece.actions);
         }
@@ -292,7 +303,7 @@ impl<'a, D: Database> Verifier<'a, D> {
             let at = match at {
                 Some(at) => at,
                 None => {
-                    own = snapshot(self.database, &TableSelector::Key(self.table.key), At::Version(version)).await?;
+                    own = self.snapshot(version).await?;
                     &own
                 }
             };

@@ -21,7 +21,7 @@ fn mirrored() -> (Home, PathBuf) {
 
 /// The messages of what is wrong, each with its object.
 #[track_caller]
-fn problems(home: &Home) -> Vec<(String, String)> {
+pub(crate) fn problems(home: &Home) -> Vec<(String, String)> {
     let target = home.path("m");
     let ran = home.run("verify", &["--target", target.to_str().unwrap()]);
     let document = serde_json::from_str::<Value>(&ran.out).unwrap_or_else(|_| panic!("{}", ran.err))[0].clone();
@@ -35,7 +35,7 @@ fn problems(home: &Home) -> Vec<(String, String)> {
 
 /// One object has a problem, with these words in it.
 #[track_caller]
-fn check(home: &Home, object: &str, words: &str) {
+pub(crate) fn check(home: &Home, object: &str, words: &str) {
     let found = problems(home);
     assert!(found.len() == 1 && found[0].0 == object && found[0].1.contains(words), "{words}: {found:?}");
 }
@@ -123,7 +123,7 @@ fn fields_of_a_checksum() {
         fs::write(log.join(&name), changed.to_string()).unwrap();
         check(&home, &name, words);
     };
-    for field in ["tableSizeBytes", "numFiles", "numMetadata", "numProtocol"] {
+    for field in ["tableSizeBytes", "numFiles", "numMetadata", "numProtocol", "metadata", "protocol"] {
         check_changed(&|crc| drop(crc.as_object_mut().unwrap().remove(field)), &format!("it has no `{field}`"));
     }
     check_changed(&|crc| crc["inCommitTimestampOpt"] = json!(1), "the table has no in-commit timestamps");
@@ -149,6 +149,12 @@ fn fields_of_a_checksum() {
         &|crc| crc["deletedRecordCountsHistogramOpt"] = deleted([24, 1, 0, 0, 0, 0, 0, 0, 0, 0]),
         "`deletedRecordCountsHistogramOpt` is [24, 1",
     );
+    // Not of the writers that came before the protocol tells of checksums.
+    let mut older = right.clone();
+    ["metadata", "protocol"].iter().for_each(|field| drop(older.as_object_mut().unwrap().remove(*field)));
+    older["numTransactions"] = json!(0);
+    fs::write(log.join(&name), older.to_string()).unwrap();
+    assert_eq!(problems(&home), []);
     let mut right = right.clone();
     right["deletedRecordCountsHistogramOpt"] = deleted([25, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     right["histogramOpt"] = right["fileSizeHistogram"].clone();
@@ -169,6 +175,23 @@ fn a_checksum_without_the_commits_time() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("inCommitTimestampOpt", "other")).unwrap();
     check(&home, &name, "it has no `inCommitTimestampOpt`");
+}
+
+/// A transaction's id is that of the commit; who tells none is believed.
+#[test]
+fn a_checksum_of_another_transaction() {
+    let info = json!({ "commitInfo": { "operation": "WRITE", "txnId": "0e3f8a50" } });
+    let home = Home::with_table(&[lines(&[info, protocol(), metadata(), add("a")])]);
+    home.mirror("m").ok();
+    assert_eq!(problems(&home), []);
+    let name = format!("{:020}.crc", 0);
+    let path = home.path("m/_delta_log").join(&name);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("0e3f8a50"));
+    fs::write(&path, text.replace("\"0e3f8a50\"", "\"1e3f8a50\"")).unwrap();
+    check(&home, &name, "`txnId` is 1e3f8a50, in the `commitInfo` of its version it is 0e3f8a50");
+    fs::write(&path, text.replace("\"txnId\"", "\"other\"")).unwrap();
+    assert_eq!(problems(&home), []);
 }
 
 /// Several checksums: the bins of each are counted on from those before.

@@ -158,7 +158,7 @@ impl Leaf {
 }
 
 /// Whether a value of a type is among those that its column holds.
-pub(super) fn has_room(primitive: &Primitive, value: &Scalar) -> bool {
+pub(crate) fn has_room(primitive: &Primitive, value: &Scalar) -> bool {
     match (primitive, value) {
         (Primitive::Byte, Scalar::Integer(value)) => i8::try_from(*value).is_ok(),
         (Primitive::Short, Scalar::Integer(value)) => i16::try_from(*value).is_ok(),

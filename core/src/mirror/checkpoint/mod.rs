@@ -22,6 +22,7 @@ pub(crate) use delta_schema::delta_schema;
 pub use file::CheckpointSummary;
 pub use form::{CheckpointFiles, CheckpointForm, PART_SIZE};
 pub use kept::{UnknownFields, WHOLE_ACTION, has_unknown_fields};
+pub(crate) use leaf::has_room;
 pub use v2::{content_id, v2_checkpoint};
 
 use std::io::Write;
