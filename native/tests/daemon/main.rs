@@ -4,6 +4,7 @@
 mod apart;
 mod bad_targets;
 mod bucket;
+mod commits;
 mod ending;
 mod leases;
 mod secrets;
