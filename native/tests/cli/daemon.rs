@@ -104,10 +104,14 @@ pub(crate) fn wait_for_version(log: &Path, version: usize) {
 }
 
 pub(crate) fn append(home: &Home, table: &str, path: &str) {
+    commit(home, table, &[add(path)]);
+}
+
+pub(crate) fn commit(home: &Home, table: &str, actions: &[Value]) {
     let mut command = home.command("commit", &["--table", table, "--actions", "-"]);
     command.stdin(Stdio::piped()).stdout(Stdio::null());
     let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(&lines(&[add(path)])).unwrap();
+    child.stdin.take().unwrap().write_all(&lines(actions)).unwrap();
     assert!(child.wait().unwrap().success());
 }
 
