@@ -34,6 +34,12 @@ impl Daemon {
         Daemon { child: Some(child), log }
     }
 
+    /// Whether `dl targets` names it as who has a target.
+    pub(crate) fn has(&self, target: &Value) -> bool {
+        let process = format!(":{}", self.child.as_ref().unwrap().id());
+        target["daemon"].as_str().is_some_and(|name| name.ends_with(&process))
+    }
+
     /// What it has told so far.
     pub(crate) fn told(&self) -> String {
         std::fs::read_to_string(self.log.path()).unwrap()

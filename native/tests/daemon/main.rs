@@ -7,6 +7,7 @@ mod bucket;
 mod commits;
 mod ending;
 mod leases;
+mod rights;
 mod secrets;
 mod storm;
 mod ways;

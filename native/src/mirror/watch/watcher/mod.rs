@@ -19,6 +19,7 @@ use tracing::info;
 use super::super::{KeptUp, Upkeep};
 use super::WatchOptions;
 use super::changes::{Changes, Look};
+use super::given_up::GivenUp;
 use super::lease::{BEAT, Changed, Lease, own_name};
 use super::metrics::{Labels, Shared};
 use super::pass::Pass;
@@ -52,6 +53,7 @@ pub(crate) struct Watcher {
     targets: HashMap<Target, Watched>,
     names: HashMap<i64, String>,
     held: Vec<Target>,
+    given_up: GivenUp,
     /// The next of the held targets whose log is looked at though nothing happened, and when.
     next_check: (usize, Instant),
     passes: Turns,
@@ -112,6 +114,7 @@ impl Watcher {
             targets: HashMap::new(),
             names: HashMap::new(),
             held: Vec::new(),
+            given_up: GivenUp::new(now),
             next_check: (0, now),
             passes: Turns::new(concurrency),
             upkeeps: Turns::new(UPKEEPS),
@@ -150,7 +153,7 @@ impl Watcher {
         let now = Instant::now();
         if now >= self.next_beat && self.lease.is_some() {
             self.next_beat = now + BEAT;
-            self.beat();
+            self.beat(now);
         }
         if let Some(daemon_id) = self.daemon_id {
             let looked = self.look(daemon_id, now).await;

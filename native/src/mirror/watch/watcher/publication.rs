@@ -65,6 +65,9 @@ impl Watcher {
             watched.checkpoint = Some(version);
             self.shared.checkpoint(labels);
         }
+        if written.commits > 0 || written.first_checkpoint.is_some() {
+            self.given_up.forget(&target, now);
+        }
         watched.want_upkeep();
         let wants_pass = watched.wants_pass(now);
         self.enqueue_upkeep(&target, now);
