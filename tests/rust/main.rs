@@ -18,6 +18,7 @@ mod int96_statistics;
 mod large_commits;
 mod large_kept_paths;
 mod large_pages;
+mod leases;
 mod log_corpus;
 mod model;
 mod replay_laws;

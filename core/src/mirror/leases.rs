@@ -4,9 +4,12 @@
 //! of its own, takes that one for dead, and its targets are anybody's. No clocks are compared. A process that
 //! was only slow finds itself gone and begins anew; until then two may publish to one target, which does no harm: what is
 //! published is the same, and there already or not.
+//!
+//! A process to which a store does not answer as it should lets others try: it [gives the target up](give_up) and leaves it to
+//! them ([`Wanted`]) for as long as its own clock says.
 
 use crate::catalog::latest_version;
-use crate::sql::{Batch, Database, Statement, Value};
+use crate::sql::{Batch, Database, Row, Statement, Value};
 use crate::{Error, ErrorKind, Result};
 
 use super::targets::{ADD_LOCATIONS, Target, TargetReport, report};
@@ -20,14 +23,15 @@ const DAEMONS: &str = "SELECT daemon_id, beats, name FROM dl_mirror_daemons";
 /// ?1 daemon, ?2 the beats at which it stands still.
 const BURY: &str = "DELETE FROM dl_mirror_daemons WHERE daemon_id = ?1 AND beats = ?2";
 
-/// Takes what nobody who lives holds. ?1 daemon, ?2 keys of tables in JSON or NULL for all.
+/// Takes what nobody who lives holds. ?1 daemon, ?2 keys of tables in JSON or NULL for all, ?3 targets in JSON that are left.
 const CLAIM: &str = "
 UPDATE dl_mirror_status SET daemon_id = ?1
 WHERE (daemon_id IS NULL OR daemon_id NOT IN (SELECT daemon_id FROM dl_mirror_daemons))
   AND (?2 IS NULL OR table_id IN (SELECT value FROM json_each(?2)))
+  AND (table_id, target) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each(?3))
   AND EXISTS (SELECT 1 FROM dl_mirror_daemons WHERE daemon_id = ?1)";
 
-/// Takes from who holds the most until both hold as many. ?1 and ?2 as in [`CLAIM`].
+/// Takes from who holds the most until both hold as many. ?1 to ?3 as in [`CLAIM`], ?4 how many at the most.
 const SHARE: &str = "
 WITH held AS (
   SELECT d.daemon_id, count(s.table_id) AS count
@@ -38,9 +42,17 @@ WITH held AS (
 UPDATE dl_mirror_status SET daemon_id = ?1
 WHERE (table_id, target) IN (
   SELECT s.table_id, s.target FROM dl_mirror_status s JOIN richest ON richest.daemon_id = s.daemon_id
-  WHERE ?2 IS NULL OR s.table_id IN (SELECT value FROM json_each(?2))
+  WHERE (?2 IS NULL OR s.table_id IN (SELECT value FROM json_each(?2)))
+    AND (s.table_id, s.target) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each(?3))
   ORDER BY s.table_id, s.target
-  LIMIT (SELECT coalesce((SELECT (richest.count - held.count) / 2 FROM richest, held WHERE held.daemon_id = ?1), 0)))";
+  LIMIT (SELECT min(?4, coalesce((SELECT (richest.count - held.count) / 2 FROM richest, held WHERE held.daemon_id = ?1), 0))))
+RETURNING table_id, target";
+
+/// ?1 daemon, ?2 targets in JSON.
+const GIVE_UP: &str = "
+UPDATE dl_mirror_status SET daemon_id = NULL
+WHERE daemon_id = ?1 AND (table_id, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?2))
+RETURNING table_id, target";
 
 /// ?1 daemon.
 const RELEASE: &str = "UPDATE dl_mirror_status SET daemon_id = NULL WHERE daemon_id = ?1";
@@ -57,9 +69,9 @@ const BEHIND: &str = concat!(
        AND latest > coalesce(s.version, -1)"
 );
 
-/// All targets that a daemon holds, with the names of their tables. ?1 daemon.
+/// All targets that a daemon holds. ?1 daemon.
 const ALL_HELD: &str = "
-SELECT s.table_id, s.target, t.name FROM dl_mirror_status s JOIN dl_tables t ON t.table_id = s.table_id
+SELECT s.table_id, s.target, t.name, s.failures FROM dl_mirror_status s JOIN dl_tables t ON t.table_id = s.table_id
 WHERE s.daemon_id = ?1";
 
 /// A process that mirrors all the time.
@@ -95,6 +107,30 @@ pub struct Behind {
     pub table_version: i64,
 }
 
+/// A target that a daemon holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Which one.
+    pub target: Target,
+    /// The table's name.
+    pub table: String,
+    /// Attempts of whoever held it that failed since the last one that did not.
+    pub failures: i64,
+}
+
+/// Which targets a daemon takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Those of these tables.
+    pub tables: Selection<'a>,
+    /// But not these, even when nobody holds them: others shall have the time to take them.
+    pub left_to_others: &'a [Target],
+    /// And not these from another one that holds them.
+    pub not_from_others: &'a [Target],
+    /// How many of [`not_from_others`](Self::not_from_others) are taken nevertheless, where that evens out what both hold.
+    pub trials: u32,
+}
+
 /// The tables that a daemon mirrors; `None`: all, those to come, too.
 pub type Selection<'a> = Option<&'a [i64]>;
 
@@ -128,8 +164,7 @@ pub async fn beat(
     statements.push(Statement::new(DAEMONS, []));
     let mut results = database.batch(Batch::write(statements)).await?;
     let rows = results.pop().unwrap_or_default().rows;
-    let daemon =
-        |mut row: crate::sql::Row| Ok(Daemon { id: row.integer(0)?, beats: row.integer(1)?, name: row.text(2)? });
+    let daemon = |mut row: Row| Ok(Daemon { id: row.integer(0)?, beats: row.integer(1)?, name: row.text(2)? });
     let daemons = rows.into_iter().map(daemon).collect::<Result<Vec<_>>>()?;
     let newest_table = results.pop().unwrap_or_default().rows.pop();
     Ok(Beat {
@@ -140,19 +175,39 @@ pub async fn beat(
 }
 
 /// Gives the selected tables without a target their own folder as one, and takes for a daemon the targets of selected tables
-/// that nobody who lives holds and a fair share of those that others do.
+/// that nobody who lives holds and a fair share of those that others do; which ones it took as a trial.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn balance(database: &impl Database, daemon_id: i64, selection: Selection<'_>, now_ms: i64) -> Result<()> {
-    let selected = keys(selection);
-    let statements = vec![
+pub async fn balance(database: &impl Database, daemon_id: i64, wanted: Wanted<'_>, now_ms: i64) -> Result<Vec<Target>> {
+    let selected = keys(wanted.tables);
+    let share = |but: &[Target], most: i64| -> Result<Statement> {
+        Ok(Statement::new(SHARE, vec![daemon_id.into(), selected.clone(), pairs(but)?, most.into()]))
+    };
+    let mut statements = vec![
         Statement::new(ADD_LOCATIONS, vec![selected.clone(), now_ms.into()]),
-        Statement::new(CLAIM, vec![daemon_id.into(), selected.clone()]),
-        Statement::new(SHARE, vec![daemon_id.into(), selected]),
+        Statement::new(CLAIM, vec![daemon_id.into(), selected.clone(), pairs(wanted.left_to_others)?]),
+        share(wanted.not_from_others, i64::MAX)?,
     ];
-    database.batch(Batch::write(statements)).await?;
-    Ok(())
+    if wanted.trials > 0 {
+        // Of the others all that even out have been taken.
+        statements.push(share(wanted.left_to_others, wanted.trials.into())?);
+    }
+    let mut results = database.batch(Batch::write(statements)).await?;
+    match results.pop().filter(|_| wanted.trials > 0) {
+        Some(tried) => tried.rows.into_iter().map(target).collect(),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Gives up some of the targets that a daemon holds, for others to take; those that it did hold.
+///
+/// # Errors
+/// Those of the database.
+pub async fn give_up(database: &impl Database, daemon_id: i64, targets: &[Target]) -> Result<Vec<Target>> {
+    let statement = Statement::new(GIVE_UP, vec![daemon_id.into(), pairs(targets)?]);
+    let mut results = database.batch(Batch::write(vec![statement])).await?;
+    results.remove(0).rows.into_iter().map(target).collect()
 }
 
 /// Gives up what a daemon holds, and notes `reports`.
@@ -176,7 +231,7 @@ pub async fn leave(database: &impl Database, daemon_id: i64, reports: &[TargetRe
 pub async fn behind(database: &impl Database, daemon_id: i64, among: Selection<'_>) -> Result<Vec<Behind>> {
     let statement = Statement::new(BEHIND, vec![daemon_id.into(), keys(among)]);
     let mut results = database.batch(Batch::read(vec![statement])).await?;
-    let row = |mut row: crate::sql::Row| {
+    let row = |mut row: Row| {
         Ok(Behind {
             target: Target { table: row.integer(0)?, url: row.text(1)? },
             table: row.text(2)?,
@@ -186,14 +241,21 @@ pub async fn behind(database: &impl Database, daemon_id: i64, among: Selection<'
     results.remove(0).rows.into_iter().map(row).collect()
 }
 
-/// The targets that a daemon holds, with the names of their tables.
+/// The targets that a daemon holds.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn held_targets(database: &impl Database, daemon_id: i64) -> Result<Vec<(Target, String)>> {
+pub async fn held_targets(database: &impl Database, daemon_id: i64) -> Result<Vec<Held>> {
     let mut results = database.batch(Batch::read(vec![Statement::new(ALL_HELD, [daemon_id.into()])])).await?;
-    let row = |mut row: crate::sql::Row| Ok((Target { table: row.integer(0)?, url: row.text(1)? }, row.text(2)?));
+    let row = |mut row: Row| {
+        let (table, failures) = (row.text(2)?, row.integer(3)?);
+        Ok(Held { target: target(row)?, table, failures })
+    };
     results.remove(0).rows.into_iter().map(row).collect()
+}
+
+fn target(mut row: Row) -> Result<Target> {
+    Ok(Target { table: row.integer(0)?, url: row.text(1)? })
 }
 
 /// Keys as a parameter for `json_each`.
@@ -202,4 +264,12 @@ fn keys(selection: Selection<'_>) -> Value {
         let keys: Vec<String> = keys.iter().map(i64::to_string).collect();
         format!("[{}]", keys.join(",")).into()
     })
+}
+
+/// Targets likewise.
+fn pairs(targets: &[Target]) -> Result<Value> {
+    let pairs: Vec<(i64, &str)> = targets.iter().map(|target| (target.table, target.url.as_str())).collect();
+    let json = serde_json::to_string(&pairs)
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("naming targets: {error}")))?;
+    Ok(json.into())
 }

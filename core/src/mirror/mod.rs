@@ -29,7 +29,9 @@ pub use commit::{ActionCursor, StoredCommit, commit_actions, read_commit};
 pub use compaction::{Compaction, CompactionCursor, compacted_actions, due_compaction, plan_compaction};
 #[cfg(feature = "parquet")]
 pub use last_checkpoint::{LastCheckpoint, LastV2Checkpoint};
-pub use leases::{Beat, Behind, Daemon, Selection, balance, beat, behind, held_targets, leave, register_daemon};
+pub use leases::{
+    Beat, Behind, Daemon, Held, Selection, Wanted, balance, beat, behind, give_up, held_targets, leave, register_daemon,
+};
 pub use state::{CheckpointState, StateCursor, state_actions, tombstone_count};
 pub use targets::{
     Target, TargetReport, TargetStatus, add_target, lag_ms, remove_target, report_targets, target_statuses,

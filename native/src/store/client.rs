@@ -20,6 +20,7 @@ use super::kind::Kind;
 use super::location::{redacted, shown};
 use super::options::{StoreOptions, is_secret};
 use super::retry::retry_config;
+use super::under_way::UnderWay;
 use super::upload::Large;
 
 /// The stores of a process: its settings, and the clients made so far.
@@ -27,12 +28,18 @@ use super::upload::Large;
 pub struct Stores {
     options: StoreOptions,
     clients: Mutex<HashMap<(Kind, String), Arc<Client>>>,
+    under_way: Arc<UnderWay>,
 }
 
 impl Stores {
     /// No client is made before the first log in its bucket is opened.
     pub fn new(options: StoreOptions) -> Self {
-        Stores { options, clients: Mutex::default() }
+        Stores { options, clients: Mutex::default(), under_way: Arc::default() }
+    }
+
+    /// What is being put.
+    pub(crate) fn under_way(&self) -> &Arc<UnderWay> {
+        &self.under_way
     }
 
     /// How many clients there are.
@@ -51,7 +58,7 @@ impl Stores {
             Some(client) => client.clone(),
             None => {
                 let settings = self.options.settings_of(kind)?;
-                let client = Client::new(kind, url, &settings)
+                let client = Client::new(kind, url, &settings, self.under_way.clone())
                     .map_err(|error| error.context(format!("{what} {}", shown(url.as_str()))))?;
                 let client = Arc::new(client.ok_or_else(|| unknown(what, url))?);
                 clients.insert(key, client.clone());
@@ -92,6 +99,7 @@ pub(super) struct Client {
     /// What of the settings must not be seen.
     secrets: Vec<String>,
     pub(super) proofs: Option<Proofs>,
+    pub(super) under_way: Arc<UnderWay>,
 }
 
 /// What a store must show before it is trusted: not all that speak a protocol of S3, Google Cloud Storage or Azure keep
@@ -117,11 +125,19 @@ macro_rules! builder {
 impl Client {
     /// A store that the caller made.
     pub(super) fn of(store: Arc<dyn ObjectStore>) -> Self {
-        Client { kind: Kind::Other, store, uploads: None, large: Large::Copy, secrets: Vec::new(), proofs: None }
+        Client {
+            kind: Kind::Other,
+            store,
+            uploads: None,
+            large: Large::Copy,
+            secrets: Vec::new(),
+            proofs: None,
+            under_way: Arc::default(),
+        }
     }
 
     /// `None` for an address of no store.
-    fn new(kind: Kind, url: &Url, settings: &[(String, String)]) -> Result<Option<Self>> {
+    fn new(kind: Kind, url: &Url, settings: &[(String, String)], under_way: Arc<UnderWay>) -> Result<Option<Self>> {
         let refused = |error: object_store::Error| refused(kind, &error, settings);
         let (mut large, mut proofs) = (Large::Copy, None);
         let (store, uploads): (Arc<dyn ObjectStore>, Option<Arc<dyn MultipartStore>>) = match kind {
@@ -158,7 +174,7 @@ impl Client {
         };
         let secrets = settings.iter().filter(|(key, value)| is_secret(key) && !value.is_empty());
         let secrets = secrets.map(|(_, value)| value.clone()).collect();
-        Ok(Some(Client { kind, store, uploads, large, secrets, proofs }))
+        Ok(Some(Client { kind, store, uploads, large, secrets, proofs, under_way }))
     }
 
     /// What a failure means, without what must not be seen.

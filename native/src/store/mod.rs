@@ -11,6 +11,7 @@ mod location;
 mod objects;
 mod options;
 mod retry;
+mod under_way;
 mod upload;
 
 pub use client::Stores;
@@ -31,6 +32,7 @@ use client::Client;
 use local::Existing;
 use location::{check_name, parse_location, without_secrets};
 use objects::Objects;
+use under_way::UnderWay;
 
 /// A folder of objects: a `_delta_log`.
 ///
@@ -55,6 +57,8 @@ pub struct LogStore {
     /// Without credentials.
     url: Url,
     place: Place,
+    /// What the process puts.
+    under_way: Arc<UnderWay>,
 }
 
 #[derive(Clone)]
@@ -77,7 +81,8 @@ pub enum Put {
 impl LogStore {
     /// The log at `prefix` of a store that the caller has; `url` is its address, for messages.
     pub fn in_store(url: Url, store: Arc<dyn ObjectStore>, prefix: Path) -> Self {
-        LogStore { url, place: Place::Store(Objects { client: Arc::new(Client::of(store)), prefix }) }
+        let place = Place::Store(Objects { client: Arc::new(Client::of(store)), prefix });
+        LogStore { url, place, under_way: Arc::default() }
     }
 
     /// The log that `--log-dir` names: `_delta_log` itself, or the table's folder that holds it.
@@ -132,7 +137,7 @@ impl LogStore {
             Place::Folder(log) => Place::Folder(log.parent().unwrap_or(log).to_owned()),
             Place::Store(objects) => Place::Store(objects.parent()),
         };
-        let parent = LogStore { url, place };
+        let parent = LogStore { url, place, under_way: self.under_way.clone() };
         folder.split('/').chain(["_delta_log"]).try_fold(parent, |inner, name| inner.child(name))
     }
 
@@ -149,14 +154,15 @@ impl LogStore {
 
     fn open(what: &str, argument: &str, stores: &Stores) -> Result<Self> {
         let mut url = parse_location(what, argument)?;
+        let under_way = stores.under_way().clone();
         if url.scheme() == "file" {
             let folder =
                 url.to_file_path().map_err(|()| Error::invalid(format!("{what}: {url} is not on this machine")))?;
-            return Ok(LogStore { url, place: Place::Folder(folder) });
+            return Ok(LogStore { url, place: Place::Folder(folder), under_way });
         }
         let (client, prefix) = stores.client(what, &url)?;
         without_secrets(&mut url);
-        Ok(LogStore { url, place: Place::Store(Objects { client, prefix }) })
+        Ok(LogStore { url, place: Place::Store(Objects { client, prefix }), under_way })
     }
 
     /// A folder in this one.
@@ -170,7 +176,7 @@ impl LogStore {
             Place::Folder(folder) => Place::Folder(folder.join(name)),
             Place::Store(objects) => Place::Store(objects.child(name)),
         };
-        Ok(LogStore { url, place })
+        Ok(LogStore { url, place, under_way: self.under_way.clone() })
     }
 
     /// The log's address, for messages.
@@ -299,9 +305,10 @@ impl LogStore {
     /// # Errors
     /// Those of the [type](Self). After one the object may be there nevertheless, as when its answer was lost for good.
     pub async fn put_if_absent(&self, name: &str, content: Fetched, modified_ms: i64) -> Result<Put> {
+        self.under_way.admit()?;
         match &self.place {
             Place::Folder(folder) => {
-                let name = name.to_owned();
+                let (name, _sending) = (name.to_owned(), self.under_way.send(content.size()?));
                 on(folder, move |folder| local::put(folder, &name, content, Some(modified_ms), Existing::Keep)).await
             }
             Place::Store(objects) => {
@@ -315,9 +322,10 @@ impl LogStore {
     /// # Errors
     /// Those of the [type](Self).
     pub async fn put(&self, name: &str, content: Fetched) -> Result<()> {
+        self.under_way.admit()?;
         match &self.place {
             Place::Folder(folder) => {
-                let name = name.to_owned();
+                let (name, _sending) = (name.to_owned(), self.under_way.send(content.size()?));
                 on(folder, move |folder| local::put(folder, &name, content, None, Existing::Replace).map(drop)).await
             }
             Place::Store(objects) => self.telling(&format!("writing {name} to"), objects.put(name, content).await),

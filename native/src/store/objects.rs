@@ -138,6 +138,7 @@ impl Objects {
             let options = PutOptions { mode: PutMode::Create, ..Default::default() };
             self.client.store.put_opts(path, PutPayload::from(bytes.clone()), options)
         };
+        let _sending = self.client.under_way.send(bytes.len() as u64);
         match retried(create).await {
             Ok(_) => Ok(Put::Written),
             Err(Store::AlreadyExists { .. } | Store::Precondition { .. }) => Ok(Put::AlreadyThere),
@@ -147,9 +148,12 @@ impl Objects {
 
     /// Writes a small object, in the place of one of that name.
     pub(super) async fn put(&self, name: &str, content: Fetched) -> Result<()> {
-        let path = self.path(name)?;
-        let bytes = content.into_bytes().await?;
-        let put = retried(|| self.client.store.put(&path, bytes.clone().into())).await;
+        self.write(&self.path(name)?, content.into_bytes().await?).await
+    }
+
+    pub(super) async fn write(&self, path: &Path, bytes: Bytes) -> Result<()> {
+        let _sending = self.client.under_way.send(bytes.len() as u64);
+        let put = retried(|| self.client.store.put(path, bytes.clone().into())).await;
         put.map(drop).map_err(|error| self.client.explain(&error))
     }
 
@@ -158,6 +162,7 @@ impl Objects {
     }
 
     pub(super) async fn delete_path(&self, path: &Path) -> Result<()> {
+        let _sending = self.client.under_way.send(0);
         match retried(|| self.client.store.delete(path)).await {
             Ok(()) => Ok(()),
             Err(error) => match self.client.explain(&error) {
@@ -170,6 +175,7 @@ impl Objects {
 
     /// An object's size in bytes, if it is there.
     pub(super) async fn size_of(&self, path: &Path) -> Result<Option<u64>> {
+        let _sending = self.client.under_way.send(0);
         match retried(|| self.client.store.head(path)).await {
             Ok(object) => Ok(Some(object.size)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),

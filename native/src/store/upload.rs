@@ -82,9 +82,7 @@ async fn upload(
     // Killed before there is a note this leaves an upload without parts, which stores nothing.
     let upload = Upload::begin(objects, uploads, target).await?;
     let put = async {
-        let text = bytes::Bytes::from(format!("{}\n{target}", upload.id));
-        let noted = retried(|| objects.client.store.put(note, text.clone().into())).await;
-        noted.map_err(|error| objects.client.explain(&error))?;
+        objects.write(note, format!("{}\n{target}", upload.id).into()).await?;
         let size = content.size()?;
         let parts = upload.put_parts(content, size).await?;
         upload.complete(parts, if target == note { Some(size) } else { None }).await
@@ -98,6 +96,7 @@ async fn upload(
 
 impl<'a> Upload<'a> {
     async fn begin(objects: &'a Objects, uploads: &'a dyn MultipartStore, target: &'a Path) -> Result<Self> {
+        let _sending = objects.client.under_way.send(0);
         let id = retried(|| uploads.create_multipart(target)).await;
         Ok(Upload { objects, uploads, target, id: id.map_err(|error| objects.client.explain(&error))? })
     }
@@ -126,13 +125,16 @@ impl<'a> Upload<'a> {
 
     async fn put_part(&self, index: usize, chunk: bytes::Bytes) -> Result<(usize, PartId)> {
         let put = || self.uploads.put_part(self.target, &self.id, index, PutPayload::from(chunk.clone()));
+        let _sending = self.objects.client.under_way.send(chunk.len() as u64);
         let part = retried(put).await.map_err(|error| self.objects.client.explain(&error))?;
         Ok((index, part))
     }
 
     /// `own_size` is the object's size where the target is this upload's alone.
     async fn complete(&self, parts: Vec<PartId>, own_size: Option<u64>) -> Result<Put> {
+        let sending = self.objects.client.under_way.send(0);
         let completed = retried(|| self.uploads.complete_multipart(self.target, &self.id, parts.clone())).await;
+        drop(sending);
         match completed {
             Ok(_) => Ok(Put::Written),
             // It may have been completed before, and that answer was lost.
@@ -148,6 +150,7 @@ impl<'a> Upload<'a> {
     }
 
     async fn abort(&self) {
+        let _sending = self.objects.client.under_way.send(0);
         let _ = retried(|| self.uploads.abort_multipart(self.target, &self.id)).await;
     }
 }
@@ -180,7 +183,10 @@ fn ended() -> Error {
 }
 
 async fn copy_if_absent(objects: &Objects, from: &Path, to: &Path) -> Result<Put> {
-    match retried(|| objects.client.store.copy_if_not_exists(from, to)).await {
+    let sending = objects.client.under_way.send(0);
+    let copied = retried(|| objects.client.store.copy_if_not_exists(from, to)).await;
+    drop(sending);
+    match copied {
         Ok(()) => Ok(Put::Written),
         Err(error) if is_there_perhaps(&error) => look_for_other(objects, to).await,
         Err(error) => Err(objects.client.explain(&error)),

@@ -34,6 +34,12 @@ impl Daemon {
         Daemon { child: Some(child), log }
     }
 
+    /// Whether `dl targets` names it as who has a target.
+    pub(crate) fn has(&self, target: &Value) -> bool {
+        let process = format!(":{}", self.child.as_ref().unwrap().id());
+        target["daemon"].as_str().is_some_and(|name| name.ends_with(&process))
+    }
+
     /// What it has told so far.
     pub(crate) fn told(&self) -> String {
         std::fs::read_to_string(self.log.path()).unwrap()
@@ -104,10 +110,14 @@ pub(crate) fn wait_for_version(log: &Path, version: usize) {
 }
 
 pub(crate) fn append(home: &Home, table: &str, path: &str) {
+    commit(home, table, &[add(path)]);
+}
+
+pub(crate) fn commit(home: &Home, table: &str, actions: &[Value]) {
     let mut command = home.command("commit", &["--table", table, "--actions", "-"]);
     command.stdin(Stdio::piped()).stdout(Stdio::null());
     let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(&lines(&[add(path)])).unwrap();
+    child.stdin.take().unwrap().write_all(&lines(actions)).unwrap();
     assert!(child.wait().unwrap().success());
 }
 

@@ -67,6 +67,7 @@ fn the_targets_of_a_dead_daemon_are_taken_over() {
     first.kill();
     append(&home, "t", "part-2");
     wait_for_version(&log, 2);
+    assert!(second.has(&targets(&home)[0]));
     let ran = second.end().ok();
     assert!(ran.err.contains("took over from 1 daemons"), "{}", ran.err);
 }

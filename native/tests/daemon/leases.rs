@@ -1,12 +1,12 @@
 //! Daemons that are stopped for longer than others wait for them, and go on where they were.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::bucket::{Log, Witness, add_targets, new_target, run_on_s3, watch};
-use crate::daemon::{Daemon, append, targets, wait_until};
+use crate::bucket::{Log, Witness, add_targets, new_target, watch};
+use crate::commits::{commit_beside, is_proven, wait_until_published};
+use crate::daemon::{Daemon, targets, wait_until};
 use crate::proxy::{Fault, Proxy};
 use crate::server::server;
 use crate::support::{Home, commit_name, first_commit};
@@ -23,17 +23,7 @@ fn two_that_believe_they_hold_the_same_do_no_harm() {
     // So that there is mostly a put under way.
     proxy.storm(&[Fault::Pass, Fault::Late(Duration::from_millis(100))]);
     let mut daemons = [0, 1].map(|_| Daemon::of(watch(&home, proxy.address, &[])));
-    let is_over = AtomicBool::new(false);
-    let versions = std::thread::scope(|scope| {
-        let commits = scope.spawn(|| {
-            let mut version = 0;
-            while !is_over.load(Ordering::Relaxed) {
-                version += 1;
-                append(&home, "t", &format!("part-{version}"));
-                std::thread::sleep(Duration::from_millis(30));
-            }
-            version
-        });
+    let versions = commit_beside(&home, Duration::from_millis(30), || {
         for _ in 0..3 {
             std::thread::sleep(Duration::from_millis(1_000));
             daemons[0].signal("STOP");
@@ -45,24 +35,13 @@ fn two_that_believe_they_hold_the_same_do_no_harm() {
             wait_until("it finds out", || daemons[0].told_times("took this daemon for dead") > buried);
             daemons.swap(0, 1);
         }
-        is_over.store(true, Ordering::Relaxed);
-        commits.join().unwrap()
     });
-    for target in [&bucket, &folder] {
-        let log = Log::of(target);
-        wait_until("the last version", || log.has(&commit_name(versions)));
-    }
-    wait_until("targets without faults", || {
-        targets(&home).iter().all(|target| target["failures"] == 0 && target["lag_versions"] == 0)
-    });
+    wait_until_published(&home, &[&bucket, &folder], versions);
     for daemon in daemons {
         let ran = daemon.end().ok();
         assert!(!ran.err.contains("\"conflict\""), "{}", ran.err);
     }
-    for target in [&bucket, &folder] {
-        run_on_s3(&home, "verify", &["--target", target]).ok();
-        run_on_s3(&home, "diff", &["--target", target]).ok();
-    }
+    [&bucket, &folder].into_iter().for_each(|target| is_proven(&home, target));
     for witness in witnesses {
         assert!(witness.end() > versions);
     }

@@ -4,8 +4,10 @@
 mod apart;
 mod bad_targets;
 mod bucket;
+mod commits;
 mod ending;
 mod leases;
+mod rights;
 mod secrets;
 mod storm;
 mod ways;

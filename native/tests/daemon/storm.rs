@@ -1,9 +1,9 @@
 //! A store that throttles, cuts connections, answers late and loses answers, and daemons that are killed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::bucket::{Log, Witness, add_targets, new_target, run_on_s3, watch};
+use crate::bucket::{Log, Witness, add_targets, new_target, watch};
+use crate::commits::{commit_beside, is_proven, wait_until_published};
 use crate::daemon::{Daemon, LONG, append, targets, wait_until, wait_within};
 use crate::proxy::{Fault, Proxy};
 use crate::server::server;
@@ -24,12 +24,6 @@ const FAULTS: [Fault; 12] = [
     Fault::Late(Duration::from_millis(2_300)),
 ];
 
-/// All that was published is as the catalog has it.
-fn is_proven(home: &Home, target: &str) {
-    run_on_s3(home, "verify", &["--target", target]).ok();
-    run_on_s3(home, "diff", &["--target", target]).ok();
-}
-
 #[test]
 fn daemons_are_killed_in_a_storm() {
     let home = Home::with_table(&[first_commit()]);
@@ -39,34 +33,16 @@ fn daemons_are_killed_in_a_storm() {
     let start = || Daemon::of(watch(&home, proxy.address, &[]));
     let mut daemons = vec![start(), start()];
     proxy.storm(&FAULTS);
-    let is_over = AtomicBool::new(false);
-    let versions = std::thread::scope(|scope| {
-        let commits = scope.spawn(|| {
-            let mut version = 0;
-            while !is_over.load(Ordering::Relaxed) {
-                version += 1;
-                append(&home, "t", &format!("part-{version}"));
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            version
-        });
+    let versions = commit_beside(&home, Duration::from_millis(50), || {
         for _ in 0..6 {
             std::thread::sleep(Duration::from_millis(2_000 + fastrand::u64(..1_000)));
             // The one that has been there longer, which probably holds the target.
             daemons.remove(0).kill();
             daemons.push(start());
         }
-        is_over.store(true, Ordering::Relaxed);
-        commits.join().unwrap()
     });
     proxy.storm(&[Fault::Pass]);
-    let last = commit_name(versions);
-    let log = Log::of(&target);
-    wait_until("the last version", || log.has(&last));
-    wait_until("a target without faults", || {
-        let target = &targets(&home)[0];
-        target["failures"] == 0 && target["lag_versions"] == 0 && target["last_error"].is_null()
-    });
+    wait_until_published(&home, &[&target], versions);
     for daemon in daemons {
         daemon.end().ok();
     }

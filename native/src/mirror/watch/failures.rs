@@ -17,11 +17,18 @@ const HASTENED: Duration = Duration::from_secs(5);
 pub(super) struct Failures {
     count: i64,
     last: Option<Error>,
+    /// When the first one was that happened here.
+    since: Option<Instant>,
     pauses: Option<(bool, ExponentialBackoff)>,
     retry_at: Option<Instant>,
 }
 
 impl Failures {
+    /// There were so many, also of others who tried before.
+    pub(super) fn at_least(&mut self, count: i64) {
+        self.count = self.count.max(count);
+    }
+
     /// How many there were since the last success.
     pub(super) fn count(&self) -> i64 {
         self.count
@@ -29,6 +36,14 @@ impl Failures {
 
     pub(super) fn last(&self) -> Option<&Error> {
         self.last.as_ref()
+    }
+
+    /// How long all attempts have failed here by what may be other where another process runs: rights, settings, the network;
+    /// and not by what is wrong in the log.
+    pub(super) fn own_for(&self, now: Instant) -> Option<Duration> {
+        use ErrorKind::{Denied, Invalid, NotFound, Unavailable};
+        let may_be_own = matches!(self.last.as_ref()?.kind(), Denied | Unavailable | NotFound | Invalid);
+        self.since.filter(|_| may_be_own).map(|since| now.duration_since(since))
     }
 
     /// Whether the pause after the last one is over.
@@ -43,6 +58,7 @@ impl Failures {
         let is_new = self.last.as_ref().is_none_or(|last| remedy(last) != remedy(&error));
         let pause = self.pause(error.kind());
         (self.count, self.last, self.retry_at) = (self.count + 1, Some(error), Some(now + pause));
+        self.since.get_or_insert(now);
         (is_new, pause)
     }
 
@@ -88,5 +104,19 @@ mod tests {
         failures.hasten(now);
         assert_eq!((failures.count(), failures.may_try(now + HASTENED)), (3, true));
         assert!(failures.note(Error::new(ErrorKind::Denied, "no").hint("set the clock"), now).0);
+    }
+
+    #[test]
+    fn what_is_wrong_in_the_log_is_so_for_everyone() {
+        let begin = Instant::now();
+        let later = begin + LASTING.0;
+        let mut failures = Failures::default();
+        failures.at_least(2);
+        assert_eq!((failures.count(), failures.own_for(begin), failures.may_try(begin)), (2, None, true));
+        failures.note(Error::new(ErrorKind::Denied, "no"), begin);
+        failures.note(Error::new(ErrorKind::Unavailable, "no answer"), later);
+        assert_eq!((failures.count(), failures.own_for(later)), (4, Some(LASTING.0)));
+        failures.note(Error::new(ErrorKind::Conflict, "it is another one's"), later);
+        assert_eq!(failures.own_for(later), None);
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use deltalakedb_core::Result;
-use deltalakedb_core::mirror::{Beat, TargetReport, balance, beat, register_daemon};
+use deltalakedb_core::mirror::{Beat, Target, TargetReport, Wanted, balance, beat, give_up, register_daemon};
 use deltalakedb_core::sql::Database;
 
 /// Between two beats.
@@ -33,8 +33,21 @@ struct Other {
     is_gone: bool,
 }
 
+/// What this process wants of others.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    /// Key of the tables whose targets it takes; `None`: of all.
+    pub(super) tables: Option<Vec<i64>>,
+    /// To give these up, if another one lives.
+    pub(super) give_up: Vec<Target>,
+    /// As in [`Wanted`].
+    pub(super) left_to_others: Vec<Target>,
+    pub(super) not_from_others: Vec<Target>,
+    pub(super) trials: u32,
+}
+
 /// What has changed by a beat.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Changed {
     /// The id under which others know this process.
     pub(super) daemon_id: i64,
@@ -44,12 +57,16 @@ pub(super) struct Changed {
     pub(super) buried: usize,
     /// Which targets it holds may be others now.
     pub(super) is_balanced: bool,
+    /// Targets that it has given up.
+    pub(super) given_up: Vec<Target>,
+    /// Targets that it has taken from others for a trial.
+    pub(super) tried: Vec<Target>,
     /// There is somebody to bury at once.
     pub(super) is_urgent: bool,
 }
 
 impl Lease {
-    /// Shows that this process lives, and takes the targets that are its.
+    /// Shows that this process lives, takes the targets that are its, and gives up those that it wishes to.
     ///
     /// # Errors
     /// Those of the database; then nothing is known to have changed.
@@ -57,7 +74,7 @@ impl Lease {
         &mut self,
         database: &impl Database,
         name: &str,
-        tables: Option<&[i64]>,
+        wishes: &Wishes,
         reports: &[TargetReport],
         now_ms: i64,
     ) -> Result<Changed> {
@@ -77,9 +94,13 @@ impl Lease {
         }
         let is_due = self.balanced.is_none_or(|at| at.elapsed() >= BALANCE);
         if self.note(daemon_id, name, &found) || is_due || !dead.is_empty() {
-            balance(database, daemon_id, tables, now_ms).await?;
+            changed.tried = balance(database, daemon_id, wishes.wanted(), now_ms).await?;
             self.balanced = Some(Instant::now());
             changed.is_balanced = true;
+        }
+        if !wishes.give_up.is_empty() && self.has_living_other() {
+            changed.given_up = give_up(database, daemon_id, &wishes.give_up).await?;
+            changed.is_balanced |= !changed.given_up.is_empty();
         }
         changed.is_urgent = self.others.values().any(|other| other.is_gone);
         Ok(changed)
@@ -101,9 +122,30 @@ impl Lease {
         is_new
     }
 
+    fn has_living_other(&self) -> bool {
+        self.others.values().any(|other| !other.is_dead())
+    }
+
     fn dead(&self) -> Vec<(i64, i64)> {
-        let dead = self.others.iter().filter(|(_, other)| other.is_gone || other.since.elapsed() >= DEAD);
+        let dead = self.others.iter().filter(|(_, other)| other.is_dead());
         dead.map(|(&id, other)| (id, other.beats)).collect()
+    }
+}
+
+impl Other {
+    fn is_dead(&self) -> bool {
+        self.is_gone || self.since.elapsed() >= DEAD
+    }
+}
+
+impl Wishes {
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            tables: self.tables.as_deref(),
+            left_to_others: &self.left_to_others,
+            not_from_others: &self.not_from_others,
+            trials: self.trials,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod changes;
 mod failures;
+mod given_up;
 mod lease;
 mod log;
 mod metrics;

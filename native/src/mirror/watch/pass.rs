@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use deltalakedb_core::Result;
@@ -32,7 +31,6 @@ pub(super) async fn pass(
     publisher: Option<Publisher>,
     stores: Arc<Stores>,
     shared: Arc<Shared>,
-    is_ending: Arc<AtomicBool>,
 ) -> Pass {
     let opened = match publisher {
         Some(publisher) => Ok(publisher),
@@ -46,7 +44,7 @@ pub(super) async fn pass(
     let outcome = publisher
         .publish(&database, now_ms(), |version, written| {
             shared.published(&target, &labels, version, written);
-            match is_ending.load(Ordering::Relaxed) || Instant::now() >= until {
+            match stores.under_way().is_closed() || Instant::now() >= until {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }

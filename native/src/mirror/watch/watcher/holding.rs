@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use deltalakedb_core::catalog::{TableSelector, find_table};
-use deltalakedb_core::mirror::{Target, TargetReport, held_targets};
+use deltalakedb_core::mirror::{Held, Target, TargetReport, held_targets};
 use deltalakedb_core::{ErrorKind, Result};
 use tracing::{info, warn};
 
-use super::super::lease::{Changed, Lease};
+use super::super::lease::{Changed, Lease, Wishes};
 use super::super::metrics::Labels;
+use super::super::watched::Watched;
 use super::{Done, Watcher};
 use crate::commands::now_ms;
 
@@ -17,14 +18,27 @@ use crate::commands::now_ms;
 const KNOWN: usize = 500;
 
 impl Watcher {
-    pub(super) fn beat(&mut self) {
+    pub(super) fn beat(&mut self, now: Instant) {
         let Some(mut lease) = self.lease.take() else { return };
-        let reports = self.reports();
-        let (database, name, tables) = (self.database.clone(), self.name.clone(), self.options.tables.clone());
+        let (reports, wishes) = (self.reports(), self.wishes(now));
+        let (database, name) = (self.database.clone(), self.name.clone());
         self.tasks.spawn(async move {
-            let changed = lease.beat(&database, &name, tables.as_deref(), &reports, now_ms()).await;
+            let changed = lease.beat(&database, &name, &wishes, &reports, now_ms()).await;
             Done::Beat(lease, reports, changed)
         });
+    }
+
+    fn wishes(&self, now: Instant) -> Wishes {
+        let is_due = |(target, watched): &(&Target, &Watched)| {
+            watched.failures.own_for(now).is_some_and(|failing_for| self.given_up.is_due(target, failing_for))
+        };
+        Wishes {
+            tables: self.options.tables.clone(),
+            give_up: self.targets.iter().filter(is_due).map(|(target, _)| target.clone()).collect(),
+            left_to_others: self.given_up.left_to_others(now),
+            not_from_others: self.given_up.not_from_others(),
+            trials: self.given_up.trials(now),
+        }
     }
 
     /// What the catalog has not heard of yet.
@@ -63,6 +77,8 @@ impl Watcher {
         if changed.was_buried || changed.is_urgent {
             self.next_beat = Instant::now();
         }
+        self.given_up.note_trials(&changed.tried, Instant::now());
+        self.tell_given_up(&changed.given_up);
         if changed.is_balanced {
             let held = held_targets(&self.database, changed.daemon_id).await.map(|held| self.hold(held));
             self.note_catalog(held);
@@ -78,10 +94,45 @@ impl Watcher {
         }
     }
 
+    fn tell_given_up(&self, targets: &[Target]) {
+        for target in targets {
+            let last = self.targets.get(target).and_then(|watched| watched.failures.last());
+            let hint = last.and_then(|error| error.hint_text()).unwrap_or_default();
+            let Labels { table, target } = self.labels(target);
+            info!(table, target, hint, "gave the target up, which fails here: another daemon may be able to serve it");
+        }
+    }
+
+    /// Those that failed for who held them before are tried at once.
+    fn take_over_failing(&mut self, held: &[Held]) {
+        let (now, before) = (Instant::now(), HashSet::<&Target>::from_iter(&self.held));
+        for Held { target, failures, .. } in held.iter().filter(|held| !before.contains(&held.target)) {
+            if self.given_up.has(target) {
+                let Labels { table, target } = self.labels(target);
+                info!(table, target, "tries the target again that it gave up");
+            }
+            if *failures > 0 {
+                let watched = self.targets.entry(target.clone()).or_insert_with(|| Watched::new(now));
+                watched.failures.at_least(*failures);
+            }
+        }
+    }
+
+    /// Those that failed here and are lost were given up, or others took them of themselves, which comes to the same.
+    fn note_given_up(&mut self, own: &HashSet<&Target>) {
+        let now = Instant::now();
+        let failing =
+            |target: &&Target| self.targets.get(*target).is_some_and(|watched| watched.failures.own_for(now).is_some());
+        let lost: Vec<Target> =
+            self.held.iter().filter(|target| !own.contains(target)).filter(failing).cloned().collect();
+        self.given_up.note(&lost, now);
+    }
+
     /// What others hold now is forgotten.
-    fn hold(&mut self, held: Vec<(Target, String)>) {
-        self.names = held.iter().map(|(target, name)| (target.table, name.clone())).collect();
-        let held: Vec<Target> = held.into_iter().map(|(target, _)| target).collect();
+    fn hold(&mut self, held: Vec<Held>) {
+        self.names = held.iter().map(|held| (held.target.table, held.table.clone())).collect();
+        self.take_over_failing(&held);
+        let held: Vec<Target> = held.into_iter().map(|held| held.target).collect();
         if held.len() != self.held.len() {
             info!(count = held.len(), "holds targets");
         }
@@ -89,6 +140,7 @@ impl Watcher {
             self.changes.note();
         }
         let own: HashSet<&Target> = held.iter().collect();
+        self.note_given_up(&own);
         let shared = &self.shared;
         self.targets.retain(|target, watched| {
             let is_kept = watched.is_busy() || own.contains(target);

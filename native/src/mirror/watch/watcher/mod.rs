@@ -1,15 +1,16 @@
-//! The loop that decides what is done next: `publication` and `upkeep` are its two lanes, `holding` its part among others.
+//! The loop that decides what is done next: `publication` and `upkeep` are its two lanes, `holding` its part among others,
+//! `ending` its end.
 
+mod ending;
 mod holding;
 mod publication;
 mod upkeep;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use deltalakedb_core::mirror::{Behind, Target, TargetReport, behind, leave};
+use deltalakedb_core::mirror::{Behind, Target, TargetReport, behind};
 use deltalakedb_core::{Error, ErrorKind, Result};
 use tokio::sync::watch::Receiver;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
@@ -18,12 +19,12 @@ use tracing::info;
 use super::super::{KeptUp, Upkeep};
 use super::WatchOptions;
 use super::changes::{Changes, Look};
+use super::given_up::GivenUp;
 use super::lease::{BEAT, Changed, Lease, own_name};
 use super::metrics::{Labels, Shared};
 use super::pass::Pass;
 use super::turns::Turns;
 use super::watched::{UpkeepState, Watched};
-use crate::commands::now_ms;
 use crate::database::SqliteDatabase;
 use crate::store::Stores;
 
@@ -33,8 +34,6 @@ const LATELY: Duration = Duration::from_secs(60);
 const RETRIES: Duration = Duration::from_millis(250);
 /// Upkeep under way at the same time in one store: a checkpoint takes memory.
 const UPKEEPS: usize = 2;
-/// How long passes may take to end their current object when the process is to end.
-const LAST_OBJECT: Duration = Duration::from_secs(20);
 
 /// Follows the catalog until it is told to end.
 pub(crate) struct Watcher {
@@ -44,7 +43,6 @@ pub(crate) struct Watcher {
     name: String,
     stores: Arc<Stores>,
     shared: Arc<Shared>,
-    is_ending: Arc<AtomicBool>,
     changes: Changes,
     /// Away while a beat is under way.
     lease: Option<Box<Lease>>,
@@ -55,6 +53,7 @@ pub(crate) struct Watcher {
     targets: HashMap<Target, Watched>,
     names: HashMap<i64, String>,
     held: Vec<Target>,
+    given_up: GivenUp,
     /// The next of the held targets whose log is looked at though nothing happened, and when.
     next_check: (usize, Instant),
     passes: Turns,
@@ -106,7 +105,6 @@ impl Watcher {
             name: own_name(),
             stores: Arc::new(stores),
             shared,
-            is_ending: Arc::default(),
             changes: Changes::new(now),
             lease: Some(Box::default()),
             daemon_id: None,
@@ -116,6 +114,7 @@ impl Watcher {
             targets: HashMap::new(),
             names: HashMap::new(),
             held: Vec::new(),
+            given_up: GivenUp::new(now),
             next_check: (0, now),
             passes: Turns::new(concurrency),
             upkeeps: Turns::new(UPKEEPS),
@@ -154,7 +153,7 @@ impl Watcher {
         let now = Instant::now();
         if now >= self.next_beat && self.lease.is_some() {
             self.next_beat = now + BEAT;
-            self.beat();
+            self.beat(now);
         }
         if let Some(daemon_id) = self.daemon_id {
             let looked = self.look(daemon_id, now).await;
@@ -321,23 +320,5 @@ impl Watcher {
     fn labels(&self, target: &Target) -> Labels {
         let table = self.names.get(&target.table).cloned().unwrap_or_else(|| target.table.to_string());
         Labels { table, target: target.url.clone() }
-    }
-
-    /// Passes end their current object; a checkpoint that is under way is left to the next daemon.
-    async fn end(mut self) -> Result<()> {
-        info!("ending");
-        self.is_ending.store(true, Ordering::Relaxed);
-        self.owners.values().filter(|owner| owner.lane == Lane::Upkeep).for_each(|owner| owner.task.abort());
-        let until = tokio::time::Instant::now() + LAST_OBJECT;
-        while let Ok(Some(done)) = tokio::time::timeout_at(until, self.tasks.join_next_with_id()).await {
-            self.done(done).await;
-        }
-        self.tasks.abort_all();
-        if let Some(daemon_id) = self.daemon_id {
-            let reports = self.reports();
-            leave(&self.database, daemon_id, &reports, now_ms()).await?;
-        }
-        info!("ended");
-        Ok(())
     }
 }

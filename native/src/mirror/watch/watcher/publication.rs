@@ -30,10 +30,9 @@ impl Watcher {
         let labels = self.labels(&target);
         let Some(watched) = self.targets.get_mut(&target) else { return self.passes.done(&target) };
         let publisher = watched.publisher.take();
-        let (database, stores) = (self.database.clone(), self.stores.clone());
-        let (shared, is_ending) = (self.shared.clone(), self.is_ending.clone());
+        let (database, stores, shared) = (self.database.clone(), self.stores.clone(), self.shared.clone());
         self.start(Lane::Publication, target.clone(), async move {
-            let pass = pass(database, target.clone(), labels, publisher, stores, shared, is_ending).await;
+            let pass = pass(database, target.clone(), labels, publisher, stores, shared).await;
             Done::Pass(target, Box::new(pass))
         });
     }
@@ -66,6 +65,9 @@ impl Watcher {
             watched.checkpoint = Some(version);
             self.shared.checkpoint(labels);
         }
+        if written.commits > 0 || written.first_checkpoint.is_some() {
+            self.given_up.forget(&target, now);
+        }
         watched.want_upkeep();
         let wants_pass = watched.wants_pass(now);
         self.enqueue_upkeep(&target, now);
@@ -75,7 +77,8 @@ impl Watcher {
     }
 
     pub(super) async fn pass_failed(&mut self, target: Target, labels: &Labels, error: Error) {
-        if self.forget_dropped(&target, labels).await {
+        // What ends with the process is no fault of the target.
+        if self.stores.under_way().is_closed() || self.forget_dropped(&target, labels).await {
             return;
         }
         self.shared.failed(labels);
