@@ -186,6 +186,7 @@ CREATE UNIQUE INDEX dl_large_commit_files_path ON dl_large_commit_files (large_c
 CREATE TABLE dl_mirror_daemons (
   daemon_id INTEGER PRIMARY KEY AUTOINCREMENT,
   name      TEXT NOT NULL,  -- for people: machine and process
+  process   TEXT NOT NULL,  -- for processes beside it: which one it is, and whether it is gone
   beats     INTEGER NOT NULL
 );
 

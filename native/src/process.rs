@@ -17,7 +17,8 @@ pub(crate) fn own_process() -> String {
 /// Whether `process` ran where this one runs, and has ended.
 pub(crate) fn is_gone(process: &str) -> bool {
     let mut parts = process.split('-');
-    let (Some(space), Some(number), Some(start), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+    let (Some(space), Some(number), Some(start), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return false;
     };
     // The first process is always there; who does not see it may not see others either (`hidepid`, proc(5)).
@@ -61,7 +62,9 @@ mod tests {
         assert!(start.parse::<u64>().unwrap() > 0);
         assert!(is_gone(&format!("{space}-4194305-{start}")), "beyond the last process number");
         assert!(is_gone(&format!("{space}-{number}-1")), "an earlier one of that number");
-        for unknown in [format!("1{space}-4194305-1"), "oddly-named".to_owned(), format!("{space}-../self-1"), String::new()] {
+        for unknown in
+            [format!("1{space}-4194305-1"), "oddly-named".to_owned(), format!("{space}-../self-1"), String::new()]
+        {
             assert!(!is_gone(&unknown), "{unknown}: nobody knows");
         }
     }
@@ -69,7 +72,8 @@ mod tests {
     #[test]
     fn one_that_was_killed_is_gone() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let process = format!("{:x}-{}-{}", own_space().unwrap(), child.id(), started(&child.id().to_string()).unwrap());
+        let process =
+            format!("{:x}-{}-{}", own_space().unwrap(), child.id(), started(&child.id().to_string()).unwrap());
         assert!(!is_gone(&process));
         child.kill().unwrap();
         child.wait().unwrap();

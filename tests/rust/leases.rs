@@ -15,7 +15,7 @@ async fn with_targets(folder: &tempfile::TempDir, count: usize) -> (SqliteDataba
     }
     let mut daemons = [0; 2];
     for daemon in &mut daemons {
-        *daemon = register_daemon(&database, "a daemon").await.unwrap();
+        *daemon = register_daemon(&database, "a daemon", "of elsewhere").await.unwrap();
     }
     balance(&database, daemons[0], Wanted::default(), 0).await.unwrap();
     (database, daemons, targets)

@@ -14,11 +14,11 @@ use crate::{Error, ErrorKind, Result};
 
 use super::targets::{ADD_LOCATIONS, Target, TargetReport, report};
 
-const REGISTER: &str = "INSERT INTO dl_mirror_daemons (name, beats) VALUES (?1, 0) RETURNING daemon_id";
+const REGISTER: &str = "INSERT INTO dl_mirror_daemons (name, process, beats) VALUES (?1, ?2, 0) RETURNING daemon_id";
 
 const BEAT: &str = "UPDATE dl_mirror_daemons SET beats = beats + 1 WHERE daemon_id = ?1";
 
-const DAEMONS: &str = "SELECT daemon_id, beats, name FROM dl_mirror_daemons";
+const DAEMONS: &str = "SELECT daemon_id, beats, process FROM dl_mirror_daemons";
 
 /// ?1 daemon, ?2 the beats at which it stands still.
 const BURY: &str = "DELETE FROM dl_mirror_daemons WHERE daemon_id = ?1 AND beats = ?2";
@@ -81,8 +81,8 @@ pub struct Daemon {
     pub id: i64,
     /// How often it has beaten.
     pub beats: i64,
-    /// As it was registered.
-    pub name: String,
+    /// Which process it is, as it was registered.
+    pub process: String,
 }
 
 /// What a beat found.
@@ -134,12 +134,14 @@ pub struct Wanted<'a> {
 /// The tables that a daemon mirrors; `None`: all, those to come, too.
 pub type Selection<'a> = Option<&'a [i64]>;
 
-/// Registers a process that will [`beat`]; `name` is for people. Its id is never used again.
+/// Registers a process that will [`beat`]; `name` is for people, `process` for processes that may be able to see that it is
+/// gone before its beats tell them. Its id is never used again.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn register_daemon(database: &impl Database, name: &str) -> Result<i64> {
-    let mut results = database.batch(Batch::write(vec![Statement::new(REGISTER, vec![name.into()])])).await?;
+pub async fn register_daemon(database: &impl Database, name: &str, process: &str) -> Result<i64> {
+    let register = Statement::new(REGISTER, vec![name.into(), process.into()]);
+    let mut results = database.batch(Batch::write(vec![register])).await?;
     let row = results.remove(0).rows.pop();
     row.ok_or_else(|| Error::new(ErrorKind::Internal, "registering a daemon gave no id"))?.integer(0)
 }
@@ -164,7 +166,7 @@ pub async fn beat(
     statements.push(Statement::new(DAEMONS, []));
     let mut results = database.batch(Batch::write(statements)).await?;
     let rows = results.pop().unwrap_or_default().rows;
-    let daemon = |mut row: Row| Ok(Daemon { id: row.integer(0)?, beats: row.integer(1)?, name: row.text(2)? });
+    let daemon = |mut row: Row| Ok(Daemon { id: row.integer(0)?, beats: row.integer(1)?, process: row.text(2)? });
     let daemons = rows.into_iter().map(daemon).collect::<Result<Vec<_>>>()?;
     let newest_table = results.pop().unwrap_or_default().rows.pop();
     Ok(Beat {

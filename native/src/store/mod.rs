@@ -220,8 +220,9 @@ impl LogStore {
         }
     }
 
-    /// Deletes temporary objects that killed processes left: on this machine those of no living process, in an object
-    /// store those that are older than a day at `now_ms`, and the uploads that they are of.
+    /// Deletes temporary objects that killed processes left: in a folder those of no living process, in an object store
+    /// those of processes of this machine that are gone, of others those that are older than a day at `now_ms`, and the
+    /// uploads that they are of.
     ///
     /// # Errors
     /// Those of the [type](Self).

@@ -13,6 +13,7 @@ use super::location::check_name;
 use super::retry::{pause, retried};
 use super::upload::{self, TEMPORARY_PREFIX, TEMPORARY_SUFFIX};
 use super::{Fetched, Put, fetch};
+use crate::process::own_process;
 
 /// Larger objects are put and read in parts, so that memory does not grow with them.
 const WHOLE_BYTES: u64 = 8 << 20;
@@ -183,9 +184,13 @@ impl Objects {
         }
     }
 
-    /// A new name for an object that is no part of the log.
+    /// A new name for an object that is no part of the log; it tells which process it is of.
     pub(super) fn temporary_path(&self) -> Path {
-        self.prefix.clone().join(format!("{TEMPORARY_PREFIX}{}{TEMPORARY_SUFFIX}", uuid::Uuid::new_v4()))
+        self.prefix.clone().join(format!(
+            "{TEMPORARY_PREFIX}{}.{}{TEMPORARY_SUFFIX}",
+            own_process(),
+            uuid::Uuid::new_v4()
+        ))
     }
 
     /// Has the store show once that it keeps an object which is there: some that speak S3's protocol pass over the

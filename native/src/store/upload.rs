@@ -14,6 +14,7 @@ use object_store::{Error as StoreError, ObjectStoreExt, PutPayload};
 use super::objects::{Objects, overwrites};
 use super::retry::{pause, retried};
 use super::{Fetched, Put};
+use crate::process;
 
 pub(super) const TEMPORARY_PREFIX: &str = ".dl-";
 pub(super) const TEMPORARY_SUFFIX: &str = ".tmp";
@@ -230,12 +231,15 @@ async fn copy_over(objects: &Objects, path: &Path) -> Result<Put> {
     put
 }
 
-/// Ends the uploads and deletes the temporary objects of processes that died.
+/// Ends the uploads and deletes the temporary objects of processes that died: at once where they ran beside this one, else
+/// after a day.
 pub(super) async fn sweep(objects: &Objects, now_ms: i64) -> Result<()> {
     let Some(uploads) = &objects.client.uploads else { return Ok(()) };
     let newest_ms = now_ms.saturating_sub(ABANDONED_AFTER_MS);
     for (name, size, modified_ms) in objects.list().await? {
-        if !name.starts_with(TEMPORARY_PREFIX) || !name.ends_with(TEMPORARY_SUFFIX) || modified_ms > newest_ms {
+        let inner = name.strip_prefix(TEMPORARY_PREFIX).and_then(|name| name.strip_suffix(TEMPORARY_SUFFIX));
+        let Some((process, _)) = inner.map(|inner| inner.split_once('.').unwrap_or((inner, ""))) else { continue };
+        if modified_ms > newest_ms && !process::is_gone(process) {
             continue;
         }
         if size <= LONGEST_NOTE

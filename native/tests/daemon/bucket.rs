@@ -91,6 +91,12 @@ impl Log {
         listed.filter(|(name, ..)| !name.starts_with(".dl-")).map(|(name, size, at)| (name, (size, at))).collect()
     }
 
+    /// What is there for the time of an upload.
+    pub(crate) fn temporary(&self) -> Vec<String> {
+        let listed = block_on(self.0.list()).unwrap().into_iter().map(|(name, ..)| name);
+        listed.filter(|name| name.starts_with(".dl-")).collect()
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.seen().contains_key(name)
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::bucket::{Log, add_targets, new_target, run_on_s3, watch};
+use crate::bucket::{Log, add_targets, new_target, on_s3, run_on_s3, watch};
 use crate::daemon::{Daemon, append, commit, targets, wait_until};
 use crate::proxy::{Fault, Proxy};
 use crate::server::server;
@@ -88,4 +88,38 @@ fn a_large_object_that_moves_is_waited_for() {
     assert!(log.has(&commit_name(1)), "{:?}", log.seen());
     assert_eq!(targets(&home)[0]["version"], 1, "{}", targets(&home)[0]);
     run_on_s3(&home, "verify", &["--target", &target]).ok();
+}
+
+/// The note of its upload tells the next one on the machine that nobody goes on with it.
+#[test]
+fn what_a_killed_mirror_left_goes_with_the_next() {
+    let home = Home::with_table(&[first_commit()]);
+    let (target, proxy) = (new_target(), Proxy::start(server().address));
+    let tags = json!({ "tags": { "note": "x".repeat(1 << 20) } });
+    let adds: Vec<Value> = (0..10).map(|number| add_with(&format!("part-{number}"), tags.clone())).collect();
+    commit(&home, "t", &adds);
+    proxy.fail("POST", &[Fault::Pass, Fault::Hang]);
+    let mut mirror = on_s3(home.command("mirror", &["--target", &target]), proxy.address).spawn().unwrap();
+    wait_until("the end of an upload", || proxy.requests().iter().filter(|line| line.starts_with("POST")).count() == 2);
+    mirror.kill().unwrap();
+    mirror.wait().unwrap();
+    let log = Log::of(&target);
+    assert_eq!(log.temporary().len(), 1);
+    run_on_s3(&home, "mirror", &["--target", &target]).ok();
+    assert!(log.temporary().is_empty(), "{:?}", log.temporary());
+    run_on_s3(&home, "verify", &["--target", &target]).ok();
+}
+
+/// It is none of the targets' business, and others take over by themselves.
+#[test]
+fn a_catalog_that_others_write_to_is_not_waited_for() {
+    let home = Home::with_table(&[first_commit()]);
+    let daemon = Daemon::start(&home, &[]);
+    wait_until("the first version", || home.path("t/_delta_log").join(commit_name(0)).exists());
+    let writer = rusqlite::Connection::open(home.database()).unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::thread::sleep(Duration::from_millis(1_500));
+    let asked = Instant::now();
+    daemon.end().ok();
+    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
 }

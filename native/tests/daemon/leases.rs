@@ -79,7 +79,7 @@ fn the_lease_of_a_dead_process() {
     let home = Home::with_table(&[first_commit()]);
     let target = new_target();
     add_targets(&home, "t", &[&target]);
-    home.query("INSERT INTO dl_mirror_daemons (name, beats) VALUES ('elsewhere:1', 7)");
+    home.query("INSERT INTO dl_mirror_daemons (name, process, beats) VALUES ('elsewhere:1', 'elsewhere', 7)");
     home.query("UPDATE dl_mirror_status SET daemon_id = (SELECT max(daemon_id) FROM dl_mirror_daemons)");
     assert_eq!(targets(&home)[0]["daemon"], "elsewhere:1");
     let begun = Instant::now();

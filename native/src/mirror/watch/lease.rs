@@ -1,12 +1,13 @@
 //! This process among those that mirror the same catalog.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use deltalakedb_core::Result;
 use deltalakedb_core::mirror::{Beat, Target, TargetReport, Wanted, balance, beat, give_up, register_daemon};
 use deltalakedb_core::sql::Database;
+
+use crate::process::{is_gone, own_process};
 
 /// Between two beats.
 pub(super) const BEAT: Duration = Duration::from_secs(1);
@@ -81,7 +82,7 @@ impl Lease {
         let mut changed = Changed::default();
         let daemon_id = match self.daemon_id {
             Some(daemon_id) => daemon_id,
-            None => *self.daemon_id.insert(register_daemon(database, name).await?),
+            None => *self.daemon_id.insert(register_daemon(database, name, &own_process()).await?),
         };
         changed.daemon_id = daemon_id;
         let dead = self.dead();
@@ -93,7 +94,7 @@ impl Lease {
             return Ok(changed);
         }
         let is_due = self.balanced.is_none_or(|at| at.elapsed() >= BALANCE);
-        if self.note(daemon_id, name, &found) || is_due || !dead.is_empty() {
+        if self.note(daemon_id, &found) || is_due || !dead.is_empty() {
             changed.tried = balance(database, daemon_id, wishes.wanted(), now_ms).await?;
             self.balanced = Some(Instant::now());
             changed.is_balanced = true;
@@ -107,7 +108,7 @@ impl Lease {
     }
 
     /// Whether there are other daemons or other tables than before.
-    fn note(&mut self, daemon_id: i64, name: &str, found: &Beat) -> bool {
+    fn note(&mut self, daemon_id: i64, found: &Beat) -> bool {
         let now = Instant::now();
         let earlier = std::mem::take(&mut self.others);
         let mut is_new = earlier.keys().any(|id| !found.daemons.iter().any(|daemon| daemon.id == *id));
@@ -115,7 +116,7 @@ impl Lease {
             let before = earlier.get(&daemon.id).filter(|before| before.beats == daemon.beats);
             let since = before.map_or(now, |before| before.since);
             is_new |= !earlier.contains_key(&daemon.id);
-            self.others.insert(daemon.id, Other { beats: daemon.beats, since, is_gone: is_gone(&daemon.name, name) });
+            self.others.insert(daemon.id, Other { beats: daemon.beats, since, is_gone: is_gone(&daemon.process) });
         }
         is_new |= self.newest_table != found.newest_table;
         self.newest_table = found.newest_table;
@@ -152,32 +153,4 @@ impl Wishes {
 /// The name of this process among daemons.
 pub(super) fn own_name() -> String {
     format!("{}:{}", gethostname::gethostname().to_string_lossy(), std::process::id())
-}
-
-/// Whether a daemon was a process of this machine that has ended, as far as can be seen; or one of the same name, such as the
-/// first one of a container that was started again. A mistake costs nothing but double work.
-fn is_gone(name: &str, own: &str) -> bool {
-    let (Some((host, process)), Some((own_host, _))) = (name.rsplit_once(':'), own.rsplit_once(':')) else {
-        return false;
-    };
-    let processes = Path::new("/proc");
-    host == own_host && (name == own || (processes.join("self").exists() && !processes.join(process).exists()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_is_gone() {
-        let own = own_name();
-        let (host, _) = own.rsplit_once(':').unwrap();
-        assert!(is_gone(&own, &own), "one before this process had its name");
-        assert!(!is_gone("elsewhere:4194305", &own), "nobody knows");
-        assert!(!is_gone("oddly named", &own));
-        if cfg!(target_os = "linux") {
-            assert!(is_gone(&format!("{host}:4194305"), &own), "beyond the last process number");
-            assert!(!is_gone(&format!("{host}:1"), &own));
-        }
-    }
 }

@@ -12,6 +12,8 @@ use crate::commands::now_ms;
 
 /// Between two looks at whether anything moves.
 const MOVES: Duration = Duration::from_millis(100);
+/// How long others may write to the catalog before they hear of the end.
+const LEAVING: Duration = Duration::from_secs(1);
 
 impl Watcher {
     /// Passes end their current object, if it moves; a checkpoint that is under way is left to the next daemon.
@@ -33,7 +35,10 @@ impl Watcher {
         }
         if let Some(daemon_id) = self.daemon_id {
             let reports = self.reports();
-            leave(&self.database, daemon_id, &reports, now_ms()).await?;
+            match tokio::time::timeout(LEAVING, leave(&self.database, daemon_id, &reports, now_ms())).await {
+                Ok(left) => left?,
+                Err(_) => info!("the catalog does not answer; other daemons will take over as from one that died"),
+            }
         }
         info!("ended");
         Ok(())
