@@ -11,7 +11,7 @@ pub(crate) use versions::{VerifiedVersion, Verifier};
 use deltalakedb_core::action::Json;
 use deltalakedb_core::catalog::{Table, TableSelector};
 use deltalakedb_core::diff::catalog_versions;
-use deltalakedb_core::log::checksum_file_name;
+use deltalakedb_core::log::{LogFileKind, checksum_file_name};
 use deltalakedb_core::mirror::LastCheckpoint;
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::Database;
@@ -114,7 +114,7 @@ pub(crate) async fn verify(
             on_version(&found)?;
         }
     }
-    verified.problems.extend(check_last_checkpoint(log).await?);
+    verified.problems.extend(check_last_checkpoint(database, table, log).await?);
     verified.problems.extend(check_newest_checksum(log).await?);
     Ok(verified)
 }
@@ -166,8 +166,17 @@ async fn check_newest_checksum(log: &LogStore) -> Result<Option<Problem>> {
     }))
 }
 
+/// How many files a version has, if the catalog knows it.
+async fn file_count(database: &impl Database, table: &Table, version: i64) -> Result<Option<i64>> {
+    match snapshot(database, &TableSelector::Key(table.key), At::Version(version)).await {
+        Ok(state) => Ok(Some(state.file_count)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// `_last_checkpoint` must name a checkpoint that is there, and tell of it what is so; its checksum must be its own.
-async fn check_last_checkpoint(log: &LogStore) -> Result<Vec<Problem>> {
+async fn check_last_checkpoint(database: &impl Database, table: &Table, log: &LogStore) -> Result<Vec<Problem>> {
     const NAME: &str = "_last_checkpoint";
     let text: Json = match read_json(log, NAME).await? {
         Some(Ok(text)) => text,
@@ -201,13 +210,27 @@ async fn check_last_checkpoint(log: &LogStore) -> Result<Vec<Problem>> {
         tell(format!("it names a checkpoint of {parts} parts, which is not there"));
     }
     let bytes: u64 = checkpoint.files.iter().map(|file| file.size).sum();
-    let is_plain = checkpoints.len() == 1 && checkpoint.files.len() == 1;
+    let is_classic = checkpoint.files.iter().all(|file| file.kind == LogFileKind::ClassicCheckpoint);
     // Of a V2 checkpoint the sidecars count, too.
+    let is_size = |told: u64| if is_classic { told == bytes } else { told >= bytes };
     if let Some(told) = last.size_in_bytes
-        && is_plain
-        && u64::try_from(told).is_ok_and(|told| told < bytes)
+        && checkpoints.len() == 1
+        && checkpoint.files.len() == 1
+        && !u64::try_from(told).is_ok_and(is_size)
     {
         tell(format!("it tells {told} bytes of the checkpoint of version {}, which has {bytes}", last.version));
+    }
+    if let Some(adds) = file_count(database, table, last.version).await? {
+        if let Some(told) = last.num_of_add_files.filter(|&told| told != adds) {
+            tell(format!("its `numOfAddFiles` is {told}, and the table has {adds} files at version {}", last.version));
+        }
+        // A protocol and a metadata besides.
+        if last.size < adds + 2 {
+            tell(format!(
+                "its `size` is {}, and a checkpoint of version {} holds {adds} files",
+                last.size, last.version
+            ));
+        }
     }
     Ok(problems)
 }

@@ -85,9 +85,12 @@ fn what_last_checkpoint_tells() {
     let right = fs::read_to_string(&path).unwrap();
     assert!(right.contains("\"checksum\"") && right.contains("\"numOfAddFiles\":21"), "{right}");
     for (wrong, words) in [
-        (right.replace("\"numOfAddFiles\":21", "\"numOfAddFiles\":20"), "`checksum`"),
+        (right.replace("\"size\":23", "\"size\":24"), "`checksum`"),
         (right.replace("\"version\":10,", "\"version\":10,\"further\":1,"), "`checksum`"),
         (r#"{"version":10,"size":23,"parts":2}"#.to_owned(), "of 2 parts"),
+        (r#"{"version":10,"size":23,"numOfAddFiles":22}"#.to_owned(), "`numOfAddFiles` is 22"),
+        (r#"{"version":10,"size":22}"#.to_owned(), "`size` is 22"),
+        (r#"{"version":10,"size":23,"sizeInBytes":99999999}"#.to_owned(), "it tells 99999999 bytes"),
         (
             format!(
                 r#"{{"version":10,"size":23,"v2Checkpoint":{{"path":"{:020}.checkpoint.{UUID}.json","sizeInBytes":1,
