@@ -143,7 +143,16 @@ impl Objects {
         match retried(create).await {
             Ok(_) => Ok(Put::Written),
             Err(Store::AlreadyExists { .. } | Store::Precondition { .. }) => Ok(Put::AlreadyThere),
-            Err(error) => Err(self.client.explain(&error)),
+            Err(error) => {
+                let explained = self.client.explain(&error);
+                // A store that has the object may say so before it has read the request, and end the connection: its answer
+                // can be lost again and again.
+                let may_be_there = explained.kind() == ErrorKind::Unavailable;
+                if may_be_there && self.client.store.head(path).await.is_ok() {
+                    return Ok(Put::AlreadyThere);
+                }
+                Err(explained)
+            }
         }
     }
 
