@@ -164,6 +164,9 @@ fn check_other(change: &Change, action: &Action) -> Result<()> {
 /// A commit has at most one metadata, protocol and commit info, and one action of a kind for a path
 /// (protocol section "Add File and Remove File"), an application or a domain.
 fn one_of_a_kind(actions: &[Action]) -> Result<()> {
+    if actions.len() < 2 {
+        return Ok(());
+    }
     let mut seen: HashSet<(&str, &str)> = HashSet::new();
     for action in actions {
         let key = match action {
@@ -191,6 +194,9 @@ fn not_added_and_removed(actions: &[Action]) -> Result<()> {
             _ => None,
         })
         .collect();
+    if removed.is_empty() {
+        return Ok(());
+    }
     for action in actions {
         if let Action::Add(add) = action
             && removed.contains(&(add.path.as_str(), add.dv_id()))

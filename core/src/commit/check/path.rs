@@ -1,6 +1,8 @@
 //! The paths of files (protocol section "Add File and Remove File"): URIs by RFC 2396, relative to the table's folder
 //! or absolute.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 use crate::catalog::quoted;
@@ -79,8 +81,8 @@ pub(super) fn check_length(path: &str) -> Result<()> {
     Ok(())
 }
 
-fn decode(path: &str) -> String {
-    percent_decode_str(path).decode_utf8_lossy().into_owned()
+fn decode(path: &str) -> Cow<'_, str> {
+    percent_decode_str(path).decode_utf8_lossy()
 }
 
 /// Whether a path is relative or absolute.

@@ -1,6 +1,6 @@
 //! How large and how deep an action may be: what is stored is read by SQL and by other engines.
 
-use crate::action::Action;
+use crate::action::{Action, Add};
 use crate::{Error, Result};
 
 /// SQLite reads JSON of 1,000 levels; part of an action may come to lie deeper than it was.
@@ -10,6 +10,9 @@ const DEEPEST: usize = 500;
 const LARGEST_BYTES: usize = 32 << 20;
 
 pub(super) fn check_size(action: &Action) -> Result<()> {
+    if matches!(action, Action::Add(add) if is_small(add)) {
+        return Ok(());
+    }
     let text = action.to_json();
     if text.len() > LARGEST_BYTES {
         return Err(Error::invalid(format!(
@@ -24,6 +27,22 @@ pub(super) fn check_size(action: &Action) -> Result<()> {
             .hint("put what is so deep into a text"));
     }
     Ok(())
+}
+
+/// Whether an `add` cannot be too large nor too deep, seen without writing it out.
+fn is_small(add: &Add) -> bool {
+    if add.tags.is_some() || add.deletion_vector.is_some() || !add.extra.is_empty() {
+        return false;
+    }
+    let values = add.partition_values.0.iter().flat_map(|(name, value)| [Some(name.as_str()), value.as_deref()]);
+    let others = [Some(add.path.as_str()), add.stats.as_deref(), add.clustering_provider.as_deref()];
+    let (mut bytes, mut openings) = (0_usize, 0_usize);
+    for text in values.chain(others).flatten() {
+        // Escaping makes six bytes of one, at the most.
+        bytes = bytes.saturating_add(text.len().saturating_mul(6));
+        openings += text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
+    }
+    bytes < LARGEST_BYTES / 2 && openings < DEEPEST / 2
 }
 
 /// The deepest level of objects and arrays in JSON; of text in it, too, which may be JSON itself: that is only too careful.

@@ -14,6 +14,9 @@ use super::unusual_path::plain_spelling;
 
 /// A file has one spelling in a commit: under two it would be read twice, or a tombstone would take a live file away.
 pub(super) fn check_spellings(actions: &[Action]) -> Result<()> {
+    if actions.len() < 2 {
+        return Ok(());
+    }
     let mut spellings = Spellings::default();
     actions.chunks(1).try_for_each(|action| {
         spellings.check(action)?;

@@ -6,7 +6,6 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Checks a file's statistics; the error ends a sentence that begins with them.
@@ -70,19 +69,17 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
-/// The first count in an object of counts, and of objects of counts, that is none.
+/// The first count in an object of counts, and of objects of counts, that is none. The text is well-formed, so nested no
+/// deeper than serde_json reads.
 fn wrong_count(counts: &str) -> Option<(String, String)> {
-    // Nested deeper than serde_json reads, which no schema is.
-    let Ok(counts) = serde_json::from_str::<Value>(counts) else { return Some((String::new(), shown(counts))) };
-    wrong_value(&counts).map(|(column, count)| (column, count.to_string()))
-}
-
-fn wrong_value(counts: &Value) -> Option<(String, &Value)> {
-    counts.as_object()?.iter().find_map(|(name, value)| match value {
-        Value::Object(_) => wrong_value(value).map(|(below, value)| (format!("{name}.{below}"), value)),
-        Value::Null => None,
-        count if count.as_i64().is_some_and(|count| count >= 0) => None,
-        other => Some((name.clone(), other)),
+    let Ok(Fields(counts)) = serde_json::from_str(counts) else { return Some((String::new(), shown(counts))) };
+    counts.into_iter().find_map(|(name, count)| match count.get() {
+        "null" => None,
+        below if below.starts_with('{') => {
+            wrong_count(below).map(|(column, count)| (format!("{name}.{column}"), count))
+        }
+        count if matches!(count.parse::<i64>(), Ok(0..)) => None,
+        other => Some((name.into_owned(), other.to_owned())),
     })
 }
 
