@@ -12,6 +12,12 @@ CREATE TABLE dl_migrations (
   applied_at_ms INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER) * 1000)
 );
 
+-- One row: which catalog this is. Its copies have the same id.
+CREATE TABLE dl_catalog (
+  catalog_id TEXT NOT NULL
+);
+INSERT INTO dl_catalog (catalog_id) VALUES (lower(hex(randomblob(16))));
+
 CREATE TABLE dl_tables (
   table_id         INTEGER PRIMARY KEY AUTOINCREMENT,
   table_uuid       TEXT NOT NULL UNIQUE,

@@ -17,6 +17,20 @@ pub const MIGRATIONS: &[Migration] =
     &[Migration { version: 1, name: "catalog", sql: include_str!("../../../migrations/0001_catalog.sql") }];
 
 const VERSION: &str = "SELECT max(version) FROM dl_migrations";
+const ID: &str = "SELECT catalog_id FROM dl_catalog";
+
+/// Tells a catalog from others. A copy of the database has the same id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn catalog_id(database: &impl Database) -> Result<String> {
+    let mut results = database.batch(Batch::read(vec![Statement::new(ID, [])])).await?;
+    let row = results.pop().and_then(|result| result.rows.into_iter().next());
+    let row = row.ok_or_else(|| {
+        Error::corrupt("the catalog has no id").hint("it was changed by other software; take a backup of it")
+    });
+    row?.text(0)
+}
 
 /// The version of the catalog in a database; 0 where there is none yet.
 ///

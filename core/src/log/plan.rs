@@ -89,6 +89,11 @@ impl LogListing {
 
     fn not_readable(&self, version: i64) -> Error {
         let range = match (self.oldest_readable(), self.newest_readable(MAX_VERSION)) {
+            (Some(first), Some(last)) if (first..=last).contains(&version) => {
+                let begin = self.newest_checkpoint(version).map_or(0, |checkpoint| checkpoint.version + 1);
+                let missing = (begin..=version).find(|missing| !self.commits.contains_key(missing)).unwrap_or(version);
+                format!("the commit file of version {missing} is missing")
+            }
             (Some(first), Some(last)) => format!("it can be read from version {first} to {last}"),
             _ => "it can be read at none".to_owned(),
         };
@@ -336,6 +341,8 @@ mod tests {
             let range = "it can be read from version 2 to 6";
             assert_eq!(shown(version), format!("the log does not lead to version {version}; {range}"));
         }
+        let gap = listing(&["0.json", "1.json", "3.json", "4.json", "4.checkpoint.parquet"]).plan_at(3).unwrap_err();
+        assert_eq!(gap.to_string(), "the log does not lead to version 3; the commit file of version 2 is missing");
         assert_eq!(log.newest_readable(5), Some(5));
         assert_eq!(log.newest_readable(1), None);
         assert_eq!(listing(&["0.json", "1.2.compacted.json", "3.json"]).newest_readable(9), Some(3));

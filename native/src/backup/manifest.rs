@@ -11,6 +11,8 @@ const FORMAT: u32 = 1;
 pub(crate) struct Manifest {
     pub(crate) format: u32,
     pub(crate) number: u32,
+    /// Which catalog it is of.
+    pub(crate) catalog_id: String,
     /// The backup that it has the other pages from; `None`: it is a full one.
     pub(crate) based_on: Option<u32>,
     /// The hash of that one's database.
@@ -46,6 +48,7 @@ pub(crate) struct Image {
 impl Manifest {
     pub(crate) fn new(
         number: u32,
+        catalog_id: String,
         base: Option<&Manifest>,
         created_at_ms: i64,
         image: Image,
@@ -55,6 +58,7 @@ impl Manifest {
         Manifest {
             format: FORMAT,
             number,
+            catalog_id,
             based_on: base.map(|base| base.number),
             based_on_hash: base.map(|base| base.hash.clone()),
             created_at_ms,

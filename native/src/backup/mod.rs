@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use deltalakedb_core::catalog::catalog_id;
 use deltalakedb_core::{Error, ErrorKind, Result};
 
 pub(crate) use manifest::Manifest;
@@ -47,6 +48,8 @@ pub(crate) async fn back_up(
     folder.make().await?;
     folder.sweep_temporary_files(now_ms).await?;
     let numbers = numbers(folder).await?;
+    let id = catalog_id(database).await?;
+    check_same_catalog(folder, numbers.last().copied(), &id).await?;
     // As large as the catalog: what a backup that was killed left there goes.
     let temporary_folder = std::env::temp_dir();
     sweep_folder(&temporary_folder)?;
@@ -71,7 +74,7 @@ pub(crate) async fn back_up(
     let number = numbers.last().map_or(1, |last| last + 1);
     let pages = put_piece(folder, number, "pages", pages, now_ms).await?;
     let hashes = put_piece(folder, number, "hashes", hashes, now_ms).await?;
-    let manifest = Manifest::new(number, chain.first(), now_ms, image, [pages, hashes]);
+    let manifest = Manifest::new(number, id, chain.first(), now_ms, image, [pages, hashes]);
     chain.insert(0, manifest.clone());
     rebuild(folder, &chain, &mut std::io::sink()).await?;
     let (name, text) = (manifest_name(number), manifest.to_json()?);
@@ -84,6 +87,21 @@ pub(crate) async fn back_up(
     }
     delete_leftovers(folder, number).await?;
     Ok(manifest)
+}
+
+/// One catalog's backups lie in one folder: else a restore would make another one than was meant.
+async fn check_same_catalog(folder: &LogStore, last: Option<u32>, id: &str) -> Result<()> {
+    let Some(last) = last else { return Ok(()) };
+    match read_manifest(folder, last).await {
+        Ok(manifest) if manifest.catalog_id != id => {
+            Err(Error::new(ErrorKind::Conflict, "the folder holds backups of another catalog")
+                .path(folder.url().as_str())
+                .hint("nothing was written; name a folder of this catalog's own"))
+        }
+        // A full backup may follow a damaged one.
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(()),
+        checked => checked.map(drop),
+    }
 }
 
 /// Writes the database of a backup, the last one without a number, to a new file.

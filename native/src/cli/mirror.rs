@@ -66,7 +66,8 @@ pub(crate) struct ShownTargets {
 
 #[derive(Subcommand)]
 pub(crate) enum TargetChange {
-    /// Mirror a table to one more folder from now on.
+    /// Mirror a table to one more folder from now on. The first one takes the place of the table's own folder, which may be
+    /// added, too.
     Add(OneTarget),
     /// Mirror a table no longer to a folder; its files stay.
     Remove(OneTarget),

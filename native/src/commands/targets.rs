@@ -1,6 +1,6 @@
 //! `dl targets`.
 
-use deltalakedb_core::catalog::find_table;
+use deltalakedb_core::catalog::{TableSelector, find_table};
 use deltalakedb_core::mirror::{Target, TargetStatus, add_target, remove_target, target_statuses};
 use deltalakedb_core::{Error, Result};
 use serde_json::{Value, json};
@@ -16,8 +16,17 @@ pub(super) async fn run(args: cli::Targets, output: &Output) -> Result<()> {
         None => show(args.shown, output).await,
         Some(TargetChange::Add(one)) => {
             let (database, target) = target(&one).await?;
+            let location = find_table(&database, &TableSelector::Key(target.table)).await?.location;
             add_target(&database, &target, now_ms()).await?;
-            print(&target_statuses(&database, Some(target.table)).await?, output)
+            let statuses = target_statuses(&database, Some(target.table)).await?;
+            print(&statuses, output)?;
+            if !statuses.iter().any(|status| status.target.url == location) {
+                output.note(&format!(
+                    "the table's own folder is none of its targets, and is not mirrored to; `dl targets add --target \
+                     {location}` makes it one"
+                ));
+            }
+            Ok(())
         }
         Some(TargetChange::Remove(one)) => {
             let (database, target) = target(&one).await?;

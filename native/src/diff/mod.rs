@@ -21,11 +21,14 @@ pub(crate) use state::{compare_state, read_state};
 use crate::mirror::named_checkpoint;
 use crate::store::LogStore;
 use history::compare_histories;
-use state::check_same_table;
+pub(crate) use state::check_same_table;
 
 /// What is in a log that must be there.
 pub(crate) async fn list_target(log: &LogStore) -> Result<LogListing> {
-    let listing = LogListing::new(log.list().await?);
+    let listing = match log.list().await {
+        Err(error) if error.kind() == ErrorKind::NotFound => LogListing::default(),
+        objects => LogListing::new(objects?),
+    };
     if listing.is_empty() {
         return Err(Error::new(ErrorKind::NotFound, format!("there is no log at {}", log.url()))
             .path(log.url().as_str())

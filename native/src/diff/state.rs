@@ -52,7 +52,7 @@ pub(crate) async fn compare_state(
 }
 
 /// A log whose history says nothing of the table must at least have its id.
-pub(super) async fn check_same_table(catalog: &Snapshot, log: &LogStore, listing: &LogListing) -> Result<()> {
+pub(crate) async fn check_same_table(catalog: &Snapshot, log: &LogStore, listing: &LogListing) -> Result<()> {
     let Some(newest) = listing.newest_readable(i64::MAX) else { return Ok(()) };
     let state = match read_state(log, &listing.plan_at(newest)?, Structs::PassedOver).await {
         // What cannot be read is told by the comparison.

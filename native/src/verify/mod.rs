@@ -19,7 +19,7 @@ use deltalakedb_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 
 use crate::cli::VersionRange;
-use crate::diff::list_target;
+use crate::diff::{check_same_table, list_target};
 use crate::store::LogStore;
 
 /// Which versions to look at.
@@ -113,6 +113,9 @@ pub(crate) async fn verify(
             verified.unequal_versions += u64::from(!found.problems.is_empty());
             on_version(&found)?;
         }
+    }
+    if verified.unequal_versions > 0 && verified.unequal_versions == (last - first + 1).unsigned_abs() {
+        check_same_table(&latest, log, &listing).await?;
     }
     verified.problems.extend(check_last_checkpoint(database, table, log).await?);
     verified.problems.extend(check_newest_checksum(log).await?);

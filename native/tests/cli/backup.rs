@@ -282,3 +282,19 @@ fn a_backup_that_was_killed_leaves_no_copy_for_good() {
     let left: Vec<_> = fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["another.tmp"]);
 }
+
+/// A restore would make another catalog than was meant.
+#[test]
+fn a_folder_is_for_one_catalog() {
+    let (home, other) = (Home::with_table(&many_commits(3, 1)), Home::with_table(&many_commits(1, 1)));
+    let folder = home.path("b").to_str().unwrap().to_owned();
+    home.run("backup", &["--to", &folder]).ok();
+    for args in [&["--to", &folder][..], &["--to", &folder, "--incremental"]] {
+        other.run("backup", args).fails("conflict", "backups of another catalog");
+    }
+    home.run("backup", &["--to", &folder, "--incremental"]).ok();
+    // What was restored goes on there.
+    let restored = Home::new();
+    restored.run("restore", &["--from", &folder]).ok();
+    restored.run("backup", &["--to", &folder, "--incremental"]).ok();
+}

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 /// A look at all tables takes so small a share of the time.
 const SHARE: u32 = 100;
+/// But is made so often, whatever it took: on a busy machine that says little of its work.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What is known of others' commits. That there were some is told at once and for little; a look at all tables costs as much
 /// as there are, so with many it is not made each time.
@@ -49,7 +51,7 @@ impl Changes {
     /// A look at all tables, begun at `begun`, has found what there was.
     pub(super) fn looked(&mut self, begun: Instant, now: Instant) {
         self.is_due = false;
-        self.next_look = now + (now - begun).min(Duration::from_secs(1)) * SHARE;
+        self.next_look = now + ((now - begun) * SHARE).min(LONGEST_PAUSE);
     }
 }
 
@@ -70,5 +72,8 @@ mod tests {
         assert_eq!(changes.look(Some(2), at(1010)), Look::All, "and at the others when it is time");
         changes.looked(at(1010), at(1010));
         assert_eq!(changes.look(Some(3), at(1011)), Look::All, "which is at once where it costs nothing");
+        changes.looked(at(2000), at(3000));
+        assert_eq!(changes.look(Some(4), at(4999)), Look::Lately);
+        assert_eq!(changes.look(Some(4), at(5000)), Look::All, "and not late where the machine was busy");
     }
 }
