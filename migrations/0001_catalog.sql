@@ -36,8 +36,8 @@ CREATE TABLE dl_table_versions (
   table_id                INTEGER NOT NULL,
   version                 INTEGER NOT NULL,
   timestamp_ms            INTEGER NOT NULL,  -- strictly increasing with the version
-  commit_id               TEXT,
-  commit_digest           TEXT,              -- of what the writer sent with that id
+  commit_id               TEXT,              -- of an imported commit its txnId
+  commit_digest           TEXT,              -- of what the writer sent with that id; NULL for a commit that was not made here
   commit_info             TEXT,              -- JSON
   commit_known            INTEGER NOT NULL,  -- 0: known from a checkpoint only, the commit's own actions are not
   added_files             INTEGER NOT NULL,

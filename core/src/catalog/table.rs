@@ -197,7 +197,7 @@ const ALL_PUBLISHED: &str = "
 INSERT INTO dl_guard (guard) SELECT 'commits_unpublished' WHERE EXISTS (
   SELECT 1 FROM dl_table_versions
   WHERE version_id > (?1 << 40) + 1 + coalesce((SELECT max(version) FROM dl_mirror_status WHERE table_id = ?1), -1)
-    AND version_id < (?1 + 1) << 40 AND commit_id IS NOT NULL)";
+    AND version_id < (?1 + 1) << 40 AND commit_digest IS NOT NULL)";
 
 /// Forgets a table all of whose commits are in a log; its files and its logs stay.
 ///

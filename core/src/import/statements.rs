@@ -18,7 +18,7 @@ UPDATE dl_table_versions SET timestamp_ms = min(timestamp_ms, ?3 - (?2 - version
 WHERE version_id >= ?1 << 40 AND version_id < (?1 << 40) + 1 + ?2 AND commit_info ->> '$.inCommitTimestamp' IS NULL
   AND NOT EXISTS (
     SELECT 1 FROM dl_table_versions own
-    WHERE own.version_id >= ?1 << 40 AND own.version_id < (?1 << 40) + 1 + ?2 AND own.commit_id IS NOT NULL)";
+    WHERE own.version_id >= ?1 << 40 AND own.version_id < (?1 << 40) + 1 + ?2 AND own.commit_digest IS NOT NULL)";
 
 pub(super) const GUARD_VERSION: &str = concat!(
     "INSERT INTO dl_guard (guard) SELECT 'version_moved'

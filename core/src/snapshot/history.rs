@@ -29,7 +29,7 @@ pub struct HistoryEntry {
     pub removed_files: Option<i64>,
     /// What the writer said of the commit.
     pub commit_info: Option<CommitInfo>,
-    /// The id of a commit that was made through the catalog.
+    /// The id that its writer gave it: of an imported commit its `txnId`.
     pub commit_id: Option<String>,
 }
 
