@@ -60,7 +60,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(EXIT_FAILED);
         }
     };
-    let result = runtime.block_on(commands::run(cli, &output));
+    let result = runtime.block_on(async {
+        survive_file_size_limits();
+        commands::run(cli, &output).await
+    });
     // What still waits for a disk that does not answer must not keep the process.
     runtime.shutdown_background();
     match result {
@@ -87,6 +90,16 @@ fn use_small_pages() {
     // Where that cannot be chosen it only takes more.
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
+/// A file that may not grow is told as an error of what writes it, and does not end the process (`ulimit -f`, setrlimit(2)).
+fn survive_file_size_limits() {
+    #[cfg(target_os = "linux")]
+    {
+        const SIGXFSZ: i32 = 25;
+        // Where it cannot be caught, it ends the process as ever.
+        let _ = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ));
+    }
 }
 
 /// Prints help, the version or what is wrong with the arguments.

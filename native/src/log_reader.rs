@@ -126,7 +126,7 @@ struct Sink<'a> {
 impl Sink<'_> {
     fn lines(&mut self, content: Fetched, name: &str) -> Result<()> {
         let mut actions = Vec::with_capacity(PIECE);
-        content.for_each_line(|number, line| {
+        content.for_each_line(name, |number, line| {
             read_commit_line(name, number, line, &mut actions)?;
             if actions.len() >= PIECE {
                 self.send(std::mem::replace(&mut actions, Vec::with_capacity(PIECE)), false)?;

@@ -144,7 +144,8 @@ pub(crate) async fn dump(database: &impl Database) -> Vec<ResultSet> {
         Statement::new("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'dl%' ORDER BY name", []);
     let names = database.batch(Batch::read(vec![names])).await.unwrap().remove(0).rows;
     let all = names.into_iter().map(|mut name| {
-        let sql = format!("SELECT * FROM {} ORDER BY 1, 2", name.text(0).unwrap());
+        let name = name.text(0).unwrap();
+        let sql = format!("SELECT * FROM {}{}", name, if name == "dl_catalog" { "" } else { " ORDER BY 1, 2" });
         Statement { sql: sql.into(), params: Vec::new() }
     });
     let all: Vec<Statement> = all.filter(|statement| !statement.sql.contains("dl_guard")).collect();

@@ -66,6 +66,8 @@ impl CommitDigest {
                 }
                 Action::Protocol(_) => self.insert_single("protocol", "", action),
                 Action::CommitInfo(info) => self.commit_info = Some(info.clone()),
+                // They belong to checkpoints: in a commit nobody reads them.
+                Action::Sidecar(_) | Action::CheckpointMetadata(_) => {}
                 _ => {
                     self.removed_count += usize::from(matches!(action, Action::Remove(_)));
                     self.sum = self.sum.wrapping_add(hash_of_action(action));

@@ -135,6 +135,11 @@ fn sqlite_path(argument: &str) -> Result<PathBuf> {
         return Err(Error::invalid(format!("--database: {} is a folder", shown(argument)))
             .hint("name a file in it, such as catalog.db"));
     }
+    // Opening a pipe or a device waits for its other end, or does what nobody meant.
+    if Path::new(path).metadata().is_ok_and(|file| !file.is_file()) {
+        return Err(Error::invalid(format!("--database: {} is no file, but a pipe or a device", shown(argument)))
+            .hint("name a file, such as catalog.db"));
+    }
     Ok(PathBuf::from(path))
 }
 

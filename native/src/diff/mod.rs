@@ -76,9 +76,11 @@ pub(crate) async fn compare(
         Err(error) if error.kind() == ErrorKind::Corrupt => Some(error),
         Err(error) => return Err(error),
     };
+    let log_version = listing.latest_version().unwrap_or(compared);
     Ok(Comparison {
         target: log.url().to_string(),
-        log_version: listing.latest_version().unwrap_or(compared),
+        log_version,
+        is_log_ahead: version.is_none() && history.foreign.is_empty() && log_version > table.version,
         version: compared,
         lag: lag(database, table, &listing, &history, now_ms).await?,
         table: table.clone(),

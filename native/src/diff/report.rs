@@ -30,6 +30,9 @@ pub(crate) struct Comparison {
     /// The version that `_last_checkpoint` names though the log has no such checkpoint, nor a newer one: engines may then not
     /// read it.
     pub(crate) misnamed_checkpoint: Option<i64>,
+    /// Whether the log tells of versions that the catalog has not, which are no commits: engines read them from a checkpoint
+    /// or a compacted log.
+    pub(crate) is_log_ahead: bool,
     /// Why the log's state cannot be read.
     pub(crate) unreadable: Option<Error>,
 }
@@ -68,6 +71,7 @@ impl Comparison {
             || self.counts.others() > 0
             || self.history.has_drift()
             || self.misnamed_checkpoint.is_some()
+            || self.is_log_ahead
             || self.unreadable.is_some();
         let is_late = thresholds
             .lag_seconds
@@ -89,6 +93,12 @@ impl Comparison {
         }
         if !self.history.foreign.is_empty() {
             return Some("another writer committed to the log: `dl import --incremental` takes its commits in");
+        }
+        if self.is_log_ahead {
+            return Some(
+                "the log has a checkpoint or compacted log of a version that the catalog has not, and no commits that lead \
+                 there: engines read that version; see who wrote it, and move it away or take the log in anew",
+            );
         }
         if self.history.gap.is_some() {
             return Some("`dl mirror` writes the commit that the log lacks, where the catalog has it");

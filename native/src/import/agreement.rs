@@ -143,7 +143,7 @@ async fn checkpoint_table_id(log: &LogStore, file: &LogFile) -> Result<Option<St
 /// Reads all actions of a small file of lines.
 pub(crate) fn read_actions(content: Fetched, name: &str) -> Result<Vec<Action>> {
     let mut actions = Vec::new();
-    content.for_each_line(|number, line| read_commit_line(name, number, line, &mut actions))?;
+    content.for_each_line(name, |number, line| read_commit_line(name, number, line, &mut actions))?;
     Ok(actions)
 }
 
@@ -151,7 +151,7 @@ pub(crate) fn read_actions(content: Fetched, name: &str) -> Result<Vec<Action>> 
 pub(crate) async fn log_digest(log: &LogStore, name: &str) -> Result<CommitDigest> {
     let mut digest = CommitDigest::default();
     let mut actions = Vec::new();
-    let read = log.fetch(name).await.map_err(listed)?.for_each_line(|number, line| {
+    let read = log.fetch(name).await.map_err(listed)?.for_each_line(name, |number, line| {
         read_commit_line(name, number, line, &mut actions)?;
         digest.insert(&actions);
         actions.clear();

@@ -136,7 +136,7 @@ fn read_lines(
     mut see: impl FnMut(&[Action]) -> Result<()>,
 ) -> Result<()> {
     let mut actions = Vec::with_capacity(PIECE);
-    content.for_each_line(|number, line| {
+    content.for_each_line(name, |number, line| {
         read_commit_line(name, number, line, &mut actions)?;
         if actions.len() >= PIECE {
             let piece = std::mem::replace(&mut actions, Vec::with_capacity(PIECE));

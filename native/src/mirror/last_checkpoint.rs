@@ -106,7 +106,7 @@ async fn read_v2(log: &LogStore, file: &LogFile) -> Result<(i64, Vec<Action>)> {
         others.extend(actions.into_iter().filter(|action| !matches!(action, Action::Add(_) | Action::Remove(_))));
     };
     if file.kind == LogFileKind::UuidCheckpointJson {
-        content.for_each_line(|number, line| {
+        content.for_each_line(&file.name, |number, line| {
             let mut actions = Vec::new();
             read_commit_line(&file.name, number, line, &mut actions)?;
             see(actions);

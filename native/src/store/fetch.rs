@@ -8,6 +8,9 @@ use futures::{Stream, StreamExt};
 
 use super::blocking::blocking;
 
+/// A line holds one action, which commits are allowed 32 MiB for.
+const LONGEST_LINE: u64 = 128 << 20;
+
 /// The content of an object.
 #[derive(Debug)]
 pub enum Fetched {
@@ -68,8 +71,12 @@ impl Fetched {
         }
     }
 
-    /// Calls `each` with every line, without its end, and the line's number from 1.
-    pub(crate) fn for_each_line(self, mut each: impl FnMut(usize, &[u8]) -> Result<()>) -> Result<()> {
+    /// Calls `each` with every line of the content, an object called `file_name`, without its end, and the line's number
+    /// from 1.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) for a line that is longer than any writer makes one; those of `each`.
+    pub(crate) fn for_each_line(self, file_name: &str, mut each: impl FnMut(usize, &[u8]) -> Result<()>) -> Result<()> {
         let mut reader: Box<dyn BufRead> = match self {
             Fetched::File(file) => Box::new(BufReader::with_capacity(1 << 18, file)),
             Fetched::Bytes(bytes) => Box::new(Cursor::new(bytes)),
@@ -78,10 +85,18 @@ impl Fetched {
         let mut number = 0;
         loop {
             line.clear();
-            if reader.read_until(b'\n', &mut line).map_err(reading)? == 0 {
+            let read = reader.by_ref().take(LONGEST_LINE + 1).read_until(b'\n', &mut line).map_err(reading)?;
+            if read == 0 {
                 return Ok(());
             }
             number += 1;
+            if read as u64 > LONGEST_LINE {
+                return Err(Error::corrupt(format!(
+                    "line {number} of {file_name} is longer than {LONGEST_LINE} bytes"
+                ))
+                .path(file_name)
+                .hint("no action is as long; restore the file from a copy, or from the table's other mirrors"));
+            }
             each(number, line.strip_suffix(b"\n").unwrap_or(&line))?;
         }
     }

@@ -20,6 +20,11 @@ pub(crate) fn parse_target(argument: &str) -> Result<String> {
     super::client::check_scheme("--target", &url)?;
     without_secrets(&mut url);
     let text = url.as_str().trim_end_matches('/');
+    if url.scheme() == "file" && matches!(url.path(), "/" | "/_delta_log") {
+        return Err(
+            Error::invalid(format!("--target: {text}/ is the root of all folders")).hint("name a table's folder")
+        );
+    }
     if url.path().contains("/_delta_log/") {
         return Err(Error::invalid(format!("--target: {text} is inside of a log")).hint("name a table's folder"));
     }
@@ -52,6 +57,13 @@ pub(super) fn parse_location(what: &str, argument: &str) -> Result<Url> {
         let absolute = absolute.canonicalize().unwrap_or(absolute);
         Url::from_file_path(&absolute).map_err(|()| invalid("it is no path".into()))
     };
+    if let Some((scheme, rest)) = expanded.split_once(":/")
+        && scheme != "file"
+        && !rest.starts_with('/')
+        && Url::parse(&format!("{scheme}://bucket/")).is_ok_and(|url| super::client::check_scheme(what, &url).is_ok())
+    {
+        return Err(invalid(format!("{scheme}: is followed by one slash")));
+    }
     let mut url = match Url::parse(&expanded) {
         // A drive letter or a plain name with a colon is no scheme.
         Ok(url) if expanded.contains("://") || expanded.starts_with("file:/") => match url.to_file_path() {

@@ -35,8 +35,26 @@ impl StoreOptions {
                     .hint(format!("it has {}", known.join(", "))));
             }
         }
+        for (key, value) in &settings {
+            // They go into the headers of requests, which have one line.
+            if value.chars().any(char::is_control) {
+                return Err(Error::invalid(format!(
+                    "the setting `{key}` has a line break or another control character"
+                ))
+                .hint("set it without; `$(cat FILE)` in a shell leaves out the line's end"));
+            }
+            if is_address(key) && !matches!(value.as_str(), "" | "true" | "false") && url::Url::parse(value).is_err() {
+                return Err(Error::invalid(format!("the setting `{key}` is no address"))
+                    .hint("write it as in https://minio.example:9000"));
+            }
+        }
         Ok(settings)
     }
+}
+
+/// Whether a setting is where a store, or what it needs, is to be found; some of that ending only say whether one is used.
+fn is_address(key: &str) -> bool {
+    ["endpoint", "endpoint_url", "endpoint_url_s3"].iter().any(|end| key.ends_with(end))
 }
 
 /// Whether a key says by its prefix that it is meant for stores of another kind.

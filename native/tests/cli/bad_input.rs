@@ -1,10 +1,12 @@
 //! Logs that are damaged: each is refused with what is wrong and where, and leaves nothing in the catalog.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use crate::support::{
-    Home, add, add_with, commit_info, commit_name, first_commit, lines, metadata, metadata_with, protocol,
-    protocol_with, tables_folder,
+    Home, add, add_with, commit_info, commit_name, dl, first_commit, lines, metadata, metadata_with, protocol,
+    protocol_with, run, tables_folder,
 };
 
 struct Case {
@@ -283,4 +285,53 @@ fn an_incremental_import_of_another_history_is_refused() {
         refused.error(1);
         assert_eq!(home.content(), before, "nothing was taken in");
     }
+}
+
+/// What would hang, or end in a request that cannot be made.
+#[test]
+fn odd_places_and_settings() {
+    let home = Home::with_table(&[first_commit()]);
+    for (target, fragment) in [("file:///", "root of all folders"), ("s3:/bucket/t", "one slash")] {
+        home.run("mirror", &["--target", target]).fails("invalid", fragment);
+    }
+    for (name, value, fragment) in [
+        ("AWS_ACCESS_KEY_ID", "key\n", "has a line break"),
+        ("AWS_REGION", "here\r\n", "has a line break"),
+        ("AWS_ENDPOINT_URL", "not a url", "is no address"),
+    ] {
+        let mut command = home.command("mirror", &["--target", "s3://bucket/t"]);
+        command.env("AWS_SECRET_ACCESS_KEY", "secret").env(name, value);
+        let error = run(command).fails("invalid", fragment);
+        assert!(!error.to_string().contains("key\\n"), "{error}");
+    }
+    let pipe = home.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut command = dl();
+    command.args(["tables", "--format", "json", "--database"]).arg(&pipe);
+    run(command).fails("invalid", "a pipe or a device");
+}
+
+/// Memory is not for what no writer writes.
+#[test]
+fn a_line_without_end() {
+    let home = Home::new();
+    let log = home.write_log("t", &[first_commit()]);
+    let file = std::fs::File::create(log.join(commit_name(1))).unwrap();
+    file.set_len(3 << 30).unwrap();
+    let error = home.import("t").fails("corrupt", "is longer than 134217728 bytes");
+    assert!(error["path"].as_str().unwrap().ends_with(&commit_name(1)), "{error}");
+}
+
+/// They belong to checkpoints: others pass over them in a commit, and so does the mirror.
+#[test]
+fn actions_of_checkpoints_in_a_commit() {
+    let home = Home::with_table(&[first_commit()]);
+    home.run("mirror", &[]).ok();
+    let stray = json!({ "sidecar": { "path": "x.parquet", "sizeInBytes": 1, "modificationTime": 1 } });
+    std::fs::write(home.path("t/_delta_log").join(commit_name(1)), lines(&[commit_info(), stray, add("theirs")]))
+        .unwrap();
+    let log = home.path("t/_delta_log");
+    home.run("import", &["--log-dir", log.to_str().unwrap(), "--incremental"]).ok();
+    home.run("mirror", &[]).ok();
+    home.run("diff", &[]).ok();
 }

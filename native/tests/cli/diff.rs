@@ -485,3 +485,18 @@ fn targets_that_cannot_be_compared() {
     fs::write(log.join(format!("{:020}.json", i64::MAX >> 1)), lines(&[add("far")])).unwrap();
     assert_eq!(found(&diff(&home, "m", &[]), 2)["foreign_commit_count"], 1);
 }
+
+/// Engines read the newest version that they find, whatever leads there.
+#[test]
+fn a_checkpoint_of_a_version_to_come_is_drift() {
+    let home = Home::with_table(&many_commits(12, 1));
+    home.run("mirror", &[]).ok();
+    home.run("diff", &[]).ok();
+    let checkpoint = |version| home.path("t/_delta_log").join(format!("{version:020}.checkpoint.parquet"));
+    fs::copy(checkpoint(10), checkpoint(99)).unwrap();
+    let ran = home.run("diff", &[]);
+    assert_eq!(ran.code, Some(2), "{}", ran.out);
+    let told: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&told[0]["status"], &told[0]["log_version"]), (&json!("drift"), &json!(99)));
+    assert!(told[0]["hint"].as_str().unwrap().contains("engines read that version"), "{told}");
+}

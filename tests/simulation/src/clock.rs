@@ -29,6 +29,11 @@ impl Clock {
         BEGIN_MS.saturating_add_unsigned(lock(&self.0).elapsed_ms)
     }
 
+    /// The time of stores and of who mirrors to them: the day after, so that versions may be old enough to go.
+    pub(crate) fn next_day_ms(&self) -> i64 {
+        self.now_ms() + 24 * 3_600_000
+    }
+
     /// Waits, and lets others run even when the time is 0.
     pub(crate) fn sleep(&self, ms: u64) -> Sleep {
         let mut state = lock(&self.0);

@@ -14,9 +14,6 @@ use crate::port::Client;
 use crate::store::SimStore;
 use crate::world::World;
 
-/// Mirrors go by the time of the day after, so that versions may be old enough to go.
-const DAY_MS: i64 = 24 * 3_600_000;
-
 /// The folder of a table's log in the store.
 pub(crate) fn folder(table: i64) -> String {
     format!("{table}/_delta_log")
@@ -60,7 +57,7 @@ async fn mirror(client: &Client, table: &Table) -> Result<()> {
     let url = Url::parse(&format!("sim:///{}", folder(table.key)))
         .map_err(|error| Error::invalid(format!("the address of a log: {error}")))?;
     let log = LogStore::in_store(url, store, Path::from(folder(table.key)));
-    let mirrored = mirror_table(client, table, &log, client.world.clock.now_ms() + DAY_MS, || {}).await?;
+    let mirrored = mirror_table(client, table, &log, client.world.clock.next_day_ms(), || {}).await?;
     client.tell(format!("mirrored table {} up to {}", table.key, mirrored.version));
     Ok(())
 }

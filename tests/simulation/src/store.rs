@@ -83,7 +83,7 @@ impl SimStore {
             }
             _ => {}
         }
-        let modified = DateTime::from_timestamp_millis(world.clock.now_ms()).unwrap_or_default();
+        let modified = DateTime::from_timestamp_millis(world.clock.next_day_ms()).unwrap_or_default();
         let size = bytes.len();
         let before = objects.insert(path.to_owned(), Object { bytes: bytes.clone(), modified });
         drop(objects);
