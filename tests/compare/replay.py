@@ -138,22 +138,31 @@ class State:
         if not self.is_in_commit and self.timestamp_ms is not None:
             self.timestamp_ms = min(self.timestamp_ms, to_ms - (to - version))
 
-    def stamp(self, file, previous_ms):
-        """The version's time: in-commit where the table has that, else the file's; never going back, also where a
-        writer broke that rule for in-commit timestamps."""
+    def stamp(self, timestamp_ms):
+        """The version's time: in-commit where the table has that, else the file's."""
         configuration = self.metadata.get("configuration") or {}
-        timestamp_ms = file.stat().st_mtime_ns // 1_000_000
         if configuration.get("delta.enableInCommitTimestamps") == "true":
             in_commit = (self.commit_info or {}).get("inCommitTimestamp")
             self.is_in_commit = in_commit is not None
             timestamp_ms = in_commit if self.is_in_commit else timestamp_ms
-        self.timestamp_ms = timestamp_ms if previous_ms is None else max(timestamp_ms, previous_ms + 1)
+        self.timestamp_ms = timestamp_ms
+
+
+def file_times(commits):
+    """{version: milliseconds}: times of commit files, each later than that of the file before it, as Delta-Spark makes
+    them (DeltaHistoryManager.getCommits); also of files before the first version that can be read."""
+    times, last = {}, None
+    for version in sorted(commits):
+        time = commits[version].stat().st_mtime_ns // 1_000_000
+        times[version] = last = time if last is None else max(time, last + 1)
+    return times
 
 
 def replay(folder):
     """{version: State} for every version that can be travelled to."""
     log = Log(folder)
     earliest, state, states = log.earliest(), State(), {}
+    times = file_times(log.commits)
     for version in range(earliest, log.latest + 1):
         state = state.copy()
         if version == earliest and not (version == 0 and 0 in log.commits):
@@ -168,10 +177,11 @@ def replay(folder):
         if version in log.commits:
             previous = states.get(version - 1)
             state.is_in_commit = False
-            state.stamp(log.commits[version], None)
+            state.stamp(times[version])
             if state.is_in_commit:
                 for earlier, other in states.items():
                     other.give_way(earlier, version, state.timestamp_ms)
+            # Never going back, also where a writer broke that rule for in-commit timestamps.
             if previous and previous.timestamp_ms is not None:
                 state.timestamp_ms = max(state.timestamp_ms, previous.timestamp_ms + 1)
         states[version] = state
