@@ -34,6 +34,8 @@ OPTIONS = {
     # Before a commit Spark reads the state and compares it with the log's `.crc`; a difference is an error.
     DELTA + "incremental.commit.verify": "true",
     DELTA + "checksum.mismatch.fatal": "true",
+    # Else versions of tables kept here, with times in the log, are refused once they are a week old.
+    DELTA + "vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
 }
 
 
