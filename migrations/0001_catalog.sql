@@ -85,6 +85,41 @@ CREATE TABLE dl_add_files (
 -- Not only over live files: closing an interval then writes no index entry.
 CREATE UNIQUE INDEX dl_add_files_path ON dl_add_files (table_id, path, dv_id, version);
 
+-- Segments: most of dl_add_files once more, by columns, so that long lists are read fast. They hold nothing that the rows do
+-- not: deleted, they are made again. A segment has the rows of a range of file ids; the rows after the last segment's are in
+-- none yet.
+CREATE TABLE dl_segment_state (
+  table_id            INTEGER PRIMARY KEY,
+  generation          INTEGER NOT NULL,  -- of all that is written of the table's segments
+  end_file_id         INTEGER NOT NULL,  -- rows from this one on are in no segment
+  as_of_version       INTEGER NOT NULL,  -- files that were removed by this version or before are known as such
+  as_of_end_file_id   INTEGER NOT NULL,  -- that version's, as in dl_table_versions
+  as_of_end_remove_id INTEGER NOT NULL
+);
+
+CREATE TABLE dl_segments (
+  segment_id           INTEGER PRIMARY KEY,  -- (table_id << 40) + the generation that wrote it
+  first_file_id        INTEGER NOT NULL,
+  end_file_id          INTEGER NOT NULL,
+  file_count           INTEGER NOT NULL,
+  live_count           INTEGER NOT NULL,     -- files that were not removed
+  written_live_count   INTEGER NOT NULL,     -- the same when it was written
+  first_version        INTEGER NOT NULL,     -- of its files
+  last_removed_version INTEGER NOT NULL,     -- -1 when none was removed
+  file_blocks          TEXT NOT NULL         -- JSON: the number of the first file of each of its blocks
+);
+
+-- name is `keys` (ids, versions, partition values), `files` (paths, sizes and so on; several blocks), or a column's physical
+-- path as JSON (what statistics say of it). data is a stream of Arrow's IPC format.
+CREATE TABLE dl_segment_chunks (
+  segment_id INTEGER NOT NULL,
+  name       TEXT NOT NULL,
+  block      INTEGER NOT NULL,
+  zone       TEXT,  -- JSON: what is known of the column in all the segment's files
+  data       BLOB,
+  PRIMARY KEY (segment_id, name, block)
+) WITHOUT ROWID;
+
 CREATE TABLE dl_remove_files (
   remove_id          INTEGER PRIMARY KEY,
   table_id           INTEGER NOT NULL,
@@ -240,12 +275,13 @@ CREATE TABLE dl_guard (
   CONSTRAINT physical_name_used     CHECK (guard <> 'physical_name_used'),
   CONSTRAINT file_not_restored      CHECK (guard <> 'file_not_restored'),
   CONSTRAINT commits_unpublished    CHECK (guard <> 'commits_unpublished'),
+  CONSTRAINT segments_moved         CHECK (guard <> 'segments_moved'),
   CONSTRAINT known_guard CHECK (guard IN ('import_superseded', 'version_moved', 'commit_id_used',
     'rules_changed', 'concurrent_append', 'concurrent_delete_read', 'removed_file_not_live', 'path_added_again', 'path_known',
     'row_ids_missing', 'row_ids_in_range', 'schema_not_restored', 'concurrent_transaction', 'large_commit_not_found',
     'added_and_removed', 'path_kept', 'unusual_path', 'row_ids_not_own', 'row_ids_overlap', 'more_rows',
     'live_file_replaced', 'rows_lost', 'other_spelling', 'physical_name_used', 'file_not_restored',
-    'commits_unpublished'))
+    'commits_unpublished', 'segments_moved'))
 );
 
 INSERT INTO dl_migrations (version, name) VALUES (1, 'catalog');

@@ -14,6 +14,8 @@ pub mod partition_values;
 pub mod predicate;
 pub mod scalar;
 pub mod schema;
+#[cfg(feature = "parquet")]
+pub mod segment;
 pub mod snapshot;
 pub mod sql;
 pub mod stats;

@@ -55,6 +55,11 @@ impl<'a> Stats<'a> {
         !self.wide_bounds
     }
 
+    /// `minValues`, `maxValues` and `nullCount`.
+    pub(crate) fn parts(&self) -> (Option<&'a RawValue>, Option<&'a RawValue>, Option<&'a RawValue>) {
+        (self.min_values, self.max_values, self.null_count)
+    }
+
     /// The JSON text of a column's smallest value, by physical path.
     pub fn min(&self, path: &[impl AsRef<str>]) -> Option<&'a str> {
         lookup(self.min_values?, path)
@@ -69,6 +74,14 @@ impl<'a> Stats<'a> {
     pub fn null_count(&self, path: &[impl AsRef<str>]) -> Option<i64> {
         count(lookup(self.null_count?, path)?)
     }
+}
+
+/// What statistics say of one column: the JSON texts of its smallest and largest values, and how many nulls it has.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ColumnStats<'a> {
+    pub(crate) min: Option<&'a str>,
+    pub(crate) max: Option<&'a str>,
+    pub(crate) null_count: Option<i64>,
 }
 
 /// The `numRecords` of a statistics text, for importing millions of them: it reads up to that number
@@ -86,7 +99,7 @@ pub fn num_records(stats: &str) -> Option<i64> {
 }
 
 /// A count of rows.
-fn count(text: &str) -> Option<i64> {
+pub(crate) fn count(text: &str) -> Option<i64> {
     text.parse().ok().filter(|count| *count >= 0)
 }
 

@@ -8,6 +8,7 @@ mod commands;
 pub mod database;
 mod diff;
 mod expand;
+pub mod files;
 pub mod host;
 mod import;
 mod log_reader;

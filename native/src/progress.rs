@@ -19,3 +19,12 @@ pub(crate) fn count_bar(message: &str) -> ProgressBar {
     bar.set_message(message.to_owned());
     bar
 }
+
+/// For steps of an unknown number.
+pub(crate) fn spinner(message: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{msg} {spinner} {pos}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.set_message(message.to_owned());
+    bar
+}

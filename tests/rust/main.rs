@@ -24,4 +24,5 @@ mod model;
 mod replay_laws;
 mod restored_tables;
 mod row_tracking;
+mod segments;
 mod transactions;

@@ -86,10 +86,13 @@ const ALL_TABLES: &str = concat!(
 );
 
 /// Forgetting a table: children before their parent. ?1 table.
-const DROP: [&str; 12] = [
+const DROP: [&str; 15] = [
     "DELETE FROM dl_large_commit_files WHERE large_commit_id IN (
        SELECT large_commit_id FROM dl_large_commits WHERE table_id = ?1)",
     "DELETE FROM dl_large_commits WHERE table_id = ?1",
+    "DELETE FROM dl_segment_chunks WHERE segment_id >= ?1 << 40 AND segment_id < (?1 + 1) << 40",
+    "DELETE FROM dl_segments WHERE segment_id >= ?1 << 40 AND segment_id < (?1 + 1) << 40",
+    "DELETE FROM dl_segment_state WHERE table_id = ?1",
     "DELETE FROM dl_add_files WHERE file_id >= ?1 << 40 AND file_id < (?1 + 1) << 40",
     "DELETE FROM dl_remove_files WHERE remove_id >= ?1 << 40 AND remove_id < (?1 + 1) << 40",
     "DELETE FROM dl_metadata_updates WHERE table_id = ?1",

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use crate::action::{Action, Metadata, Protocol};
 use crate::catalog::quoted;
 use crate::log::MAX_VERSION;
+use crate::segment::Backlog;
 use crate::snapshot::Snapshot;
 use crate::sql::{Batch, Limits, RowSource, Statement, Value};
 use crate::table_features::{ROW_TRACKING_DOMAIN, assigns_row_ids, in_commit_timestamps_enabled, row_tracking_enabled};
@@ -25,9 +26,12 @@ use super::restored;
 use super::totals::Totals;
 use super::write::{RowIds, VersionStart, VersionWriter};
 
+/// The version, and how much of the table is in no segment yet, with what the commit added to that. ?1 table.
 const COMMITTED: &str = "
-SELECT version, timestamp_ms, file_count FROM dl_table_versions
-WHERE version_id >= ?1 << 40 AND version_id < (?1 + 1) << 40 ORDER BY version_id DESC LIMIT 1";
+SELECT v.version, v.timestamp_ms, v.file_count, v.end_file_id - coalesce(s.end_file_id, ?1 << 40), v.added_files,
+  v.end_remove_id - coalesce(s.as_of_end_remove_id, v.end_remove_id), v.removed_files
+FROM dl_table_versions v LEFT JOIN dl_segment_state s ON s.table_id = ?1
+WHERE v.version_id >= ?1 << 40 AND v.version_id < (?1 + 1) << 40 ORDER BY v.version_id DESC LIMIT 1";
 
 /// One table's part of a commit: the request and what is known of the table.
 #[derive(Debug)]
@@ -47,6 +51,8 @@ pub(super) struct Part<'a> {
     pub unusual_staged: UnusualFiles,
     /// Of the tables of the transaction that it is part of.
     pub transaction: Option<Digest>,
+    /// What is to be brought into segments after it.
+    pub backlog: Backlog,
 }
 
 impl<'a> Part<'a> {
@@ -60,6 +66,7 @@ impl<'a> Part<'a> {
             staged: None,
             unusual_staged: UnusualFiles::default(),
             transaction: None,
+            backlog: Backlog::default(),
         }
     }
 

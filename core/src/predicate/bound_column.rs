@@ -4,16 +4,16 @@ use crate::schema::{Column, DataType, Primitive};
 
 /// A column of a predicate, as a file knows it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct BoundColumn {
-    pub(super) physical: Vec<String>,
-    pub(super) data_type: DataType,
-    pub(super) is_partition: bool,
+pub(crate) struct BoundColumn {
+    pub(crate) physical: Vec<String>,
+    pub(crate) data_type: DataType,
+    pub(crate) is_partition: bool,
     /// Whether its values have the order that statistics are made by.
-    pub(super) is_ordered: bool,
+    pub(crate) is_ordered: bool,
 }
 
 impl BoundColumn {
-    pub(super) fn new(column: &Column<'_>) -> Self {
+    pub(crate) fn new(column: &Column<'_>) -> Self {
         BoundColumn {
             physical: column.physical.iter().map(|name| (*name).to_owned()).collect(),
             data_type: column.field.data_type.clone(),

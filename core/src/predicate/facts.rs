@@ -8,7 +8,7 @@ use super::bound_column::BoundColumn;
 use crate::partition_values::PartitionValue;
 use crate::scalar::{Instant, Scalar, Scaled, Zone, parse_date, parse_instant, parse_scaled};
 use crate::schema::{DataType, Primitive};
-use crate::stats::{self, Stats};
+use crate::stats::{self, ColumnStats, Stats};
 
 /// Zones reach from UTC-18 to UTC+18, as Java has them.
 const ZONE_SLACK_MICROS: i128 = 18 * 3_600 * 1_000_000;
@@ -19,30 +19,30 @@ const WHOLE_MINUTES_FROM: i64 = 63_072_000_000_000;
 
 /// An end of the range that a column's values are in.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Bound<'a> {
+pub(crate) enum Bound<'a> {
     Ordinal(i128),
     Float(f64),
     Text(Cow<'a, str>),
 }
 
 /// What is known about the rows of a file; all `false` and `None` where nothing is.
-#[derive(Debug, Default)]
-pub(super) struct Facts<'a> {
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct Facts<'a> {
     /// Proven: every row is null.
-    pub(super) all_null: bool,
+    pub(crate) all_null: bool,
     /// Proven: no row is null.
-    pub(super) no_null: bool,
+    pub(crate) no_null: bool,
     /// No value is under it; NaN counts as no value.
-    pub(super) lower: Option<Bound<'a>>,
+    pub(crate) lower: Option<Bound<'a>>,
     /// No value is over it, save for cut strings; NaN counts as no value.
-    pub(super) upper: Option<Bound<'a>>,
+    pub(crate) upper: Option<Bound<'a>>,
     /// The bounds are the one value of all rows, not statistics.
-    pub(super) is_partition_value: bool,
+    pub(crate) is_partition_value: bool,
 }
 
 impl<'a> Facts<'a> {
     /// From a partition value. A column that the values do not mention is not known.
-    pub(super) fn of_partition(column: &BoundColumn, values: PartitionValues<'a>) -> Self {
+    pub(crate) fn of_partition(column: &BoundColumn, values: PartitionValues<'a>) -> Self {
         let Some(text) = column.physical.first().and_then(|name| partition_text(values, name)) else {
             return Facts::default();
         };
@@ -77,9 +77,16 @@ impl<'a> Facts<'a> {
     /// From statistics.
     pub(super) fn of_stats(column: &BoundColumn, stats: &Stats<'a>) -> Self {
         let path = &column.physical;
-        let (min, max) = (stats.min(path), stats.max(path));
+        let of_column = ColumnStats { min: stats.min(path), max: stats.max(path), null_count: stats.null_count(path) };
+        Self::of_column_stats(column, of_column, stats.num_records())
+    }
+
+    /// From what statistics say of the column alone.
+    pub(crate) fn of_column_stats(column: &BoundColumn, stats: ColumnStats<'a>, num_records: Option<i64>) -> Self {
+        let path = &column.physical;
+        let ColumnStats { min, max, null_count } = stats;
         let mut facts = Facts::default();
-        match (stats.null_count(path), &column.data_type) {
+        match (null_count, &column.data_type) {
             (_, DataType::Primitive(Primitive::Void)) | (None, _) => {}
             // Of a nested field some writers leave out the nulls of the structs around it.
             (Some(0), _) => facts.no_null = path.len() == 1,
@@ -87,7 +94,7 @@ impl<'a> Facts<'a> {
             (count, DataType::Primitive(primitive))
                 if !matches!(primitive, Primitive::Variant | Primitive::Other(_)) =>
             {
-                facts.all_null = count == stats.num_records() && min.is_none() && max.is_none();
+                facts.all_null = count == num_records && min.is_none() && max.is_none();
             }
             _ => {}
         }

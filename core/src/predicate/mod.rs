@@ -22,7 +22,11 @@ mod syntax;
 #[rustfmt::skip]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+pub(crate) use bound_column::BoundColumn;
+pub(crate) use facts::{Bound, Facts};
 
 use crate::Result;
 use crate::schema::Schema;
@@ -103,4 +107,21 @@ impl Predicate {
     pub fn may_match(&self, file: &FileView<'_>) -> bool {
         prune::may_match(&self.root, &self.columns, file)
     }
+
+    /// The columns that the condition speaks of.
+    pub(crate) fn columns(&self) -> &[BoundColumn] {
+        &self.columns
+    }
+
+    /// Whether the condition can be true for a row of which `facts` are known, given the index of each of
+    /// [`columns`](Self::columns). `false` is proven.
+    pub(crate) fn may_match_facts<'f>(&self, facts: impl Fn(usize) -> Cow<'f, Facts<'f>>) -> bool {
+        prune::may_be_true(&self.root, &mut |column, test| prune::holds(test, &facts(column)))
+    }
+}
+
+/// A string that no value is over that has this largest one in its statistics, which may be cut; `None` where there is no
+/// such string.
+pub(crate) fn over_all(upper: &str) -> Option<Cow<'_, str>> {
+    prune::over_all(upper)
 }

@@ -1,5 +1,6 @@
 //! The proofs: when no row of a file can make a condition true.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::cmp::Ordering;
 
@@ -14,47 +15,35 @@ use crate::stats::Stats;
 /// Writers cut strings to 32 characters or more; a largest value of as many bytes may be cut.
 const CUT_LENGTH: usize = 32;
 
+/// Whether the condition may be true for a row of a file, given what is known of each column.
 pub(super) fn may_match(root: &Node, columns: &[BoundColumn], file: &FileView<'_>) -> bool {
-    let judge =
-        Judge { columns, file, stats: OnceCell::new(), facts: columns.iter().map(|_| OnceCell::new()).collect() };
-    judge.may_be_true(root)
+    let stats = OnceCell::new();
+    // Read of the file what the leaves ask for, once.
+    let facts: Vec<OnceCell<Facts<'_>>> = columns.iter().map(|_| OnceCell::new()).collect();
+    let read = |column: &BoundColumn| match file.stats {
+        _ if column.is_partition => Facts::of_partition(column, file.partition_values),
+        Some(text) => Facts::of_stats(column, stats.get_or_init(|| Stats::parse(text))),
+        None => Facts::default(),
+    };
+    may_be_true(root, &mut |index, test| match (columns.get(index), facts.get(index)) {
+        (Some(column), Some(cell)) => holds(test, cell.get_or_init(|| read(column))),
+        _ => true,
+    })
 }
 
-/// Reads of a file what the leaves ask for, once.
-struct Judge<'a> {
-    columns: &'a [BoundColumn],
-    file: &'a FileView<'a>,
-    stats: OnceCell<Stats<'a>>,
-    facts: Vec<OnceCell<Facts<'a>>>,
-}
-
-impl<'a> Judge<'a> {
-    fn may_be_true(&self, node: &Node) -> bool {
-        match node {
-            Node::Always => true,
-            Node::Never => false,
-            Node::All(parts) => parts.iter().all(|part| self.may_be_true(part)),
-            Node::Any(parts) => parts.iter().any(|part| self.may_be_true(part)),
-            Node::Leaf { column, test } => match (self.columns.get(*column), self.facts.get(*column)) {
-                (Some(column), Some(cell)) => holds(test, cell.get_or_init(|| self.read(column))),
-                _ => true,
-            },
-        }
-    }
-
-    fn read(&self, column: &BoundColumn) -> Facts<'a> {
-        if column.is_partition {
-            return Facts::of_partition(column, self.file.partition_values);
-        }
-        match self.file.stats {
-            Some(text) => Facts::of_stats(column, self.stats.get_or_init(|| Stats::parse(text))),
-            None => Facts::default(),
-        }
+/// Whether a condition may be true; `leaf` says whether a test of a column may be.
+pub(super) fn may_be_true(node: &Node, leaf: &mut impl FnMut(usize, &Test) -> bool) -> bool {
+    match node {
+        Node::Always => true,
+        Node::Never => false,
+        Node::All(parts) => parts.iter().all(|part| may_be_true(part, leaf)),
+        Node::Any(parts) => parts.iter().any(|part| may_be_true(part, leaf)),
+        Node::Leaf { column, test } => leaf(*column, test),
     }
 }
 
 /// Whether a test may be true for a row that the facts are about.
-fn holds(test: &Test, facts: &Facts<'_>) -> bool {
+pub(super) fn holds(test: &Test, facts: &Facts<'_>) -> bool {
     match test {
         Test::IsNull => !facts.no_null,
         Test::IsNotNull => !facts.all_null,
@@ -171,6 +160,22 @@ fn never_starts_with(facts: &Facts<'_>, prefix: &str) -> bool {
 /// Whether there may be strings over this largest one, which begin like it.
 fn is_cut(facts: &Facts<'_>, upper: &str) -> bool {
     !facts.is_partition_value && upper.len() >= CUT_LENGTH
+}
+
+/// A string that no value is over that has this largest one in its statistics; `None` where there is no such string.
+pub(super) fn over_all(upper: &str) -> Option<Cow<'_, str>> {
+    if upper.len() < CUT_LENGTH {
+        return Some(Cow::Borrowed(upper));
+    }
+    let mut prefix = certain_prefix(upper).to_owned();
+    while let Some(last) = prefix.pop() {
+        let next = char::from_u32(u32::from(last) + 1).or((last == '\u{d7ff}').then_some('\u{e000}'));
+        if let Some(next) = next {
+            prefix.push(next);
+            return Some(Cow::Owned(prefix));
+        }
+    }
+    None
 }
 
 /// What a string that was cut began with: all but what a writer appends to make the rest larger, and

@@ -20,6 +20,12 @@ FROM dl_add_files
 WHERE table_id = ?1 AND path = ?2 AND dv_id = ?3 AND version <= ?4 AND (removed_version IS NULL OR removed_version > ?4)
 ORDER BY version DESC LIMIT 1";
 
+/// The files of ids, as JSON. ?1 ids.
+const FILES_OF_IDS: &str = "
+SELECT f.file_id, f.path, f.size, f.modification_time, f.data_change, f.partition_values, f.stats, f.deletion_vector, f.tags,
+  f.base_row_id, f.default_row_commit_version, f.clustering_provider, f.extra
+FROM json_each(?1) i CROSS JOIN dl_add_files f ON f.file_id = i.value ORDER BY i.key";
+
 /// The columns of a query that [`add_from_row`] reads, after its first.
 pub(crate) const ADD_COLUMNS: usize = 13;
 
@@ -61,6 +67,16 @@ pub async fn files(
     let next = cursor.0.next(&rows, limit)?.map(FileCursor);
     let files = rows.into_iter().map(|row| add_from_row(row, &snapshot.table.name)).collect::<Result<_>>()?;
     Ok(FilePage { files, next })
+}
+
+/// The files of a snapshot with these [ids](crate::segment::columns::FILE_ID), in their order.
+///
+/// # Errors
+/// As [`files`].
+pub async fn files_by_id(database: &impl Database, snapshot: &Snapshot, ids: &[i64]) -> Result<Vec<Add>> {
+    let ids = serde_json::to_string(ids).unwrap_or_default();
+    let rows = snapshot.table.read_rows(database, Statement::new(FILES_OF_IDS, [ids.into()])).await?;
+    rows.into_iter().map(|row| add_from_row(row, &snapshot.table.name)).collect()
 }
 
 /// Reads the columns of [`PAGE`].

@@ -4,7 +4,7 @@ mod files;
 mod history;
 
 pub(crate) use files::{ADD_COLUMNS, FILE_OF_PATH, add_from_row};
-pub use files::{FileCursor, FilePage, files};
+pub use files::{FileCursor, FilePage, files, files_by_id};
 pub use history::{HistoryEntry, HistoryPage, history};
 
 use std::sync::OnceLock;
@@ -73,7 +73,7 @@ pub(crate) use target;
 
 const VERSION: &str = target!(
     " SELECT v.version, v.timestamp_ms, v.file_count, v.size_bytes, v.row_count, v.files_without_row_count,
-       v.end_file_id, v.commit_info
+       v.end_file_id, v.commit_info, v.end_remove_id
      FROM target JOIN dl_table_versions v ON v.version_id = (target.table_id << 40) + 1 + target.version
        AND v.table_id = target.table_id"
 );
@@ -161,6 +161,7 @@ pub struct Snapshot {
     /// The domains in force, by name.
     pub domain_metadata: Vec<DomainMetadata>,
     end_file_id: i64,
+    end_remove_id: i64,
     schema: KnownSchema,
 }
 
@@ -194,6 +195,11 @@ impl Snapshot {
     /// The ids of its adds end before this one.
     pub(crate) fn end_file_id(&self) -> i64 {
         self.end_file_id
+    }
+
+    /// The ids of its removes end before this one.
+    pub(crate) fn end_remove_id(&self) -> i64 {
+        self.end_remove_id
     }
 
     /// The transactions that have not expired by `now_ms`, in milliseconds since the epoch: without the table's
@@ -246,6 +252,7 @@ pub async fn snapshot(database: &impl Database, selector: &TableSelector, at: At
         size_bytes: row.integer(3)?,
         row_count: if files_without_row_count == 0 { Some(row.integer(4)?) } else { None },
         end_file_id: row.integer(6)?,
+        end_remove_id: row.integer(8)?,
         commit_info: row.optional_text(7)?.map(|text| parse_stored("commitInfo", name, text)).transpose()?,
         metadata,
         metadata_version,

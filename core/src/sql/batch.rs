@@ -99,6 +99,14 @@ impl Row {
         self.optional_text(column)?.ok_or_else(|| wrong(column, "text", &Value::Null))
     }
 
+    /// Takes the bytes in a column, leaving NULL in their place; `None` for anything else.
+    pub(crate) fn blob(&mut self, column: usize) -> Option<Vec<u8>> {
+        match self.0.get_mut(column).map(|value| std::mem::replace(value, Value::Null)) {
+            Some(Value::Blob(bytes)) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// Takes the text or NULL in a column, leaving NULL in its place.
     ///
     /// # Errors

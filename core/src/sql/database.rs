@@ -52,14 +52,38 @@ pub struct Limits {
     pub max_params: usize,
     /// Bytes of one JSON parameter that carries rows.
     pub max_json_bytes: usize,
+    /// How the files of large tables are kept by columns.
+    pub segments: SegmentSizes,
+}
+
+/// How many files the parts of a [segment](crate::segment) have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentSizes {
+    /// Files that are in no segment until they are brought into one.
+    pub tail: i64,
+    /// Files of a segment at the most.
+    pub files: usize,
+    /// Files of a block at the most.
+    pub block: usize,
+}
+
+impl SegmentSizes {
+    /// A block has some 100 KB, a segment the statistics of a column in as many.
+    pub const DEFAULT: SegmentSizes = SegmentSizes { tail: 1024, files: 16_384, block: 2048 };
 }
 
 impl Limits {
     /// SQLite as bundled: the row count keeps a statement's program small, which is fastest.
-    pub const SQLITE: Limits = Limits { rows: RowsEncoding::Values, max_params: 1000, max_json_bytes: 0 };
+    pub const SQLITE: Limits =
+        Limits { rows: RowsEncoding::Values, max_params: 1000, max_json_bytes: 0, segments: SegmentSizes::DEFAULT };
 
     /// Cloudflare D1, from its documented limits (2 MB a value).
-    pub const D1: Limits = Limits { rows: RowsEncoding::Json, max_params: 100, max_json_bytes: 1_000_000 };
+    pub const D1: Limits = Limits {
+        rows: RowsEncoding::Json,
+        max_params: 100,
+        max_json_bytes: 1_000_000,
+        segments: SegmentSizes::DEFAULT,
+    };
 }
 
 /// Why a batch did not happen.

@@ -10,7 +10,7 @@ mod rows;
 mod value;
 
 pub use batch::{Access, Batch, ResultSet, Row, Statement};
-pub use database::{Database, DatabaseError, Limits, MaybeSend, RowsEncoding};
+pub use database::{Database, DatabaseError, Limits, MaybeSend, RowsEncoding, SegmentSizes};
 pub use page::PageStart;
 pub(crate) use rows::{RowSource, Rows, with_rows};
 pub use value::Value;

@@ -1,10 +1,11 @@
 //! `dl files`.
 
 use std::io::Write;
+use std::ops::ControlFlow;
 
 use deltalakedb_core::Result;
 use deltalakedb_core::action::Add;
-use deltalakedb_core::predicate::{FileView, PartitionValues, Predicate};
+use deltalakedb_core::predicate::Predicate;
 use deltalakedb_core::snapshot::{FileCursor, Snapshot, files, snapshot};
 use deltalakedb_core::sql::Database;
 use deltalakedb_core::table_features::has_writer_feature;
@@ -12,6 +13,7 @@ use deltalakedb_core::time::format_ms;
 
 use crate::cli::{self, Format};
 use crate::database::open_catalog;
+use crate::files::matching_adds;
 use crate::output::{Column, Output, bytes};
 
 const PAGE: usize = 4096;
@@ -33,25 +35,18 @@ pub(super) async fn run(args: cli::Files, output: &Output) -> Result<()> {
     if output.format == Format::Json {
         output.write(|out| out.write_all(b"["))?;
     }
-    let mut is_cut = false;
-    let mut cursor = Some(FileCursor::start(&state));
-    'pages: while let Some(at) = cursor {
-        let page = next_page(&database, &state, at, predicate.is_none().then_some(limit - printer.printed)).await?;
-        cursor = page.next;
-        let mut matching = Vec::with_capacity(page.files.len());
-        for add in page.files {
-            if predicate.as_ref().is_some_and(|predicate| !may_match(predicate, &add)) {
-                continue;
-            }
-            if printer.printed + matching.len() == limit {
-                is_cut = true;
-                printer.print(matching)?;
-                break 'pages;
-            }
-            matching.push(add);
+    let is_cut = match predicate {
+        Some(predicate) => {
+            let mut is_cut = false;
+            matching_adds(&database, &state, predicate, |adds| {
+                is_cut = printer.print_some(adds, limit)?;
+                Ok(if is_cut { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            })
+            .await?;
+            is_cut
         }
-        printer.print(matching)?;
-    }
+        None => print_all(&database, &state, &mut printer, limit).await?,
+    };
     printer.finish()?;
     if is_cut && args.limit.is_none() {
         output.note(&format!("only the first {SHOWN} files are shown; --limit shows more, --format ndjson all"));
@@ -59,14 +54,23 @@ pub(super) async fn run(args: cli::Files, output: &Output) -> Result<()> {
     Ok(())
 }
 
-/// A page of files, no larger than what is still wanted and one more, which tells that there are more.
-async fn next_page(
+/// Prints files by pages, no larger than what is still wanted and one more, which tells that there are more.
+async fn print_all(
     database: &impl Database,
     state: &Snapshot,
-    cursor: FileCursor,
-    wanted: Option<usize>,
-) -> Result<deltalakedb_core::snapshot::FilePage> {
-    files(database, state, cursor, wanted.map_or(PAGE, |wanted| wanted.saturating_add(1).min(PAGE))).await
+    printer: &mut Printer<'_>,
+    limit: usize,
+) -> Result<bool> {
+    let mut cursor = Some(FileCursor::start(state));
+    while let Some(at) = cursor {
+        let wanted = (limit - printer.printed).saturating_add(1).min(PAGE);
+        let page = files(database, state, at, wanted).await?;
+        cursor = page.next;
+        if printer.print_some(page.files, limit)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn parse_predicate(text: &str, state: &Snapshot) -> Result<Predicate> {
@@ -78,13 +82,6 @@ fn partition_columns(state: &Snapshot) -> Result<Vec<(String, String)>> {
     let schema = state.schema()?;
     let columns = state.metadata.partition_columns.iter();
     columns.map(|name| Ok((name.clone(), schema.column(&[name.as_str()])?.physical.concat()))).collect()
-}
-
-fn may_match(predicate: &Predicate, add: &Add) -> bool {
-    predicate.may_match(&FileView {
-        partition_values: PartitionValues::Map(&add.partition_values.0),
-        stats: add.stats.as_deref(),
-    })
 }
 
 /// As it is, where it can be taken for nothing else; else in quotes.
@@ -108,6 +105,15 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
+    /// Prints up to `limit` files in all; whether there are more.
+    fn print_some(&mut self, mut adds: Vec<Add>, limit: usize) -> Result<bool> {
+        let wanted = limit - self.printed;
+        let is_cut = adds.len() > wanted;
+        adds.truncate(wanted);
+        self.print(adds)?;
+        Ok(is_cut)
+    }
+
     fn print(&mut self, files: Vec<Add>) -> Result<()> {
         let first = self.printed == 0;
         self.printed += files.len();

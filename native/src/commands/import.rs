@@ -47,7 +47,7 @@ pub(super) async fn run(args: cli::Import, output: &Output) -> Result<()> {
                 .table(table.name)
                 .hint("leave --name out"));
         }
-        Some(table) => import_increment(&database, &log, &listing, table).await?,
+        Some(table) => import_increment(&database, &log, &listing, table, output).await?,
         None => import_table(&database, &log, plan?, name, location, output).await?,
     };
     report(&database, &imported, output).await

@@ -260,7 +260,7 @@ pub(crate) async fn log_wins(
     let Some(first) = comparison.history.diverged_at else {
         // The catalog has nothing that the log has not, or has not yet.
         if !comparison.history.foreign.is_empty() {
-            import_increment(database, log, &listing, table.clone()).await?;
+            import_increment(database, log, &listing, table.clone(), output).await?;
         }
         return Ok(Resolved { after: compared_again(database, &table, log, now_ms).await?, kept_at: None });
     };

@@ -10,6 +10,7 @@ use deltalakedb_core::catalog::{
 };
 use deltalakedb_core::import::{ImportPlanner, sign_of_life};
 use deltalakedb_core::log::{HistoryMode, LogListing, LogPlan};
+use deltalakedb_core::segment::refresh;
 use deltalakedb_core::snapshot::{At, snapshot};
 use deltalakedb_core::sql::{Batch, Database};
 use deltalakedb_core::{Error, ErrorKind, Result};
@@ -21,7 +22,7 @@ use reader::{read_increment, read_plan, run};
 
 use crate::database::SqliteDatabase;
 use crate::output::Output;
-use crate::progress::bytes_bar;
+use crate::progress::{bytes_bar, spinner};
 use crate::store::LogStore;
 
 /// How long an import that gives no sign of life is watched before it counts as dead.
@@ -110,6 +111,7 @@ async fn import_as(
         let error = superseded(error, shown).context(format!("importing {}", log.url()));
         return Err(error.table(shown));
     }
+    bring_into_segments(database, key, shown, output).await;
     let table = find_table(database, &TableSelector::Key(key)).await?;
     Ok(Imported { versions_imported: table.version - table.earliest_version + 1, table })
 }
@@ -167,6 +169,7 @@ pub(crate) async fn import_increment(
     log: &LogStore,
     listing: &LogListing,
     table: Table,
+    output: &Output,
 ) -> Result<Imported> {
     let doing =
         |error: Error| error.context(format!("importing {} into table {}", log.url(), table.name)).table(&table.name);
@@ -185,7 +188,24 @@ pub(crate) async fn import_increment(
         }
         doing(error)
     })?;
+    bring_into_segments(database, table.key, &table.name, output).await;
     Ok(Imported { table: find_table(database, &selector).await?, versions_imported })
+}
+
+/// Prepares long lists of the table's files. It is imported already; what goes wrong here makes them slower, no more.
+async fn bring_into_segments(database: &SqliteDatabase, key: i64, shown: &str, output: &Output) {
+    let bar = spinner(&format!("bringing the files of {shown} into segments"));
+    loop {
+        match refresh(database, &TableSelector::Key(key), 1).await {
+            Ok(0) => break,
+            Ok(_) => bar.inc(1),
+            Err(error) => {
+                output.note(&format!("the table is imported, but lists of its files will be slow: {error}"));
+                break;
+            }
+        }
+    }
+    bar.finish_and_clear();
 }
 
 /// The table that is registered at a location.

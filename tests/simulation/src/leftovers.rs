@@ -17,12 +17,22 @@ macro_rules! of_no_table {
 }
 
 /// Rows of tables that are no more.
-const OF_NO_TABLE: [(&str, &str); 10] = of_no_table!("dl_table_versions" "dl_add_files" "dl_remove_files"
+const OF_NO_TABLE: [(&str, &str); 11] = of_no_table!("dl_table_versions" "dl_add_files" "dl_remove_files"
     "dl_metadata_updates" "dl_protocol_updates" "dl_txn_actions" "dl_domain_metadata" "dl_cdc_files"
-    "dl_unknown_actions" "dl_mirror_status");
+    "dl_unknown_actions" "dl_mirror_status" "dl_segment_state");
 
 /// What must be empty when all is over.
-const EMPTY: [(&str, &str); 3] = [
+const EMPTY: [(&str, &str); 6] = [
+    ("dl_segments", "SELECT count(*) FROM dl_segments WHERE segment_id >> 40 NOT IN (SELECT table_id FROM dl_tables)"),
+    (
+        "dl_segment_chunks",
+        "SELECT count(*) FROM dl_segment_chunks WHERE segment_id NOT IN (SELECT segment_id FROM dl_segments)",
+    ),
+    (
+        "dl_segments, whose files others have, too,",
+        "SELECT count(*) FROM dl_segments a JOIN dl_segments b
+           ON a.segment_id < b.segment_id AND a.first_file_id < b.end_file_id AND b.first_file_id < a.end_file_id",
+    ),
     ("dl_large_commits", "SELECT count(*) FROM dl_large_commits"),
     ("dl_large_commit_files", "SELECT count(*) FROM dl_large_commit_files"),
     ("dl_guard", "SELECT count(*) FROM dl_guard"),

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use deltalakedb_core::Result;
 use deltalakedb_core::action::Action;
 use deltalakedb_core::catalog::{Table, TableSelector, list_tables};
-use deltalakedb_core::snapshot::{At, FileCursor, Snapshot, files, snapshot};
+use deltalakedb_core::segment::{columns, scan};
+use deltalakedb_core::snapshot::{At, FileCursor, Snapshot, files, files_by_id, snapshot};
 use serde_json::Value;
 
 use crate::executor::{Start, TaskFuture};
@@ -88,16 +92,29 @@ fn state(client: &Client, snapshot: &Snapshot, adds: Vec<Value>) -> State {
     state
 }
 
-/// A snapshot and the bodies of its `add`s, page by page.
+/// A snapshot and the bodies of its `add`s, page by page or by way of segments.
 pub(crate) async fn read_files(client: &Client, key: i64, at: At) -> Result<(Snapshot, Vec<Value>)> {
     let snapshot = snapshot(client, &TableSelector::Key(key), at).await?;
-    let mut adds = Vec::new();
-    let mut cursor = Some(FileCursor::start(&snapshot));
-    while let Some(at) = cursor {
-        let limit = if client.once_in(2) { PAGE } else { 1000 };
-        let page = files(client, &snapshot, at, limit).await?;
-        adds.extend(page.files.into_iter().map(|add| to_value(&Action::Add(add))["add"].take()));
-        cursor = page.next;
+    let mut found = Vec::new();
+    if client.once_in(2) {
+        for part in scan(client, &snapshot, None).await?.parts() {
+            for batch in part.read(client).await? {
+                found.extend(files_by_id(client, &snapshot, &ids(&batch)).await?);
+            }
+        }
+    } else {
+        let mut cursor = Some(FileCursor::start(&snapshot));
+        while let Some(at) = cursor {
+            let limit = if client.once_in(2) { PAGE } else { 1000 };
+            let page = files(client, &snapshot, at, limit).await?;
+            found.extend(page.files);
+            cursor = page.next;
+        }
     }
-    Ok((snapshot, adds))
+    Ok((snapshot, found.into_iter().map(|add| to_value(&Action::Add(add))["add"].take()).collect()))
+}
+
+fn ids(batch: &RecordBatch) -> Vec<i64> {
+    let ids = batch.column_by_name(columns::FILE_ID).and_then(|ids| ids.as_primitive_opt::<Int64Type>());
+    ids.map_or_else(Vec::new, |ids| ids.values().to_vec())
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use deltalakedb_core::catalog::MIGRATIONS;
-use deltalakedb_core::sql::{Batch, DatabaseError, Limits, ResultSet};
+use deltalakedb_core::sql::{Batch, DatabaseError, Limits, ResultSet, SegmentSizes};
 use deltalakedb_native::database::SqliteConnection;
 use fastrand::Rng;
 
@@ -16,6 +16,9 @@ use crate::lock;
 use crate::port::Client;
 use crate::store::Objects;
 use crate::trace::Trace;
+
+/// Small, so that tables of the simulation's size have several.
+const SEGMENTS: SegmentSizes = SegmentSizes { tail: 6, files: 20, block: 4 };
 
 /// What all tasks of a run share.
 pub(crate) struct World {
@@ -72,6 +75,7 @@ impl World {
     pub(crate) fn client(self: &Arc<Self>, name: &str) -> Client {
         let mut rng = self.rng(name);
         let limits = if rng.bool() { Limits::SQLITE } else { Limits::D1 };
+        let limits = Limits { segments: SEGMENTS, ..limits };
         Client::new(self.clone(), name, rng, limits)
     }
 
