@@ -80,70 +80,84 @@ class Bench:
     def run(self, **job):
         return self.wait(self.start(**job))
 
-    def timed(self, name, do, spec, n, variant=None, runs=None, before=None):
-        """A job of timed blocks, `runs` times; one line for each of its tasks."""
-        self.say(f"{do} {name} {variant or ''} n={n}")
-        rows, versions, error = {}, None, None
-        for _ in range(runs or self.a.runs):
-            try:
-                if before:
-                    before()
-                r = self.run(peer=name, do=do, spec=spec, commits=GROW)
-            except Stopped as e:
-                error = str(e)
-                break
-            versions = r["versions"]
-            for row in r["rows"]:
-                rows.setdefault(row["task"], []).append(row)
-        if error:
-            self.emit(peer=name, variant=variant, task=do, n=n, failed=error)
-        for task, rs in rows.items():
-            s = [r["s"] for r in rs]
-            self.emit(peer=name, variant=variant, task=task, n=n, median_s=statistics.median(s), min_s=min(s),
-                      max_s=max(s), cpu_s=statistics.median(r["cpu_s"] for r in rs), runs=len(rs),
-                      peak_rss_mb=max(r["rss_mb"] for r in rs), count=rs[-1].get("count"),
-                      wrong=next((r["wrong"] for r in rs if "wrong" in r), None), versions=versions)
+    def turns(self, entries):
+        """Jobs of timed blocks, of all peers in turns, so that all meet the same moods of the machine. An entry is a dict
+        of the peer's name, do, spec, n and, where there is one, variant, runs and what to do before. One line for each task."""
+        for e in entries:
+            e.update(rows={}, versions=None, failed=None)
+        for turn in range(max((e.get("runs") or self.a.runs for e in entries), default=0)):
+            for e in entries:
+                if turn < (e.get("runs") or self.a.runs) and not e["failed"]:
+                    self.turn(e)
+        for e in entries:
+            about = {"peer": e["name"], "variant": e.get("variant"), "n": e["n"]}
+            if e["failed"]:
+                self.emit(**about, task=e["do"], failed=e["failed"])
+            for task, rs in e["rows"].items():
+                s = [r["s"] for r in rs]
+                self.emit(**about, task=task, median_s=statistics.median(s), min_s=min(s), max_s=max(s),
+                          cpu_s=statistics.median(r["cpu_s"] for r in rs), runs=len(rs),
+                          peak_rss_mb=max(r["rss_mb"] for r in rs), count=rs[-1].get("count"),
+                          wrong=next((r["wrong"] for r in rs if "wrong" in r), None), versions=e["versions"])
+
+    def turn(self, e):
+        self.say(f"{e['do']} {e['name']} {e.get('variant') or ''} n={e['n']}")
+        if e.get("before"):
+            e["before"]()
+        try:
+            r = self.run(peer=e["name"], do=e["do"], spec=e["spec"], commits=GROW)
+        except Stopped as stopped:
+            e["failed"] = str(stopped)
+            return
+        e["versions"] = r["versions"]
+        for row in r["rows"]:
+            e["rows"].setdefault(row["task"], []).append(row)
 
     def load(self, table):
         for name in (n for n in self.peers if n not in READ_LOGS):
             self.say(f"filling the catalog of {name}")
             self.run(peer=name, do="load", table=table)
 
+    def forms(self, name, with_checkpoints):
+        """Those that read logs do so without checkpoints and with them."""
+        return ("json", with_checkpoints) if name in READ_LOGS else (None,)
+
+    def entries(self, do, path, spec, n, with_checkpoints="checkpoint"):
+        for name in self.peers:
+            for form in self.forms(name, with_checkpoints):
+                runs = min(self.a.runs, 3) if n >= 1_000_000 else self.a.runs
+                yield {"name": name, "do": do, "spec": spec, "n": n, "variant": form,
+                       "runs": 1 if do == "grow" or (form == "json" and n >= 1_000_000) else runs,
+                       "before": form and (lambda on=form != "json": fixtures.checkpoints(path, on))}
+
     def reads(self):
         for n in self.a.files:
             path, spec = fixtures.table(self.a.work, n, 100)
-            runs = min(self.a.runs, 3) if n >= 1_000_000 else self.a.runs
-            if "delta-rs" in self.peers and ("checkpoint" in self.a.jobs or "read" in self.a.jobs):
-                def drop():
-                    fixtures.checkpoints(path, False)
-                    shutil.rmtree(os.path.join(path, fixtures.ASIDE))
-                self.timed("delta-rs", "checkpoint", spec, n, runs=min(runs, 3), before=drop)
-            if "deltalakedb" in self.peers and {"import", "checkpoint"} & set(self.a.jobs):
-                for form in ("json", "checkpoint"):
-                    fixtures.checkpoints(path, form == "checkpoint")
-                    self.timed("deltalakedb", "import_", spec, n, form, 1)
-                self.timed("deltalakedb", "checkpoint", spec, n, runs=min(runs, 3))
-            if {"read", "latest", "grow"} & set(self.a.jobs):
+
+            def drop():
+                fixtures.checkpoints(path, False)
+                shutil.rmtree(os.path.join(path, fixtures.ASIDE))
+
+            jobs, runs = set(self.a.jobs), min(self.a.runs, 3)
+            if {"read", "latest", "grow", "checkpoint"} & jobs:
                 self.load(path)
-            for name in self.peers:
-                for form in ("json", "checkpoint") if name in READ_LOGS else (None,):
-                    if form:
-                        fixtures.checkpoints(path, form == "checkpoint")
-                    for job in ("read", "latest"):
-                        if job in self.a.jobs:
-                            self.timed(name, job, spec, n, form, 1 if form == "json" and n >= 1_000_000 else runs)
-                if "grow" in self.a.jobs:  # last, as it changes the PostgreSQL catalog
-                    self.timed(name, "grow", spec, n, form, runs=1)
+            if {"checkpoint", "read"} & jobs:
+                own = [{"name": "deltalakedb", "do": "checkpoint", "spec": spec, "n": n, "runs": runs}]
+                theirs = [{"name": "delta-rs", "do": "checkpoint", "spec": spec, "n": n, "runs": runs, "before": drop}]
+                self.turns([e for e in own + theirs if e["name"] in self.peers])
+            if "import" in jobs and "deltalakedb" in self.peers:
+                self.turns([{"name": "deltalakedb", "do": "import_", "spec": spec, "n": n, "variant": form, "runs": 1,
+                             "before": lambda on=form != "json": fixtures.checkpoints(path, on)}
+                            for form in ("json", "checkpoint")])
+            for job in ("read", "latest", "grow"):  # the last one changes the PostgreSQL catalog
+                if job in jobs:
+                    self.turns(list(self.entries(job, path, spec, n)))
 
     def travels(self):
         for m in self.a.commits:
             path, spec = fixtures.table(self.a.work, m, m, checkpoint_every=100)
             self.load(path)
-            for name in self.peers:
-                for form in ("json", "checkpoint-100") if name in READ_LOGS else (None,):
-                    if form:
-                        fixtures.checkpoints(path, form != "json")
-                    self.timed(name, "travel", spec, m, form)
+            self.turns(list(self.entries("travel", path, spec, m, "checkpoint-100")))
 
     def folder(self, *parts):
         path = os.path.join(self.a.work, re.sub(r"\W+", "-", "-".join(map(str, parts))))

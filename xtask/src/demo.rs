@@ -172,11 +172,11 @@ fn written(path: &Path, text: &str) -> Result<String> {
 
 fn read_with_delta_rs(workspace: &Workspace, places: &Places, steps: &mut Steps) -> Result<()> {
     steps.begin("Read the table with delta-rs", "It knows nothing of the catalog; it reads the mirrored log.");
-    if !python::is_complete(workspace)? {
+    if !python::COMPARE.is_complete(workspace)? {
         println!("Left out: delta-rs is not installed here. `cargo xtask setup` installs it.");
         return Ok(());
     }
-    let python = python::interpreter(workspace);
+    let python = python::COMPARE.interpreter(workspace);
     let script = workspace.root.join("xtask/src/demo/read_with_delta_rs.py");
     print_command(&[&python, &script, &places.table]);
     Tool::new(&python, "reading the mirrored table with delta-rs").arg(script).arg(&places.table).quiet().run()

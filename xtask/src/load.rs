@@ -41,5 +41,5 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 
 fn cargo(workspace: &Workspace) -> Tool {
     let cargo = workspace.cargo("running the load test").args(["run", "--quiet"]);
-    cargo.env("DELTALAKEDB_PYTHON", python::interpreter(workspace))
+    cargo.env("DELTALAKEDB_PYTHON", python::COMPARE.interpreter(workspace))
 }

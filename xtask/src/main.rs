@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask <command>`.
 
+mod bench;
 mod demo;
 mod load;
 mod setup;
@@ -37,6 +38,14 @@ enum Command {
     Demo,
     /// Runs every check, test and comparison.
     Test(test::Options),
+    /// Measures deltalakedb and its peers on the same work and writes BENCHMARKS.md (45 minutes; `--quick` 5);
+    /// `cargo xtask bench --help` tells how to measure a part.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Go to `bench/peers.py`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Measures and checks many processes on one catalog; `cargo xtask load --help` tells its options.
     #[command(disable_help_flag = true)]
     Load {
@@ -72,6 +81,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Setup { check: false } => setup::install_all(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Demo => demo::run(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Test(options) => test::run(&workspace, &options),
+        Command::Bench { arguments } => bench::run(&workspace, &arguments),
         Command::Load { arguments } => load::run(&workspace, &arguments),
         Command::Sim { arguments } => sim::run(&workspace, &arguments),
         Command::Wasm => {

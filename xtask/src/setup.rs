@@ -79,7 +79,7 @@ impl Part {
             Part::WasmTarget => rust::wasm_state(workspace),
             Part::S3Server => Ok(s3_server::state(workspace)),
             Part::Azurite => azurite::state(workspace),
-            Part::PythonEnvironment => python::state(workspace),
+            Part::PythonEnvironment => python::COMPARE.state(workspace),
             Part::Spark => spark::state(workspace),
         }
     }
@@ -91,7 +91,7 @@ impl Part {
             Part::WasmTarget => rust::install_wasm(workspace),
             Part::S3Server => s3_server::install(workspace),
             Part::Azurite => azurite::install(workspace),
-            Part::PythonEnvironment => python::install(workspace),
+            Part::PythonEnvironment => python::COMPARE.install(workspace),
             Part::Spark => spark::install(workspace),
         }
     }

@@ -170,7 +170,7 @@ fn build_release(workspace: &Workspace) -> Result<()> {
 
 /// A comparison that finds no difference says nothing, unless it is known to find those that are there.
 fn test_comparison(workspace: &Workspace) -> Result<()> {
-    Tool::new(python::interpreter(workspace), "testing the comparison itself")
+    Tool::new(python::COMPARE.interpreter(workspace), "testing the comparison itself")
         .dir(&workspace.root.join("tests"))
         .args(["-m", "unittest", "compare.test_compare"])
         .hint("the comparison must pass right answers and find each wrong one; see tests/compare")
@@ -191,7 +191,7 @@ fn compare_with_spark(workspace: &Workspace) -> Result<()> {
 }
 
 fn comparison(workspace: &Workspace, module: &str, doing: &str) -> Tool {
-    Tool::new(python::interpreter(workspace), doing)
+    Tool::new(python::COMPARE.interpreter(workspace), doing)
         .dir(&workspace.root.join("tests"))
         .args(["-m", module, "--dl"])
         .arg(workspace.dl("release"))

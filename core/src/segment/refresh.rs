@@ -174,9 +174,10 @@ impl<D: Database> Refresh<'_, D> {
             if tail <= 0 || (tail < sizes.tail && written == 0) {
                 break;
             }
-            let known = match state {
-                Some(known) => known,
-                None => self.begin().await?,
+            // Another one may have begun, and be far: then it is looked at anew what is left to do.
+            let Some(known) = state else {
+                state = Some(self.begin().await?);
+                continue;
             };
             state = Some(self.append(known, sizes, tail).await?);
             written += 1;

@@ -42,10 +42,11 @@ macro_rules! named {
 }
 
 /// Where several guards give one name to `dl_guard`, as `concurrent_delete_read`, each has a name of its own here.
-static GUARDS: [Guard; 20] = [
+static GUARDS: [Guard; 21] = [
     named!("removed_file_not_live"),
     named!("concurrent_append"),
     named!("unusual_path"),
+    named!("segments_moved"),
     named!("more_rows"),
     named!("added_and_removed"),
     // A page is written to a large commit that is under way.

@@ -112,6 +112,7 @@ mod without {
         large_commit_over: "that belong to nothing";
         large_commit_incomplete: "has other actions than were sent";
         unusual_path: "breaks a rule";
+        segments_moved: "whose files others have, too";
         more_rows: "breaks a rule";
         schema_not_restored: "breaks a rule";
         added_and_removed: "breaks a rule";

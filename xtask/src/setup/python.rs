@@ -1,4 +1,4 @@
-//! The virtual environment that the comparison with delta-rs and DuckDB runs in.
+//! The virtual environments that the comparison with delta-rs and DuckDB, and the benchmarks, run in.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,63 +10,80 @@ use crate::workspace::Workspace;
 const PACKAGES: &[&str] = &["python3", "python3-venv"];
 const ELSEWHERE: &str = "install Python 3.9 or later with its `venv` module as `python3`";
 
-/// The interpreter of the environment.
-pub(crate) fn interpreter(workspace: &Workspace) -> PathBuf {
-    let program = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
-    environment(workspace).join(program)
+/// A virtual environment.
+pub(crate) struct Environment {
+    /// In the cache.
+    folder: &'static str,
+    /// What is installed in it.
+    requirements: &'static str,
 }
 
-/// Whether the environment holds what the requirements ask for now.
-pub(crate) fn is_complete(workspace: &Workspace) -> Result<bool> {
-    let wanted = requirements(workspace);
-    let wanted = fs::read(&wanted).map_err(at("reading", &wanted))?;
-    let installed = fs::read(stamp(workspace));
-    Ok(interpreter(workspace).exists() && installed.is_ok_and(|installed| installed == wanted))
-}
+/// Of the comparison.
+pub(crate) const COMPARE: Environment =
+    Environment { folder: "compare-python", requirements: "tests/compare/requirements.txt" };
 
-pub(super) fn state(workspace: &Workspace) -> Result<State> {
-    let environment = environment(workspace);
-    Ok(if is_complete(workspace)? {
-        State::Present(environment.display().to_string())
-    } else {
-        State::Missing {
-            what: format!("{} does not hold tests/compare/requirements.txt", environment.display()),
-            command: "cargo xtask setup".into(),
-        }
-    })
-}
+/// Of the benchmarks.
+pub(crate) const BENCH: Environment = Environment { folder: "bench-python", requirements: "bench/requirements.txt" };
 
-/// Makes the environment anew, so that it holds nothing of an older list.
-pub(super) fn install(workspace: &Workspace) -> Result<()> {
-    let python = python_with_venv()?;
-    let environment = environment(workspace);
-    if environment.exists() {
-        fs::remove_dir_all(&environment).map_err(at("removing", &environment))?;
+impl Environment {
+    /// The interpreter of the environment.
+    pub(crate) fn interpreter(&self, workspace: &Workspace) -> PathBuf {
+        let program = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
+        self.folder(workspace).join(program)
     }
-    let parent = environment.parent().unwrap_or(&environment);
-    fs::create_dir_all(parent).map_err(at("creating", parent))?;
-    Tool::new(python, "making a Python environment").args(["-m", "venv"]).arg(&environment).run()?;
-    let requirements = requirements(workspace);
-    Tool::new(interpreter(workspace), "installing delta-rs and DuckDB")
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
-        .arg(&requirements)
-        .hint("see pip's messages above; it needs a Python package index")
-        .run()?;
-    let stamp = stamp(workspace);
-    fs::copy(&requirements, &stamp).map(|_| ()).map_err(at("writing", &stamp))
-}
 
-pub(super) fn environment(workspace: &Workspace) -> PathBuf {
-    workspace.cache.join("compare-python")
-}
+    /// Whether the environment holds what the requirements ask for now.
+    pub(crate) fn is_complete(&self, workspace: &Workspace) -> Result<bool> {
+        let wanted = self.requirements(workspace);
+        let wanted = fs::read(&wanted).map_err(at("reading", &wanted))?;
+        let installed = fs::read(self.stamp(workspace));
+        Ok(self.interpreter(workspace).exists() && installed.is_ok_and(|installed| installed == wanted))
+    }
 
-fn requirements(workspace: &Workspace) -> PathBuf {
-    workspace.root.join("tests/compare/requirements.txt")
-}
+    pub(super) fn state(&self, workspace: &Workspace) -> Result<State> {
+        let folder = self.folder(workspace);
+        Ok(if self.is_complete(workspace)? {
+            State::Present(folder.display().to_string())
+        } else {
+            State::Missing {
+                what: format!("{} does not hold {}", folder.display(), self.requirements),
+                command: "cargo xtask setup".into(),
+            }
+        })
+    }
 
-/// What was installed; written last, so that a broken installation has none.
-fn stamp(workspace: &Workspace) -> PathBuf {
-    environment(workspace).join("requirements.txt")
+    /// Makes the environment anew, so that it holds nothing of an older list.
+    pub(crate) fn install(&self, workspace: &Workspace) -> Result<()> {
+        let python = python_with_venv()?;
+        let folder = self.folder(workspace);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(at("removing", &folder))?;
+        }
+        let parent = folder.parent().unwrap_or(&folder);
+        fs::create_dir_all(parent).map_err(at("creating", parent))?;
+        Tool::new(python, "making a Python environment").args(["-m", "venv"]).arg(&folder).run()?;
+        let requirements = self.requirements(workspace);
+        Tool::new(self.interpreter(workspace), "installing delta-rs and DuckDB")
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+            .arg(&requirements)
+            .hint("see pip's messages above; it needs a Python package index")
+            .run()?;
+        let stamp = self.stamp(workspace);
+        fs::copy(&requirements, &stamp).map(|_| ()).map_err(at("writing", &stamp))
+    }
+
+    pub(super) fn folder(&self, workspace: &Workspace) -> PathBuf {
+        workspace.cache.join(self.folder)
+    }
+
+    fn requirements(&self, workspace: &Workspace) -> PathBuf {
+        workspace.root.join(self.requirements)
+    }
+
+    /// What was installed; written last, so that a broken installation has none.
+    fn stamp(&self, workspace: &Workspace) -> PathBuf {
+        self.folder(workspace).join("requirements.txt")
+    }
 }
 
 /// `python3`, if it can make environments; as root on Debian it is installed.

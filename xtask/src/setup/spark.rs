@@ -25,7 +25,7 @@ pub(super) fn state(workspace: &Workspace) -> Result<State> {
         return Ok(State::Missing { what: "there is no `java` on PATH, nor JAVA_HOME".into(), command });
     }
     let installed = fs::read_to_string(stamp(workspace));
-    Ok(if python::is_complete(workspace)? && installed.is_ok_and(|text| Some(text) == wanted(workspace).ok()) {
+    Ok(if python::COMPARE.is_complete(workspace)? && installed.is_ok_and(|text| Some(text) == wanted(workspace).ok()) {
         State::Present(folder.display().to_string())
     } else {
         let what = format!("{} does not hold tests/compare/spark/packages.txt", folder.display());
@@ -37,10 +37,10 @@ pub(super) fn install(workspace: &Workspace) -> Result<()> {
     if !has_java() {
         apt::install(PACKAGES, ELSEWHERE)?;
     }
-    if !python::is_complete(workspace)? {
-        python::install(workspace)?;
+    if !python::COMPARE.is_complete(workspace)? {
+        python::COMPARE.install(workspace)?;
     }
-    let interpreter = python::interpreter(workspace);
+    let interpreter = python::COMPARE.interpreter(workspace);
     Tool::new(&interpreter, "installing PySpark")
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
         .arg(workspace.root.join("tests/compare/spark/requirements.txt"))
@@ -70,7 +70,7 @@ fn folder(workspace: &Workspace) -> PathBuf {
 
 /// In the Python environment, so that one made anew has none: PySpark would be missing.
 fn stamp(workspace: &Workspace) -> PathBuf {
-    python::environment(workspace).join("spark.txt")
+    python::COMPARE.folder(workspace).join("spark.txt")
 }
 
 /// What is to be installed, and where the jars lie.
