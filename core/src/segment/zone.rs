@@ -35,7 +35,7 @@ impl ZoneBuilder {
         match &mut self.ends {
             None => self.ends = Some(Ends { lower: facts.lower.clone().map(owned), upper: upper.map(owned) }),
             Some(ends) => {
-                widen(&mut ends.lower, facts.lower.as_ref(), |new, old| is_under(new, old));
+                widen(&mut ends.lower, facts.lower.as_ref(), is_under);
                 widen(&mut ends.upper, upper.as_ref(), |new, old| is_under(old, new));
             }
         }
