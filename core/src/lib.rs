@@ -1,5 +1,7 @@
 //! Delta Lake's metadata plane in SQL.
 #![warn(missing_docs)]
+// What only segments use.
+#![cfg_attr(not(feature = "parquet"), allow(dead_code, unused_imports))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))] // a test fails by them
 
 pub mod action;

@@ -1,11 +1,11 @@
 //! The tries of a commit: run the batch; where it is refused look at who won; rebase and try again, or give up.
 
 use crate::catalog::{Table, TableSelector, quoted};
-use crate::segment::{Backlog, refresh_if_due};
 use crate::snapshot::{At, Snapshot, snapshot};
 use crate::sql::{Batch, Database, DatabaseError, ResultSet, Row, Statement};
 use crate::{Error, ErrorKind, Result};
 
+use super::backlog::Backlog;
 use super::conflict::Conflict;
 use super::host::{Host, RetryPolicy};
 use super::named_files::{check_files, check_guard, check_read_files};
@@ -53,7 +53,7 @@ pub(super) async fn run(
         Ok(Ending::Conflicted(conflict)) if parts.len() > 1 => Ok(Ending::Conflicted(conflict.of_one_of_several())),
         Ok(Ending::Committed(committed)) => {
             for part in parts.iter() {
-                refresh_if_due(database, part.state.table.key, part.backlog).await;
+                part.backlog.work_off(database, part.state.table.key).await;
             }
             return Ok(Ending::Committed(committed));
         }
@@ -147,12 +147,7 @@ async fn attempt(database: &impl Database, parts: &mut [Part<'_>], now_ms: i64) 
         part.state.table.version = committed.version;
         part.state.timestamp_ms = committed.timestamp_ms;
         part.state.file_count = row.integer(2)?;
-        part.backlog = Backlog {
-            files: row.integer(3)?,
-            added: row.integer(4)?,
-            removed_files: row.integer(5)?,
-            removed: row.integer(6)?,
-        };
+        part.backlog = Backlog::from_row(row, 3)?;
         Ok(committed)
     });
     answers.collect::<Result<_>>().map_err(Refusal::Final)

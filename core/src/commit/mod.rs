@@ -22,6 +22,7 @@
 
 mod added_files;
 mod attempts;
+mod backlog;
 mod check;
 mod conflict;
 mod digest;

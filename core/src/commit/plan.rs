@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use crate::action::{Action, Metadata, Protocol};
 use crate::catalog::quoted;
 use crate::log::MAX_VERSION;
-use crate::segment::Backlog;
 use crate::snapshot::Snapshot;
 use crate::sql::{Batch, Limits, RowSource, Statement, Value};
 use crate::table_features::{ROW_TRACKING_DOMAIN, assigns_row_ids, in_commit_timestamps_enabled, row_tracking_enabled};
@@ -14,6 +13,7 @@ use crate::time::LATEST_TIME_MS;
 use crate::{Error, ErrorKind, Result};
 
 use super::added_files::{UnusualFiles, added_guards};
+use super::backlog::Backlog;
 use super::check::{Past, check, check_rest, operation_of, refuses_vectors};
 use super::digest::Digest;
 use super::guards::{GUARD_COMMIT_ID, GUARD_ROW_IDS, GUARD_ROW_IDS_DIFFER, file_guards, guards};

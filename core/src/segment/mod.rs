@@ -28,7 +28,6 @@ mod scan;
 mod zone;
 
 pub use refresh::refresh;
-pub(crate) use refresh::{Backlog, refresh_if_due};
 pub use scan::{FileScan, ScanPart, scan};
 
 /// The columns of the batches that a [`ScanPart`] gives.

@@ -90,36 +90,6 @@ struct Segment {
     written_live_count: i64,
 }
 
-/// What a commit changed, and how far the segments are behind after it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Backlog {
-    /// Files that are in no segment, and those of them that the commit added.
-    pub(crate) files: i64,
-    pub(crate) added: i64,
-    /// Files that were removed since the segments' common version, and those that the commit removed.
-    pub(crate) removed_files: i64,
-    pub(crate) removed: i64,
-}
-
-impl Backlog {
-    /// Whether the commit is the one that made the backlog longer by another step: so one of many writers does the work.
-    fn is_due(&self, sizes: SegmentSizes) -> bool {
-        let step = sizes.tail.max(1);
-        self.files / step > (self.files - self.added) / step
-            || self.removed_files / step > (self.removed_files - self.removed) / step
-    }
-}
-
-/// After a commit: writes what is due, as much as the commit added and one segment more. The commit has happened, so whatever
-/// goes wrong here is left to a later one.
-pub(crate) async fn refresh_if_due(database: &impl Database, table: i64, backlog: Backlog) {
-    let sizes = database.limits().segments;
-    if backlog.is_due(sizes) {
-        let most_segments = 1 + usize::try_from(backlog.added).unwrap_or_default() / sizes.files.max(1);
-        let _ = refresh(database, &TableSelector::Key(table), most_segments).await;
-    }
-}
-
 /// Brings the files of a table into segments, `most_segments` at the most, and notes in the others what was removed. A table of
 /// few files needs none. It can be stopped at any time, and run by several at once: one of them does it.
 ///
