@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use crate::Result;
 use crate::action::Metadata;
-use crate::catalog::Table;
+use crate::catalog::{Table, TableSelector};
 use crate::log::{Checkpoint, LogFileKind, LogListing, parse_checksum_name, parse_file_name};
-use crate::snapshot::target;
-use crate::sql::{Database, Statement, Value};
+use crate::snapshot::{At, Queries, target};
+use crate::sql::Database;
 use crate::time::parse_interval_ms;
 
 const ENABLED: &str = "delta.enableExpiredLogCleanup";
@@ -15,8 +15,8 @@ const RETENTION: &str = "delta.logRetentionDuration";
 const DAY_MS: i64 = 24 * 3_600_000;
 const DEFAULT_RETENTION_MS: i64 = 30 * DAY_MS;
 
-/// The newest version at a time. ?1 table, ?2 NULL, ?3 time.
-const VERSION_AT: &str = target!(" SELECT version FROM target");
+/// The newest version at a time.
+const VERSION_AT: Queries = target!(" SELECT version FROM target");
 
 fn midnight_ms(time_ms: i64) -> i64 {
     time_ms.div_euclid(DAY_MS).saturating_mul(DAY_MS)
@@ -52,8 +52,8 @@ pub fn cleanup_cutoff_ms(metadata: &Metadata, now_ms: i64) -> Option<i64> {
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) when the table was dropped meanwhile; those of the database.
 pub async fn newest_version_at(database: &impl Database, table: &Table, time_ms: i64) -> Result<Option<i64>> {
-    let params = vec![table.key.into(), Value::Null, time_ms.into()];
-    let rows = table.read_rows(database, Statement::new(VERSION_AT, params)).await?;
+    let query = VERSION_AT.at(&TableSelector::Key(table.key), At::Timestamp(time_ms));
+    let rows = table.read_rows(database, query).await?;
     Ok(rows.first().map(|row| row.optional_integer(0)).transpose()?.flatten())
 }
 

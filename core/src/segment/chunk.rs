@@ -49,6 +49,11 @@ pub(super) static LIST: LazyLock<SchemaRef> = LazyLock::new(|| {
     ]))
 });
 
+/// A column of nulls for each that may have them, which all lists share.
+static NULLS: LazyLock<Vec<ArrayRef>> =
+    LazyLock::new(|| LIST.fields().iter().map(|field| new_null_array(field.data_type(), SHARED_NULLS)).collect());
+const SHARED_NULLS: usize = 4096;
+
 pub(super) fn arrow_error(error: ArrowError) -> Error {
     Error::corrupt(format!("files by columns: {error}"))
 }
@@ -103,10 +108,13 @@ pub(super) fn list(
     block: &RecordBatch,
 ) -> Option<RecordBatch> {
     let mut given = [(FILE_ID, Arc::new(ids) as ArrayRef), (PARTITION_VALUES, Arc::new(partition_values) as ArrayRef)];
-    let columns = LIST.fields().iter().map(|field| {
+    let columns = LIST.fields().iter().zip(NULLS.iter()).map(|(field, nulls)| {
         let own = given.iter_mut().find(|(name, _)| name == field.name()).map(|(_, array)| Arc::clone(array));
         let array = own.or_else(|| block.column_by_name(field.name()).cloned());
-        array.unwrap_or_else(|| new_null_array(field.data_type(), block.num_rows()))
+        array.unwrap_or_else(|| match block.num_rows() {
+            rows @ ..=SHARED_NULLS => nulls.slice(0, rows),
+            rows => new_null_array(field.data_type(), rows),
+        })
     });
     // Checks lengths and types, and that nothing is null that may not be.
     RecordBatch::try_new(Arc::clone(&LIST), columns.collect()).ok()

@@ -3,15 +3,15 @@ use crate::action::CommitInfo;
 use crate::catalog::{MATCHING_TABLE, Table, TableSelector, one_table};
 use crate::sql::{Batch, Database, Statement};
 
-use super::{parse_stored, target};
+use super::{Queries, parse_stored, target};
 
-/// ?2 newest version or NULL, ?3 NULL, ?4 rows at the most.
-const HISTORY: &str = target!(
+/// ?2 newest version or NULL, ?3 rows at the most.
+const HISTORY: Queries = target!(
     " SELECT v.version, v.timestamp_ms, v.commit_info, v.added_files, v.removed_files, v.commit_known, v.commit_id
      FROM target JOIN dl_tables t ON t.table_id = target.table_id
      JOIN dl_table_versions v ON v.version_id >= (t.table_id << 40) + 1 + t.earliest_version
        AND v.version_id <= (t.table_id << 40) + 1 + min(target.version, 0xfffffffffe)
-     ORDER BY v.version_id DESC LIMIT ?4"
+     ORDER BY v.version_id DESC LIMIT ?3"
 );
 
 /// What one version did.
@@ -52,8 +52,9 @@ pub async fn history(
     newest: Option<i64>,
     limit: usize,
 ) -> Result<HistoryPage> {
-    let params = vec![selector.param(), newest.into(), None::<i64>.into(), (limit as i64).into()];
-    let statements = vec![Statement::new(MATCHING_TABLE, [selector.param()]), Statement::new(HISTORY, params)];
+    let params = vec![selector.param(), newest.into(), (limit as i64).into()];
+    let statements =
+        vec![Statement::new(MATCHING_TABLE, [selector.param()]), Statement::new(HISTORY.of_version, params)];
     let mut results = database.batch(Batch::read(statements)).await?;
     let rows = results.remove(1).rows;
     let table = one_table(results.remove(0), selector)?;

@@ -27,70 +27,87 @@ pub enum At {
     Timestamp(i64),
 }
 
-impl At {
-    /// The parameters `?2` and `?3` of a query on [`target!`].
-    fn params(self) -> [Value; 2] {
-        match self {
-            At::Latest => [Value::Null, Value::Null],
-            At::Version(version) => [version.into(), Value::Null],
-            At::Timestamp(timestamp) => [Value::Null, timestamp.into()],
-        }
-    }
-}
-
-/// Times grow with the versions, so the version of a time is found by halving, without an index on times.
-/// The table and version meant by `?1` (see [`chosen_table!`]), `?2` (version or NULL) and `?3` (timestamp or NULL).
+/// A query on the table and version meant by `?1` (see [`chosen_table!`]) and `?2` (version or NULL), and the same of a
+/// time, `?3`. Times grow with the versions, so the version of a time is found by halving, without an index on times. That
+/// takes SQLite ten times as long to prepare.
 macro_rules! target {
     ($query:literal) => {
-        concat!(
-            "WITH RECURSIVE chosen (table_id, first, last) AS (
-               SELECT t.table_id, t.earliest_version, ",
-            $crate::catalog::latest_version!("t.table_id"),
-            " FROM dl_tables t
-               WHERE import_id IS NULL AND table_id = ",
-            $crate::catalog::chosen_table!(),
-            "), bisection (low, high) AS (
-               SELECT first, last FROM chosen WHERE ?3 IS NOT NULL
-               UNION ALL
-               SELECT CASE WHEN m.version <= b.high AND m.timestamp_ms <= ?3 THEN m.version ELSE b.low END,
-                 CASE WHEN m.version <= b.high AND m.timestamp_ms <= ?3 THEN b.high ELSE (b.low + b.high + 1) / 2 - 1 END
-               FROM bisection b CROSS JOIN chosen c CROSS JOIN dl_table_versions m
-                 ON m.version_id = (
-                   SELECT min(v.version_id) FROM dl_table_versions v
-                   WHERE v.version_id >= (c.table_id << 40) + 1 + (b.low + b.high + 1) / 2)
-               WHERE b.low < b.high
-             ), target (table_id, version) AS (
-               SELECT c.table_id, CASE WHEN ?2 IS NOT NULL THEN ?2 WHEN ?3 IS NULL THEN c.last ELSE (
-                 SELECT v.version FROM bisection b CROSS JOIN dl_table_versions v
-                   ON v.version_id = (c.table_id << 40) + 1 + b.low AND v.timestamp_ms <= ?3
-                 WHERE b.low >= b.high) END
-               FROM chosen c)",
-            $query
-        )
+        $crate::snapshot::Queries {
+            of_version: concat!(
+                "WITH target (table_id, version) AS (
+                   SELECT t.table_id, coalesce(?2, ",
+                $crate::catalog::latest_version!("t.table_id"),
+                ") FROM dl_tables t WHERE import_id IS NULL AND table_id = ",
+                $crate::catalog::chosen_table!(),
+                ")",
+                $query
+            ),
+            of_time: concat!(
+                "WITH RECURSIVE chosen (table_id, first, last) AS (
+                   SELECT t.table_id, t.earliest_version, ",
+                $crate::catalog::latest_version!("t.table_id"),
+                " FROM dl_tables t
+                   WHERE import_id IS NULL AND table_id = ",
+                $crate::catalog::chosen_table!(),
+                "), bisection (low, high) AS (
+                   SELECT first, last FROM chosen
+                   UNION ALL
+                   SELECT CASE WHEN m.version <= b.high AND m.timestamp_ms <= ?3 THEN m.version ELSE b.low END,
+                     CASE WHEN m.version <= b.high AND m.timestamp_ms <= ?3 THEN b.high ELSE (b.low + b.high + 1) / 2 - 1 END
+                   FROM bisection b CROSS JOIN chosen c CROSS JOIN dl_table_versions m
+                     ON m.version_id = (
+                       SELECT min(v.version_id) FROM dl_table_versions v
+                       WHERE v.version_id >= (c.table_id << 40) + 1 + (b.low + b.high + 1) / 2)
+                   WHERE b.low < b.high
+                 ), target (table_id, version) AS (
+                   SELECT c.table_id, (
+                     SELECT v.version FROM bisection b CROSS JOIN dl_table_versions v
+                       ON v.version_id = (c.table_id << 40) + 1 + b.low AND v.timestamp_ms <= ?3
+                     WHERE b.low >= b.high)
+                   FROM chosen c)",
+                $query
+            ),
+        }
     };
 }
 pub(crate) use target;
 
-const VERSION: &str = target!(
+/// One query in two forms.
+pub(crate) struct Queries {
+    pub(crate) of_version: &'static str,
+    pub(crate) of_time: &'static str,
+}
+
+impl Queries {
+    pub(crate) fn at(&self, selector: &TableSelector, at: At) -> Statement {
+        match at {
+            At::Latest => Statement::new(self.of_version, vec![selector.param(), Value::Null]),
+            At::Version(version) => Statement::new(self.of_version, vec![selector.param(), version.into()]),
+            At::Timestamp(time) => Statement::new(self.of_time, vec![selector.param(), Value::Null, time.into()]),
+        }
+    }
+}
+
+const VERSION: Queries = target!(
     " SELECT v.version, v.timestamp_ms, v.file_count, v.size_bytes, v.row_count, v.files_without_row_count,
        v.end_file_id, v.commit_info, v.end_remove_id
      FROM target JOIN dl_table_versions v ON v.version_id = (target.table_id << 40) + 1 + target.version
        AND v.table_id = target.table_id"
 );
 
-const METADATA: &str = target!(
+const METADATA: Queries = target!(
     " SELECT m.metadata, m.version FROM target JOIN dl_metadata_updates m
        ON m.table_id = target.table_id AND m.version <= target.version ORDER BY m.version DESC LIMIT 1"
 );
 
-const PROTOCOL: &str = target!(
+const PROTOCOL: Queries = target!(
     " SELECT p.protocol, p.version FROM target JOIN dl_protocol_updates p
        ON p.table_id = target.table_id AND p.version <= target.version ORDER BY p.version DESC LIMIT 1"
 );
 
 /// Steps from application to application by the primary key, so that the length of an application's history does
 /// not matter.
-const TXNS: &str = target!(
+const TXNS: Queries = target!(
     ", apps (table_id, version, app_id) AS (
        SELECT table_id, version, (SELECT min(a.app_id) FROM dl_txn_actions a WHERE a.table_id = target.table_id)
        FROM target
@@ -105,7 +122,7 @@ const TXNS: &str = target!(
 );
 
 /// As [`TXNS`].
-const DOMAINS: &str = target!(
+const DOMAINS: Queries = target!(
     ", domains (table_id, version, domain) AS (
        SELECT table_id, version, (SELECT min(d.domain) FROM dl_domain_metadata d WHERE d.table_id = target.table_id)
        FROM target
@@ -122,7 +139,7 @@ const DOMAINS: &str = target!(
 );
 
 /// The times of the first and last version that can be read.
-const TIME_RANGE: &str = target!(
+const TIME_RANGE: Queries = target!(
     " SELECT (SELECT v.timestamp_ms FROM dl_table_versions v
              WHERE v.version_id = (t.table_id << 40) + 1 + t.earliest_version),
             (SELECT v.timestamp_ms FROM dl_table_versions v
@@ -226,19 +243,17 @@ impl Snapshot {
 /// [`NotFound`](ErrorKind::NotFound) for an unknown table, a version before the earliest or after the latest one, or a
 /// time before the earliest one, with the range in the message; a time after the latest version means that version.
 pub async fn snapshot(database: &impl Database, selector: &TableSelector, at: At) -> Result<Snapshot> {
-    let [version, timestamp] = at.params();
-    let params = vec![selector.param(), version, timestamp];
     let mut statements = vec![Statement::new(MATCHING_TABLE, [selector.param()])];
-    for sql in [VERSION, METADATA, PROTOCOL, TXNS, DOMAINS, TIME_RANGE] {
-        statements.push(Statement::new(sql, params.clone()));
-    }
+    statements.extend([VERSION, METADATA, PROTOCOL, TXNS, DOMAINS].map(|queries| queries.at(selector, at)));
     let mut results = database.batch(Batch::read(statements)).await?.into_iter();
     let mut next = || results.next().unwrap_or_default();
 
     let table = one_table(next(), selector)?;
     let version_row = next();
-    let (metadata, protocol, txns, domains, time_range) = (next(), next(), next(), next(), next());
+    let (metadata, protocol, txns, domains) = (next(), next(), next(), next());
     let Some(mut row) = version_row.rows.into_iter().next().filter(|row| is_readable(row, &table)) else {
+        let time_range = TIME_RANGE.at(&TableSelector::Key(table.key), At::Latest);
+        let time_range = database.batch(Batch::read(vec![time_range])).await?.pop().unwrap_or_default();
         return Err(out_of_range(&table, at, time_range));
     };
     let name = &table.name;
