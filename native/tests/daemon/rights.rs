@@ -80,7 +80,8 @@ fn a_target_that_nobody_can_serve_changes_hands_seldom_and_is_served_when_it_can
     }
     let given_up: usize = daemons.iter().map(|daemon| daemon.told_times("gave the target up")).sum();
     println!("{failures} failures, {given_up} times given up, by {hands:?}");
-    assert!((1..=4).contains(&given_up), "{given_up} times");
+    // Without pauses that grow it would be some thirty times; on a busy machine it is more often than the four of a quiet one.
+    assert!((1..=8).contains(&given_up), "{given_up} times");
     assert!(hands.iter().filter(|daemon| daemon.is_string()).count() >= 2, "each tries: {hands:?}");
     proxy.fail("", &[]);
     append(&home, "t", "part-1");
